@@ -1,0 +1,15 @@
+/* ufostore.h - all of ufostore: durable, larger-than-memory arrays that behave like ordinary memory. */
+#ifndef UFOSTORE_UFOSTORE_H
+#define UFOSTORE_UFOSTORE_H
+
+#include <ufostore/attributes.h>
+#include <ufostore/error.h>
+#include <ufostore/pool.h>
+#include <ufostore/region.h>
+#include <ufostore/sequence.h>
+#include <ufostore/store.h>
+#include <ufostore/txn.h>
+#include <ufostore/version.h>
+#include <ufostore/view.h>
+
+#endif

@@ -1,0 +1,39 @@
+/* memory.h - address space and physical memory. */
+#ifndef UFO_OS_MEMORY_H
+#define UFO_OS_MEMORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ufostore/error.h>
+
+uint64_t ufo_page_bytes(void); /* constant for the process */
+
+/* Private anonymous memory that takes room only where it is touched. `bytes` is a multiple of the page. NULL: errno. */
+void *ufo_memory_reserve(uint64_t bytes, bool writable);
+/* The same at a fixed place inside an existing reservation, replacing what is there. */
+bool ufo_memory_replace(void *address, uint64_t bytes, bool writable);
+void ufo_memory_release(void *address, uint64_t bytes);
+/* Drops the pages; the next touch faults. The range must be whole pages. */
+bool ufo_memory_drop(void *address, uint64_t bytes);
+/* Any access from now on raises SIGSEGV. Splits no mapping if the range is a whole one. */
+void ufo_memory_forbid(void *address, uint64_t bytes);
+/* The same, with fresh memory in the place of what was there; undone by ufo_memory_allow. */
+bool ufo_memory_replace_forbidden(void *address, uint64_t bytes);
+bool ufo_memory_allow(void *address, uint64_t bytes, bool writable);
+/* A descriptor of an empty file in memory, or -1 and errno. */
+int ufo_memory_empty_file(void);
+/* Any access from now on raises SIGBUS, on every kernel: a mapping past the end of that file. */
+bool ufo_memory_map_sigbus(void *address, uint64_t bytes, int empty_file);
+
+/* Copies managed memory that other threads may be writing to. The caller has made sure (by write protection, or
+ * because it will compare states afterwards) that a torn copy is never used; thread sanitizers need not look. */
+void ufo_memory_copy_shared(void *target, const void *source, uint64_t bytes);
+
+/* Gives free pages of the heap back to the system. The allocator keeps what a batch of buffers took, in each thread's
+ * arena, and that would count against the memory that was promised. Walks the heap: for the end of large batches. */
+void ufo_memory_trim_heap(void);
+
+/* What this process may use: physical memory, or less if its memory cgroup allows less. */
+uint64_t ufo_memory_limit_bytes(void);
+
+#endif

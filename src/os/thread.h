@@ -1,0 +1,15 @@
+/* thread.h - threads of the library: named, with every signal blocked, so that no handler of the host runs on them. */
+#ifndef UFO_OS_THREAD_H
+#define UFO_OS_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+/* False and errno set if the system has no room for one more. */
+bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached);
+/* Names the calling thread, in 15 bytes at most. Its starter cannot: a detached thread may be gone by then. */
+void ufo_thread_set_name(const char *name);
+/* The kernel's id of the calling thread, as userfaultfd reports it. */
+int ufo_thread_id(void);
+
+#endif

@@ -1,0 +1,219 @@
+/* Facts relied on (Documentation/admin-guide/mm/userfaultfd.rst and the ioctl_userfaultfd manual pages):
+ *  - UFFDIO_COPY may stop half way with EAGAIN and the signed count of bytes done in `copy`: resume.
+ *  - An ioctl that fails wakes nobody.
+ *  - UFFDIO_COPY with MODE_WP fills and protects in one step, so no write can slip in between.
+ *  - MADV_DONTNEED removes poison (probed on 6.18). */
+#include "os/uffd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "os/memory.h"
+#include "util/fail.h"
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#ifndef USERFAULTFD_IOC_NEW
+#define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+
+/* From Linux 6.6 and 6.8; Debian 12's headers are older. */
+#define FEATURE_POISON ((uint64_t)1 << 14)
+#define FEATURE_MOVE ((uint64_t)1 << 16)
+struct poison_request {
+  struct uffdio_range range;
+  uint64_t mode;
+  int64_t updated;
+};
+#define IOC_POISON _IOWR(UFFDIO, 0x08, struct poison_request)
+
+static const uint64_t needed_features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID;
+
+static int open_device(void) {
+  int device = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+  if (device < 0) return -1;
+  int fd = ioctl(device, USERFAULTFD_IOC_NEW, O_CLOEXEC | O_NONBLOCK);
+  close(device);
+  return fd;
+}
+
+static int open_call(int flags) { return (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags); }
+
+static ufo_status refuse(ufo_error *error, int cause) {
+  ufo_status status = ufo_fail_errno(
+      error, cause,
+      "cannot create a userfaultfd: the kernel or a seccomp profile refuses it. Remedies: Linux 5.11 or newer; in a "
+      "container, a seccomp profile that allows userfaultfd (docker run --security-opt seccomp=...) or the device "
+      "/dev/userfaultfd passed in; otherwise run as root or set sysctl vm.unprivileged_userfaultfd=1");
+  (void)status;
+  if (error) error->code = UFO_UNSUPPORTED;
+  return UFO_UNSUPPORTED;
+}
+
+/* One handshake per descriptor: the first asks what there is, the second takes what we use. */
+static bool handshake(int fd, uint64_t *features) {
+  struct uffdio_api api = {.api = UFFD_API, .features = *features};
+  if (ioctl(fd, UFFDIO_API, &api)) return false;
+  *features = api.features;
+  return true;
+}
+
+static int open_any(bool user_faults_only, bool *kernel_faults) {
+  if (!user_faults_only) {
+    *kernel_faults = true;
+    int fd = open_device();
+    if (fd < 0) fd = open_call(0);
+    if (fd >= 0) return fd;
+  }
+  *kernel_faults = false;
+  return open_call(UFFD_USER_MODE_ONLY);
+}
+
+ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, ufo_error *error) {
+  *uffd = (ufo_uffd){.fd = -1, .stop_fd = -1, .empty_fd = -1};
+  uint64_t offered = 0;
+  int probe = open_any(user_faults_only, &uffd->kernel_faults);
+  if (probe < 0) return refuse(error, errno);
+  bool answered = handshake(probe, &offered);
+  int cause = errno;
+  close(probe);
+  if (!answered) return refuse(error, cause);
+  if ((offered & needed_features) != needed_features)
+    return ufo_fail(error, UFO_UNSUPPORTED,
+                    "this kernel's userfaultfd cannot write-protect anonymous memory (features 0x%llx); Linux 5.11 or "
+                    "newer on x86-64, 6.10 or newer on arm64 is needed",
+                    (unsigned long long)offered);
+  uffd->can_poison = (offered & FEATURE_POISON) && !no_poison;
+  uffd->can_move = (offered & FEATURE_MOVE) != 0;
+  uffd->fd = open_any(user_faults_only, &uffd->kernel_faults);
+  if (uffd->fd < 0) return refuse(error, errno);
+  uint64_t wanted = needed_features | (uffd->can_poison ? FEATURE_POISON : 0) | (uffd->can_move ? FEATURE_MOVE : 0);
+  if (!handshake(uffd->fd, &wanted)) {
+    ufo_status status = refuse(error, errno);
+    ufo_uffd_close(uffd);
+    return status;
+  }
+  uffd->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  /* Opened ahead: a chunk must be able to fail when the process has run out of descriptors. */
+  if (uffd->stop_fd >= 0 && !uffd->can_poison) uffd->empty_fd = ufo_memory_empty_file();
+  if (uffd->stop_fd < 0 || (!uffd->can_poison && uffd->empty_fd < 0)) {
+    ufo_status status = ufo_fail_errno(error, errno, "cannot create the descriptors of a pool");
+    ufo_uffd_close(uffd);
+    return status;
+  }
+  return UFO_OK;
+}
+
+void ufo_uffd_close(ufo_uffd *uffd) {
+  if (uffd->fd >= 0) close(uffd->fd);
+  if (uffd->stop_fd >= 0) close(uffd->stop_fd);
+  if (uffd->empty_fd >= 0) close(uffd->empty_fd);
+  uffd->fd = uffd->stop_fd = uffd->empty_fd = -1;
+}
+
+bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+  struct uffdio_register request = {.range = {(uint64_t)(uintptr_t)address, bytes},
+                                    .mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP};
+  return ioctl(uffd->fd, UFFDIO_REGISTER, &request) == 0;
+}
+
+void ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+  struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
+  ioctl(uffd->fd, UFFDIO_UNREGISTER, &range);
+}
+
+bool ufo_uffd_next(const ufo_uffd *uffd, ufo_fault *fault) {
+  struct pollfd watched[2] = {{.fd = uffd->fd, .events = POLLIN}, {.fd = uffd->stop_fd, .events = POLLIN}};
+  for (;;) {
+    struct uffd_msg message;
+    /* Taken before the read: a message that can be read is of a thread that still waits. */
+    fault->read_ns = ufo_clock_monotonic_ns();
+    ssize_t got = read(uffd->fd, &message, sizeof message);
+    if (got == (ssize_t)sizeof message && message.event == UFFD_EVENT_PAGEFAULT) {
+      fault->address = message.arg.pagefault.address;
+      fault->write = (message.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WRITE) != 0;
+      fault->protected_ = (message.arg.pagefault.flags & UFFD_PAGEFAULT_FLAG_WP) != 0;
+      fault->thread = (int)message.arg.pagefault.feat.ptid;
+      return true;
+    }
+    /* Another reader was faster, or nothing is there yet; any lasting error shows up in poll. */
+    if (poll(watched, 2, -1) > 0 && (watched[1].revents || (watched[0].revents & (POLLERR | POLLNVAL)))) return false;
+  }
+}
+
+void ufo_uffd_stop(const ufo_uffd *uffd) {
+  uint64_t one = 1;
+  /* Cannot fail: the counter starts at 0 and is never read. */
+  ssize_t written = write(uffd->stop_fd, &one, sizeof one);
+  (void)written;
+}
+
+bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect) {
+  uint64_t done = 0;
+  while (done < bytes) {
+    struct uffdio_copy request = {.dst = (uint64_t)(uintptr_t)address + done,
+                                  .src = (uint64_t)(uintptr_t)source + done,
+                                  .len = bytes - done,
+                                  .mode = protect ? UFFDIO_COPY_MODE_WP : 0};
+    if (ioctl(uffd->fd, UFFDIO_COPY, &request) == 0) return true;
+    if (errno != EAGAIN) return false;
+    if (request.copy > 0) done += (uint64_t)request.copy;
+  }
+  return true;
+}
+
+bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect) {
+  struct uffdio_writeprotect request = {.range = {(uint64_t)(uintptr_t)address, bytes},
+                                        .mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0};
+  int result;
+  do result = ioctl(uffd->fd, UFFDIO_WRITEPROTECT, &request);
+  while (result && errno == EAGAIN);
+  return result == 0;
+}
+
+void ufo_uffd_wake(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+  struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
+  ioctl(uffd->fd, UFFDIO_WAKE, &range);
+}
+
+static bool poison_by_marker(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+  uint64_t done = 0;
+  while (done < bytes) {
+    struct poison_request request = {.range = {(uint64_t)(uintptr_t)address + done, bytes - done}};
+    if (ioctl(uffd->fd, IOC_POISON, &request) == 0) return true;
+    if (errno != EAGAIN) return false;
+    if (request.updated > 0) done += (uint64_t)request.updated;
+  }
+  return true;
+}
+
+bool ufo_uffd_poison(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+  if (uffd->can_poison) {
+    if (poison_by_marker(uffd, address, bytes)) return true;
+    /* A page of a copy that failed half way is in the way. */
+    if (ufo_memory_drop(address, bytes) && poison_by_marker(uffd, address, bytes)) return true;
+    ufo_uffd_wake(uffd, address, bytes);
+    return false;
+  }
+  bool mapped = ufo_memory_map_sigbus(address, bytes, uffd->empty_fd);
+  ufo_uffd_wake(uffd, address, bytes);
+  return mapped;
+}
+
+bool ufo_uffd_unpoison(const ufo_uffd *uffd, void *address, uint64_t bytes, bool writable) {
+  if (uffd->can_poison) return ufo_memory_drop(address, bytes);
+  /* Inaccessible until it is registered: another thread's touch must not find zeros in between. */
+  if (!ufo_memory_replace_forbidden(address, bytes)) return false;
+  if (ufo_uffd_register(uffd, address, bytes) && ufo_memory_allow(address, bytes, writable)) return true;
+  ufo_memory_map_sigbus(address, bytes, uffd->empty_fd);
+  return false;
+}

@@ -1,0 +1,55 @@
+/* uffd.h - the kernel's userfaultfd, and nothing else of it is used anywhere.
+ *
+ * Ranges are whole pages inside one registered mapping. Constants newer than Debian 12's headers are defined in uffd.c.
+ */
+#ifndef UFO_OS_UFFD_H
+#define UFO_OS_UFFD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ufostore/error.h>
+
+typedef struct ufo_uffd {
+  int fd;             /* -1: closed */
+  int stop_fd;        /* an eventfd; readable once reading is to end */
+  int empty_fd;       /* an empty file, for chunks that fail where the kernel cannot poison; else -1 */
+  bool kernel_faults; /* faults inside system calls are served too */
+  bool can_poison, can_move;
+} ufo_uffd;
+
+typedef struct ufo_fault {
+  uint64_t address; /* of the page */
+  bool write;       /* the access was a write */
+  bool protected_;  /* the page is there, but write-protected */
+  int thread;       /* kernel id of the faulting thread */
+  uint64_t read_ns; /* monotonic: at this time the thread was waiting for certain */
+} ufo_fault;
+
+/* Tries /dev/userfaultfd, then the system call, then the system call for user-mode faults only. UFO_UNSUPPORTED names
+ * what refused and the remedies. */
+ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, ufo_error *error);
+void ufo_uffd_close(ufo_uffd *uffd);
+
+/* Missing and write-protect faults of the range from now on come to this descriptor. */
+bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes);
+/* Wakes whoever waits in the range, too. */
+void ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes);
+
+/* Waits for a fault. False: reading is to end. */
+bool ufo_uffd_next(const ufo_uffd *uffd, ufo_fault *fault);
+/* Ends all present and future ufo_uffd_next. */
+void ufo_uffd_stop(const ufo_uffd *uffd);
+
+/* Makes the range present with the bytes at `source` (ordinary memory), write-protected or not, atomically for each
+ * page, and wakes its waiters. False: errno; EEXIST if a page was there already. */
+bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect);
+/* Sets or clears write protection of the present pages of the range; clearing wakes its waiters. */
+bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect);
+void ufo_uffd_wake(const ufo_uffd *uffd, void *address, uint64_t bytes);
+/* From now on touching the (absent) range raises SIGBUS; wakes its waiters, also on failure. Undone by
+ * ufo_uffd_unpoison. May be repeated. */
+bool ufo_uffd_poison(const ufo_uffd *uffd, void *address, uint64_t bytes);
+/* Touching the range faults again. While this call runs, touches may raise SIGSEGV. False: still poisoned. */
+bool ufo_uffd_unpoison(const ufo_uffd *uffd, void *address, uint64_t bytes, bool writable);
+
+#endif

@@ -1,0 +1,181 @@
+/* fork.c - every pool of the process, and what fork() does to them.
+ *
+ * The kernel drops the userfaultfd registration in the child: chunks that are not in memory would read as zeros. So the
+ * child gets a new userfaultfd at once, registers every region, protects what is present (write protection is dropped
+ * too) and starts threads of its own. The threads of the parent do not exist in the child: what they had begun is
+ * undone. Everything is locked across the fork, so all structures are at rest in both processes. If the child cannot
+ * be re-armed, its bodies are made inaccessible: a touch then ends in SIGSEGV, never in zeros. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/memory.h"
+#include "region/pool.h"
+
+static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
+static ufo_pool *pools;
+
+ufo_region *ufo_pools_take(uint64_t address) {
+  ufo_region *region = NULL;
+  pthread_mutex_lock(&pools_lock);
+  for (ufo_pool *pool = pools; pool && !region; pool = pool->next_pool) region = ufo_table_take(pool, address);
+  pthread_mutex_unlock(&pools_lock);
+  return region;
+}
+
+/* ---- all locks, in their order --------------------------------------------------------------------------------------
+ */
+
+static void lock_region(ufo_region *region) {
+  pthread_mutex_lock(&region->failure_lock);
+  pthread_mutex_lock(&region->backing_lock);
+}
+
+static void unlock_region(ufo_region *region) {
+  pthread_mutex_unlock(&region->backing_lock);
+  pthread_mutex_unlock(&region->failure_lock);
+}
+
+static void before_fork(void) {
+  pthread_mutex_lock(&pools_lock);
+  for (ufo_pool *pool = pools; pool; pool = pool->next_pool) {
+    pthread_rwlock_wrlock(&pool->table_lock);
+    for (unsigned i = 0; i < UFO_CHUNK_LOCKS; i++) pthread_mutex_lock(&pool->chunk_locks[i]);
+    pthread_mutex_lock(&pool->residency_lock);
+    for (size_t i = 0; i < pool->table_count; i++) lock_region(pool->table[i]);
+    pthread_rwlock_wrlock(&pool->event_lock);
+  }
+}
+
+static void unlock_mutexes(ufo_pool *pool) {
+  for (size_t i = 0; i < pool->table_count; i++) unlock_region(pool->table[i]);
+  pthread_mutex_unlock(&pool->residency_lock);
+  for (unsigned i = 0; i < UFO_CHUNK_LOCKS; i++) pthread_mutex_unlock(&pool->chunk_locks[i]);
+}
+
+static void after_fork_in_parent(void) {
+  for (ufo_pool *pool = pools; pool; pool = pool->next_pool) {
+    pthread_rwlock_unlock(&pool->event_lock);
+    unlock_mutexes(pool);
+    pthread_rwlock_unlock(&pool->table_lock);
+  }
+  pthread_mutex_unlock(&pools_lock);
+}
+
+/* ---- the child
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* No thread of the child waits for anything yet, whatever the copied structures say. */
+static void renew_waiting(ufo_pool *pool) {
+  pthread_cond_init(&pool->room, NULL);
+  pthread_cond_init(&pool->evictor_wanted, NULL);
+  pthread_cond_init(&pool->resolver_ended, NULL);
+  pool->fills_waiting = pool->fills_running = pool->fills_blocked = pool->fills_awaited = pool->evictions = 0;
+  pool->evictor_kicked = pool->evictor_running = false;
+  memset(pool->resolvers, 0, sizeof pool->resolvers);
+  pool->resolver_count = pool->resolver_idle = pool->resolver_outer = pool->resolver_slots = 0;
+}
+
+/* What evictors of the parent had in their hands comes to rest. */
+static void settle_chunks(ufo_region *region) {
+  ufo_pool *pool = region->pool;
+  region->busy = 0;
+  region->closing = false; /* a release that had not got as far as the table is undone */
+  for (ufo_frame *frame = region->frames; frame; frame = frame->region_next) {
+    ufo_chunk *word = &region->chunks[frame->chunk];
+    if (ufo_chunk_get_state(*word) == UFO_CLEANING) {
+      ufo_chunk_set_state(word, UFO_DIRTY);
+      ufo_frame_mark_dirty(pool, frame, true);
+    }
+    if (frame->list == UFO_LIST_NONE) ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
+  }
+}
+
+static void forget_fills(ufo_pool *pool) {
+  ufo_frame *frame;
+  while ((frame = pool->lists[UFO_LIST_FILLING].head)) {
+    ufo_chunk *word = &frame->region->chunks[frame->chunk];
+    if (ufo_chunk_get_state(*word) == UFO_FILLING) {
+      ufo_chunk_set_state(word, UFO_ABSENT);
+      ufo_chunk_set_frame(word, NULL);
+    }
+    ufo_frame_discard(pool, frame);
+  }
+}
+
+/* Frames of regions that other threads of the parent were releasing: their memory may be unmapped by now or not, and
+ * nobody in the child will touch it again. */
+static void forget_released(ufo_pool *pool) {
+  for (int list = UFO_LIST_NONE + 1; list < UFO_LIST_COUNT; list++) {
+    for (ufo_frame *frame = pool->lists[list].head, *next; frame; frame = next) {
+      next = frame->next;
+      if (frame->region->closing) ufo_frame_discard(pool, frame);
+    }
+  }
+}
+
+/* Poison markers and mappings past a file's end are inherited as they are, so only registration and protection are
+ * to be renewed. Dirty chunks need no protection: their next write is nothing new. */
+static bool rearm(ufo_pool *pool) {
+  bool user_faults_only = pool->flags & UFO_POOL_USER_FAULTS_ONLY;
+  bool no_poison = pool->flags & UFO_POOL_NO_POISON;
+  ufo_uffd_close(&pool->uffd);
+  if (ufo_uffd_open(&pool->uffd, user_faults_only, no_poison, NULL) != UFO_OK) return false;
+  for (size_t i = 0; i < pool->table_count; i++) {
+    ufo_region *region = pool->table[i];
+    if (region->chunk_count == 0) continue;
+    if (!ufo_uffd_register(&pool->uffd, region->body, region->mapped_bytes)) return false;
+    for (ufo_frame *frame = region->frames; frame; frame = frame->region_next)
+      if (!frame->dirty && !ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes, true))
+        return false;
+  }
+  return true;
+}
+
+/* Without the reservations of fills that died, and without regions that were being released. */
+static void count_again(ufo_pool *pool) {
+  pool->resident = pool->dirty = pool->pinned = 0;
+  for (size_t i = 0; i < pool->table_count; i++) {
+    pool->resident += pool->table[i]->resident;
+    pool->dirty += pool->table[i]->dirty;
+    pool->pinned += pool->table[i]->pinned;
+  }
+}
+
+static void after_fork_in_child(void) {
+  for (ufo_pool *pool = pools; pool; pool = pool->next_pool) {
+    renew_waiting(pool);
+    forget_fills(pool);
+    for (size_t i = 0; i < pool->table_count; i++) settle_chunks(pool->table[i]);
+    forget_released(pool);
+    count_again(pool);
+    bool armed = rearm(pool);
+    for (size_t i = 0; !armed && i < pool->table_count; i++)
+      ufo_memory_forbid(pool->table[i]->body, pool->table[i]->mapped_bytes);
+    unlock_mutexes(pool);
+    /* A write lock remembers the thread that took it by its kernel id, which is another in the child. */
+    ufo_pool_init_rwlocks(pool);
+    if (armed && !ufo_pool_start_threads(pool, NULL))
+      for (size_t i = 0; i < pool->table_count; i++)
+        ufo_memory_forbid(pool->table[i]->body, pool->table[i]->mapped_bytes);
+  }
+  pthread_mutex_unlock(&pools_lock);
+}
+
+static void watch_forks(void) { pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); }
+
+void ufo_pools_add(ufo_pool *pool) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, watch_forks);
+  pthread_mutex_lock(&pools_lock);
+  pool->next_pool = pools;
+  pools = pool;
+  pthread_mutex_unlock(&pools_lock);
+}
+
+void ufo_pools_remove(ufo_pool *pool) {
+  pthread_mutex_lock(&pools_lock);
+  ufo_pool **link = &pools;
+  while (*link != pool) link = &(*link)->next_pool;
+  *link = pool->next_pool;
+  pthread_mutex_unlock(&pools_lock);
+}

@@ -1,0 +1,197 @@
+/* guard.c - what becomes of a touch that cannot be served: an error for ufo_guarded, a call of the host's hook, or the
+ * signal's ordinary course.
+ *
+ * The kernel sends SIGBUS for a poisoned chunk and SIGSEGV for a write to a read-only region, both in the thread that
+ * touched, at the instruction that did. So the handler below runs while that thread holds no lock of ours (nothing
+ * here touches managed memory under a lock) and may take locks, which an ordinary signal handler must not.
+ *
+ * Handlers that were there before are called for every fault that is not ours. SIGSEGV's runs on the alternate stack
+ * if the thread has one, because a host's handler may need it for stack overflow; SIGBUS's does not, because the hook
+ * may run an interpreter and wants the room of the ordinary stack. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "region/pool.h"
+#include "util/fail.h"
+
+enum { FAILURES_RECORDED_MAX = 4096 };
+
+/* ---- why a chunk failed ----------------------------------------------------------------------------------------- */
+
+void ufo_failure_record(ufo_region *region, uint64_t chunk, const ufo_error *error) {
+  ufo_error *copy = malloc(sizeof *copy);
+  if (!copy) return; /* the failure stays; only its story is lost */
+  *copy = *error;
+  void *old = NULL;
+  pthread_mutex_lock(&region->failure_lock);
+  bool room = region->failures.count < FAILURES_RECORDED_MAX || ufo_u64map_get(&region->failures, chunk);
+  bool kept = room && ufo_u64map_put(&region->failures, chunk, copy, &old);
+  pthread_mutex_unlock(&region->failure_lock);
+  free(kept ? old : copy);
+}
+
+void ufo_failure_forget_all(ufo_region *region) {
+  pthread_mutex_lock(&region->failure_lock);
+  for (size_t i = 0; i < region->failures.slots; i++) free(region->failures.values[i]);
+  ufo_u64map_clear(&region->failures);
+  pthread_mutex_unlock(&region->failure_lock);
+}
+
+bool ufo_chunk_heal(ufo_region *region, uint64_t chunk) {
+  bool done = ufo_uffd_unpoison(&region->pool->uffd, ufo_chunk_address(region, chunk),
+                                ufo_chunk_mapped_bytes(region, chunk), region->access == UFO_ACCESS_READ_WRITE);
+  if (done) ufo_chunk_set_state(&region->chunks[chunk], UFO_ABSENT);
+  atomic_fetch_add(&region->healed, 1);
+  return done;
+}
+
+/* Takes the story of a failed chunk and makes the chunk absent again, so that the next touch tries anew. False if it
+ * has not failed (any more). */
+static bool take_failure(ufo_region *region, uint64_t chunk, ufo_error *error) {
+  pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+  pthread_mutex_lock(lock);
+  bool failed = ufo_chunk_get_state(region->chunks[chunk]) == UFO_POISONED;
+  if (failed) {
+    ufo_chunk_heal(region, chunk);
+    pthread_mutex_lock(&region->failure_lock);
+    ufo_error *told = ufo_u64map_take(&region->failures, chunk);
+    pthread_mutex_unlock(&region->failure_lock);
+    if (told) *error = *told;
+    else ufo_fail(error, UFO_IO, "chunk %llu of a region could not be filled", (unsigned long long)chunk);
+    free(told);
+  }
+  pthread_mutex_unlock(lock);
+  return failed;
+}
+
+/* ---- guards --------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct guard {
+  sigjmp_buf jump;
+  ufo_region *region; /* NULL: any */
+  struct guard *outer;
+} guard;
+
+static _Thread_local guard *innermost;
+static _Thread_local ufo_error caught;
+
+static _Atomic(ufo_fault_hook_fn) fault_hook;
+static void *_Atomic fault_hook_user;
+
+void ufo_set_fault_hook(ufo_fault_hook_fn hook, void *user) {
+  atomic_store(&fault_hook, NULL);
+  atomic_store(&fault_hook_user, user);
+  atomic_store(&fault_hook, hook);
+}
+
+ufo_status ufo_guarded(ufo_region *region, ufo_guarded_fn callback, void *user, int *result_out, ufo_error *error) {
+  guard here;
+  here.region = region;
+  here.outer = innermost;
+  if (sigsetjmp(here.jump, 1)) {
+    innermost = here.outer;
+    if (error) *error = caught;
+    return caught.code;
+  }
+  innermost = &here;
+  int result = callback(user);
+  innermost = here.outer;
+  if (result_out) *result_out = result;
+  return UFO_OK;
+}
+
+/* ---- the handler ----------------------------------------------------------------------------------------------------
+ */
+
+static struct sigaction previous_bus, previous_segv;
+
+static void chain(int signal_number, siginfo_t *info, void *context) {
+  const struct sigaction *previous = signal_number == SIGBUS ? &previous_bus : &previous_segv;
+  if (previous->sa_flags & SA_SIGINFO) {
+    previous->sa_sigaction(signal_number, info, context);
+  } else if (previous->sa_handler == SIG_DFL || previous->sa_handler == SIG_IGN) {
+    bool sent = info->si_code <= 0;
+    if (sent && previous->sa_handler == SIG_IGN) return;
+    /* An access is repeated on return, and then the default action takes its course; what was sent is sent again. */
+    signal(signal_number, SIG_DFL);
+    if (sent) raise(signal_number);
+  } else {
+    previous->sa_handler(signal_number);
+  }
+}
+
+typedef enum verdict { NOT_OURS, TRY_AGAIN, FAILED } verdict;
+
+/* Kernels without poison make a failed chunk inaccessible for a moment while they give it another chance. Was it that
+ * which this thread ran into? Once it is over, at most one further try is made for each such moment. */
+static bool being_healed(ufo_region *region, uint64_t chunk) {
+  static _Thread_local const ufo_region *last_region;
+  static _Thread_local unsigned last_healed;
+  if (region->pool->uffd.can_poison) return false;
+  pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+  pthread_mutex_lock(lock); /* it is held for that moment */
+  pthread_mutex_unlock(lock);
+  unsigned healed = atomic_load(&region->healed);
+  bool again = healed > 0 && (last_region != region || last_healed != healed);
+  last_region = region;
+  last_healed = healed;
+  return again;
+}
+
+static bool has_failed(ufo_region *region, uint64_t chunk) {
+  pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+  pthread_mutex_lock(lock);
+  bool failed = ufo_chunk_get_state(region->chunks[chunk]) == UFO_POISONED;
+  pthread_mutex_unlock(lock);
+  return failed;
+}
+
+/* Why did touching `address` of the region fail? A failure that nobody is there to be `told` of stays as it is. */
+static verdict explain(int signal_number, ufo_region *region, uint64_t address, bool told, ufo_error *error) {
+  uint64_t chunk = (address - (uint64_t)(uintptr_t)region->body) / region->chunk_bytes;
+  if (chunk >= region->chunk_count) return NOT_OURS;
+  /* Somebody else made the chunk absent since: the access may succeed now. */
+  if (signal_number == SIGBUS && !told) return has_failed(region, chunk) ? NOT_OURS : TRY_AGAIN;
+  if (signal_number == SIGBUS) return take_failure(region, chunk, error) ? FAILED : TRY_AGAIN;
+  if (being_healed(region, chunk)) return TRY_AGAIN;
+  if (region->access != UFO_ACCESS_READ_ONLY || !told) return NOT_OURS;
+  ufo_fail(error, UFO_USAGE, "write to byte %llu of a read-only region",
+           (unsigned long long)(address - (uint64_t)(uintptr_t)region->body));
+  return FAILED;
+}
+
+static void on_signal(int signal_number, siginfo_t *info, void *context) {
+  uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
+  /* si_code <= 0: sent by a process, not raised by an access. */
+  ufo_region *region = info->si_code > 0 ? ufo_pools_take(address) : NULL;
+  guard *catcher = innermost;
+  while (region && catcher && catcher->region && catcher->region != region) catcher = catcher->outer;
+  ufo_fault_hook_fn hook = atomic_load(&fault_hook);
+  ufo_error error;
+  verdict found = NOT_OURS;
+  if (region) found = explain(signal_number, region, address, catcher || hook, &error);
+  if (region) ufo_region_leave(region);
+  if (found == TRY_AGAIN) return;
+  if (found == FAILED && catcher) {
+    caught = error;
+    siglongjmp(catcher->jump, 1);
+  }
+  if (found == FAILED) hook(atomic_load(&fault_hook_user), info->si_addr, &error);
+  chain(signal_number, info, context);
+}
+
+static void install(void) {
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGBUS, &action, &previous_bus);
+  action.sa_flags |= SA_ONSTACK;
+  sigaction(SIGSEGV, &action, &previous_segv);
+}
+
+void ufo_guard_install(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install);
+}

@@ -1,0 +1,147 @@
+/* pin.c - keeping a range in memory, for system calls that cannot wait for a fault. */
+#include "os/memory.h"
+#include "region/range.h"
+#include "util/checked.h"
+#include "util/fail.h"
+
+ufo_status ufo_chunk_range_of(const ufo_region *region, uint64_t offset, uint64_t bytes, ufo_chunk_range *range,
+                              ufo_error *error) {
+  *range = (ufo_chunk_range){0};
+  if (!ufo_range_inside(offset, bytes, region->body_bytes))
+    return ufo_fail(error, UFO_USAGE, "bytes %llu to %llu are not inside the region's %llu bytes",
+                    (unsigned long long)offset, (unsigned long long)(offset + bytes),
+                    (unsigned long long)region->body_bytes);
+  range->first = offset / region->chunk_bytes;
+  range->end = bytes ? ufo_div_up(offset + bytes, region->chunk_bytes) : range->first;
+  return UFO_OK;
+}
+
+typedef struct touch {
+  char *address;
+  bool write;
+} touch;
+
+/* clang's no_sanitize leaves atomic operations in view. */
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define UNSEEN __attribute__((disable_sanitizer_instrumentation))
+#else
+#define UNSEEN __attribute__((no_sanitize("thread")))
+#endif
+
+/* It may meet an ordinary access of the program to the same bytes, which thread sanitizers need not report. Exchanging
+ * a byte for itself is a write that no concurrent writer can notice; compilers turn an atomic "or" with 0 into a load.
+ */
+UNSEEN static int touch_now(void *user) {
+  const touch *t = user;
+  volatile char *byte = t->address;
+  char value = __atomic_load_n(byte, __ATOMIC_RELAXED);
+  while (t->write && !__atomic_compare_exchange_n(byte, &value, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    continue;
+  return 0;
+}
+
+ufo_status ufo_chunk_touch(ufo_region *region, uint64_t chunk, bool write, ufo_error *error) {
+  touch t = {ufo_chunk_address(region, chunk), write};
+  return ufo_guarded(region, touch_now, &t, NULL, error);
+}
+
+/* Pins the chunk if it is in memory, and dirty if it must be. */
+static bool pin_if_ready(ufo_region *region, uint64_t chunk, bool for_write) {
+  ufo_pool *pool = region->pool;
+  bool pinned = false;
+  pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+  pthread_mutex_lock(lock);
+  ufo_chunk_state state = ufo_chunk_get_state(region->chunks[chunk]);
+  bool resident = state == UFO_CLEAN || state == UFO_DIRTY || state == UFO_CLEANING;
+  if (for_write ? state == UFO_DIRTY : resident) {
+    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[chunk]);
+    frame->pins++;
+    if (for_write) frame->dirty_pins++;
+    pthread_mutex_lock(&pool->residency_lock);
+    if (frame->pins == 1) {
+      pool->pinned += frame->bytes;
+      region->pinned += frame->bytes;
+    }
+    /* A frame in somebody's hands finds its list when it is put back. */
+    if (frame->list != UFO_LIST_NONE) ufo_frame_enlist(pool, frame, UFO_LIST_PINNED);
+    pthread_mutex_unlock(&pool->residency_lock);
+    pinned = true;
+  }
+  pthread_mutex_unlock(lock);
+  return pinned;
+}
+
+/* Which of several pins were for writing is not recorded, so a chunk stays open to writes until the last is gone. */
+static void unpin_chunk(ufo_region *region, uint64_t chunk) {
+  ufo_pool *pool = region->pool;
+  pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+  pthread_mutex_lock(lock);
+  ufo_frame *frame = ufo_chunk_get_frame(region->chunks[chunk]);
+  UFO_ASSERT(frame && frame->pins > 0);
+  if (frame && frame->pins > 0 && --frame->pins == 0) {
+    frame->dirty_pins = 0;
+    pthread_mutex_lock(&pool->residency_lock);
+    pool->pinned -= frame->bytes;
+    region->pinned -= frame->bytes;
+    if (frame->list != UFO_LIST_NONE) ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
+    pthread_cond_broadcast(&pool->room);
+    pthread_mutex_unlock(&pool->residency_lock);
+  }
+  pthread_mutex_unlock(lock);
+}
+
+/* The chunks of a range that are pinned already, and so cost nothing more. */
+static uint64_t count_pinned(ufo_region *region, ufo_chunk_range range) {
+  uint64_t pinned = 0;
+  for (uint64_t chunk = range.first; chunk < range.end; chunk++) {
+    pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+    pthread_mutex_lock(lock);
+    const ufo_frame *frame = ufo_chunk_get_frame(region->chunks[chunk]);
+    if (frame && frame->pins > 0) pinned++;
+    pthread_mutex_unlock(lock);
+  }
+  return pinned;
+}
+
+/* Would the pool still have room for two chunks besides what is pinned? */
+static bool room_to_pin(ufo_region *region, ufo_chunk_range range) {
+  ufo_pool *pool = region->pool;
+  uint64_t wanted, chunk_bytes = ufo_region_largest_chunk(region);
+  pthread_mutex_lock(&pool->residency_lock);
+  uint64_t budget = pool->budget, pinned_now = pool->pinned;
+  pthread_mutex_unlock(&pool->residency_lock);
+  uint64_t chunks = range.end - range.first;
+  if (chunks > budget / chunk_bytes) return false;
+  if (pinned_now > 0) chunks -= count_pinned(region, range);
+  pthread_mutex_lock(&pool->residency_lock);
+  bool fits = !ufo_mul_overflows(chunks + 2, chunk_bytes, &wanted) && wanted <= pool->budget &&
+              pool->pinned <= pool->budget - wanted;
+  pthread_mutex_unlock(&pool->residency_lock);
+  return fits;
+}
+
+ufo_status ufo_region_pin(ufo_region *region, uint64_t offset, uint64_t bytes, int for_write, ufo_error *error) {
+  ufo_chunk_range range;
+  ufo_status status = ufo_chunk_range_of(region, offset, bytes, &range, error);
+  if (status != UFO_OK) return status;
+  if (for_write && region->access == UFO_ACCESS_READ_ONLY)
+    return ufo_fail(error, UFO_USAGE, "cannot pin a read-only region for writing");
+  if (!room_to_pin(region, range))
+    return ufo_fail(error, UFO_FULL, "cannot pin %llu bytes: the budget cannot hold them and two chunks more",
+                    (unsigned long long)bytes);
+  for (uint64_t chunk = range.first; chunk < range.end; chunk++) {
+    /* The touch brings it in; an evictor may be faster than the pin, then once more. */
+    while (status == UFO_OK && !pin_if_ready(region, chunk, for_write))
+      status = ufo_chunk_touch(region, chunk, for_write, error);
+    if (status == UFO_OK) continue;
+    while (chunk > range.first) unpin_chunk(region, --chunk);
+    return status;
+  }
+  return UFO_OK;
+}
+
+void ufo_region_unpin(ufo_region *region, uint64_t offset, uint64_t bytes) {
+  ufo_chunk_range range;
+  if (ufo_chunk_range_of(region, offset, bytes, &range, NULL) != UFO_OK) return;
+  for (uint64_t chunk = range.first; chunk < range.end; chunk++) unpin_chunk(region, chunk);
+}

@@ -1,0 +1,278 @@
+/* pool.h - the map of the fault engine: its structures, its locks and who calls whom.
+ *
+ *   resolver.c   threads that read faults from the kernel      fill.c       absent -> resident, or poisoned
+ *   evict.c      resident -> absent; writing back              residency.c  lists of frames, the budget, waiting
+ *   region.c     create, find, release, reset                  table.c      which region holds an address
+ *   pin.c advise.c   ranges kept or wanted                     guard.c      failed touches: signals, ufo_guarded
+ *   backing.c    changes of regions without a writeback        fork.c       both sides of fork()
+ *
+ * LOCK ORDER, outermost first. A thread may take a later one while it holds an earlier one, never the reverse, and at
+ * most one of each kind.
+ *   1. pools_lock     the list of pools (fork.c)
+ *   2. table lock     address -> region
+ *   3. chunk lock     one of UFO_CHUNK_LOCKS, by region and chunk: the chunk's word, its frame's `pins`, and every
+ *                     ioctl and madvise on its pages
+ *   4. residency lock budget, frame lists, counters of fills, regions' `busy`, resolver slots
+ *   5. failure lock   a region's record of failed fills; event lock; a backing lock
+ * Populate, writeback, reset and destroy callbacks run with none of them held. Nobody touches managed memory while
+ * holding one, and none is held across I/O. */
+#ifndef UFO_REGION_POOL_H
+#define UFO_REGION_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <ufostore/region.h>
+
+#include "os/scratch.h"
+#include "os/uffd.h"
+#include "region/chunk.h"
+#include "util/u64map.h"
+
+enum {
+  UFO_CHUNK_LOCKS = 64, /* Touches that begin a fill from outside a callback, served at once; and threads enough for
+                           those that nest. */
+  UFO_OUTER_FILLS_MAX = 32,
+  UFO_RESOLVERS_MAX = 512
+};
+
+/* A filling or resident chunk. Exists from the begin of the fill to the end of the eviction. */
+typedef struct ufo_frame {
+  ufo_region *region;
+  uint64_t chunk;
+  uint64_t bytes;
+  uint32_t pins;       /* chunk lock */
+  uint32_t dirty_pins; /* chunk lock: of these, for writing: the chunk then never gets clean */
+  bool open;           /* chunk lock: while CLEANING, writes go unseen because it was pinned for writing */
+  uint8_t list;        /* residency lock, as all below: enum ufo_frame_list */
+  bool dirty;          /* counted in dirty_bytes */
+  bool second_chance;  /* came back soon after an eviction: passed over once */
+  bool for_write;      /* constant: the fill was begun by a write, so the chunk will be dirty */
+  bool waiting;        /* a fill without its memory yet */
+  bool ending;         /* a fill that waits for nothing any more */
+  unsigned awaited;    /* running fills that cannot go on before this fill has ended */
+  uint64_t begun_ns;   /* monotonic; constant: when the fill began */
+  struct ufo_frame *previous, *next;               /* in `list` */
+  struct ufo_frame *region_previous, *region_next; /* frames of one region */
+} ufo_frame;
+
+enum ufo_frame_list {
+  UFO_LIST_NONE = 0, /* in an evictor's hands */
+  UFO_LIST_FILLING,  /* so that the child of a fork finds what its parent's threads had begun */
+  UFO_LIST_CLEAN,
+  UFO_LIST_DIRTY,
+  UFO_LIST_STUCK, /* could not be written back; tried again when nothing else is left */
+  UFO_LIST_PINNED,
+  UFO_LIST_COUNT,
+};
+
+typedef struct ufo_frame_queue {
+  ufo_frame *head, *tail;
+  uint64_t bytes;
+} ufo_frame_queue;
+
+/* A thread that may run populate callbacks, so that a fault of its own is known as nested. */
+typedef struct ufo_resolver_slot {
+  int thread; /* kernel id; 0: free */
+  int depth;  /* of the fill that it runs; 0: none */
+} ufo_resolver_slot;
+
+typedef struct ufo_counters {
+  _Atomic uint64_t faults, write_faults, fills, fill_bytes, fill_failures, evictions_clean, evictions_dirty, writebacks,
+      writeback_bytes, writeback_failures, waits;
+} ufo_counters;
+
+struct ufo_pool {
+  ufo_uffd uffd;
+  unsigned flags;
+  ufo_scratch *scratch;
+  ufo_pool *next_pool; /* pools_lock */
+
+  pthread_rwlock_t table_lock;
+  ufo_region **table; /* by address; table_lock */
+  size_t table_count, table_room;
+
+  pthread_mutex_t chunk_locks[UFO_CHUNK_LOCKS];
+
+  pthread_mutex_t residency_lock; /* guards down to the next blank line */
+  pthread_cond_t room;            /* memory was freed, a fill or an eviction ended: whoever waits looks again */
+  pthread_cond_t evictor_wanted;
+  uint64_t budget, high, low;
+  uint64_t resident, resident_peak, dirty, pinned;
+  ufo_frame_queue lists[UFO_LIST_COUNT];
+  unsigned fills_waiting; /* fills without their memory yet */
+  unsigned fills_running; /* fills that have it */
+  unsigned fills_blocked; /* of the running, those that wait for another fill: the sum of all frames' `awaited` */
+  unsigned fills_awaited; /* of the waiting, those with `awaited` > 0 */
+  unsigned evictions;     /* frames in hands */
+  bool evictor_kicked, stopping, evictor_running;
+  ufo_error stuck_error; /* why the last writeback failed */
+  ufo_resolver_slot resolvers[UFO_RESOLVERS_MAX];
+  unsigned resolver_slots; /* in use are only slots below this */
+  unsigned resolver_count, resolver_idle, resolver_standing;
+  unsigned resolver_outer; /* at work on a touch from outside any callback */
+  pthread_cond_t resolver_ended;
+
+  pthread_rwlock_t event_lock;
+  ufo_event_fn on_event; /* event_lock */
+  void *event_user;
+  _Atomic bool has_events; /* a hint to skip the lock */
+
+  pthread_t evictor;
+  ufo_counters counters;
+};
+
+struct ufo_region {
+  ufo_pool *pool;
+  char *mapping; /* header pages, then body */
+  uint64_t mapping_bytes;
+  char *body;
+  uint64_t body_bytes;   /* of elements */
+  uint64_t mapped_bytes; /* of the body, whole pages */
+  uint64_t header_bytes, element_bytes, count, chunk_bytes, chunk_count;
+  ufo_access access;
+  ufo_source source;
+  ufo_chunk *chunks; /* chunk locks */
+  uint32_t hash;     /* spreads the chunk locks */
+  _Atomic int advice;
+
+  ufo_frame *frames;                /* residency lock */
+  uint64_t resident, dirty, pinned; /* residency lock */
+  _Atomic unsigned healed;          /* failed chunks that were given another chance: see guard.c */
+  unsigned busy;                    /* residency lock: threads of the pool at work on the region */
+  bool closing;                     /* residency lock */
+
+  pthread_mutex_t failure_lock;
+  ufo_u64map failures; /* failure_lock: chunk -> malloc'ed ufo_error */
+  pthread_mutex_t backing_lock;
+  ufo_u64map backed; /* backing_lock: chunk -> malloc'ed ufo_piece; only without a writeback */
+};
+
+/* ---- region.c -------------------------------------------------------------------------------------------------- */
+static inline char *ufo_chunk_address(const ufo_region *region, uint64_t chunk) {
+  return region->body + chunk * region->chunk_bytes;
+}
+/* Mapped bytes of a chunk: whole pages; the last may be short. */
+static inline uint64_t ufo_chunk_mapped_bytes(const ufo_region *region, uint64_t chunk) {
+  uint64_t offset = chunk * region->chunk_bytes;
+  uint64_t left = region->mapped_bytes - offset;
+  return left < region->chunk_bytes ? left : region->chunk_bytes;
+}
+/* Bytes of a chunk that belong to elements. */
+static inline uint64_t ufo_chunk_body_bytes(const ufo_region *region, uint64_t chunk) {
+  uint64_t offset = chunk * region->chunk_bytes;
+  uint64_t left = region->body_bytes - offset;
+  return left < region->chunk_bytes ? left : region->chunk_bytes;
+}
+pthread_mutex_t *ufo_chunk_lock(const ufo_region *region, uint64_t chunk);
+/* Mapped bytes of its largest chunk: a chunk may have been asked for that is larger than the body. */
+static inline uint64_t ufo_region_largest_chunk(const ufo_region *region) {
+  return region->mapped_bytes < region->chunk_bytes ? region->mapped_bytes : region->chunk_bytes;
+}
+/* The end of a thread's work on a region that it took from ufo_table_take. */
+void ufo_region_leave(ufo_region *region);
+
+/* ---- table.c --------------------------------------------------------------------------------------------------- */
+bool ufo_table_insert(ufo_pool *pool, ufo_region *region); /* false: out of memory */
+void ufo_table_remove(ufo_pool *pool, ufo_region *region);
+/* The region whose body holds `address`, marked busy so that it outlives the caller's work; NULL if there is none. */
+ufo_region *ufo_table_take(ufo_pool *pool, uint64_t address);
+
+/* ---- residency.c: the callers hold the residency lock unless said otherwise ----------------------------------------
+ */
+/* Takes no lock before. A fill is about to wait for its memory; `nested` tells whether another running fill waits for
+ * it from the first. */
+void ufo_residency_fill_begins(ufo_pool *pool, ufo_frame *frame, bool nested);
+/* Takes no lock before. A running fill was found at `when_ns` to wait for this one, which another touch began. False
+ * if that is not certain, because this one began later. */
+bool ufo_residency_fill_awaited(ufo_pool *pool, ufo_frame *frame, uint64_t when_ns);
+/* Takes no lock before. Reserves memory for a fill, evicting clean chunks and waiting for the evictor as needed. When
+ * nothing that could free memory is left, UFO_FULL, or the error that keeps changed chunks from being written back. On
+ * success the fill counts as running until ufo_residency_fill_ended. */
+ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *error);
+/* Takes no lock before. The fill will now end, well or badly: those that wait for it do not count as blocked any more.
+ * To be called before they are woken, or what they touch next would seem to have nobody left to wait for. */
+void ufo_residency_fill_ending(ufo_pool *pool, ufo_frame *frame);
+/* Takes no lock before. Ends a running fill; `kept` tells whether its memory is in use now or given back. */
+void ufo_residency_fill_ended(ufo_pool *pool, uint64_t bytes, bool kept);
+/* Chunks that could not be written back will be tried again. False if there are none. */
+bool ufo_residency_retry_stuck(ufo_pool *pool);
+/* Appends a frame to a list, taking it from the one it is in. */
+void ufo_frame_enlist(ufo_pool *pool, ufo_frame *frame, enum ufo_frame_list list);
+/* The list where a frame belongs at rest. */
+enum ufo_frame_list ufo_frame_home(const ufo_frame *frame);
+void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty);
+/* Takes the best victim off its list, marks its region busy and counts an eviction; NULL if there is none. */
+ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only);
+/* The frame becomes one of its region's, counted as resident by it; its memory was reserved before. */
+void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty);
+/* The budget no longer counts the frame, and it is freed. */
+void ufo_frame_free(ufo_pool *pool, ufo_frame *frame);
+/* Frees a frame that never settled. Reservations are not its matter. */
+void ufo_frame_discard(ufo_pool *pool, ufo_frame *frame);
+
+/* ---- fill.c ---------------------------------------------------------------------------------------------------- */
+typedef struct ufo_fill_memory {
+  void *buffer;
+  uint64_t bytes;
+} ufo_fill_memory;
+void ufo_fill_memory_free(ufo_fill_memory *memory);
+/* Serves one fault. `depth` is that of the fill that the faulting thread runs itself, or 0 for other threads. */
+void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_fill_memory *memory);
+/* Poisons a filling chunk; the chunk lock is held. */
+void ufo_chunk_fail(ufo_region *region, uint64_t chunk, const ufo_error *error);
+
+/* ---- evict.c --------------------------------------------------------------------------------------------------- */
+void *ufo_evictor_run(void *pool);
+/* A buffer to hand changed chunks to a writeback from. Zeroed to begin with. */
+typedef struct ufo_copy_room {
+  void *bytes;
+  uint64_t size;
+} ufo_copy_room;
+void ufo_copy_room_free(ufo_copy_room *room);
+/* Carries out the eviction of a frame from ufo_residency_pick; afterwards it is gone or back in a list. Returns
+ * whether memory was freed. `room` is grown as needed; NULL for clean frames only. */
+bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room);
+/* Writes one chunk back if it is dirty, and drops it if `drop`, waiting for whoever is at work on it. */
+ufo_status ufo_chunk_clean(ufo_region *region, uint64_t chunk, bool drop, void *copy, ufo_error *error);
+/* Forgets a chunk's content, changed or not, waiting for whoever is at work on it. */
+void ufo_chunk_forget(ufo_region *region, uint64_t chunk);
+/* Chunks of the region that are filling or resident, in ascending order, malloc'ed; or only those that are dirty, or
+ * about to be: the copy that ends a fill wakes the writer before the frame is listed as dirty. */
+ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint64_t **chunks_out, size_t *count_out,
+                                      ufo_error *error);
+
+/* ---- backing.c ------------------------------------------------------------------------------------------------- */
+ufo_status ufo_backing_write(ufo_region *region, uint64_t chunk, const void *data, uint64_t bytes, ufo_error *error);
+/* 1: loaded; 0: never spilled; else an error. */
+int ufo_backing_read(ufo_region *region, uint64_t chunk, void *target, ufo_error *error);
+void ufo_backing_forget(ufo_region *region);
+
+/* ---- resolver.c ------------------------------------------------------------------------------------------------ */
+bool ufo_resolvers_start(ufo_pool *pool, ufo_error *error);
+void ufo_resolvers_stop(ufo_pool *pool);
+
+/* ---- guard.c --------------------------------------------------------------------------------------------------- */
+void ufo_guard_install(void);
+/* A poisoned chunk becomes absent, so that its next touch tries again; its lock is held. */
+bool ufo_chunk_heal(ufo_region *region, uint64_t chunk);
+void ufo_failure_record(ufo_region *region, uint64_t chunk, const ufo_error *error);
+void ufo_failure_forget_all(ufo_region *region);
+
+/* ---- fork.c ---------------------------------------------------------------------------------------------------- */
+void ufo_pools_add(ufo_pool *pool);
+void ufo_pools_remove(ufo_pool *pool);
+/* The region of any pool whose body holds `address`, marked busy; NULL if there is none. */
+ufo_region *ufo_pools_take(uint64_t address);
+
+/* ---- pool.c ---------------------------------------------------------------------------------------------------- */
+bool ufo_pool_start_threads(ufo_pool *pool, ufo_error *error);
+void ufo_pool_init_rwlocks(ufo_pool *pool);
+/* The chunk lock is held, or the event concerns the whole region. */
+void ufo_event_emit(ufo_region *region, ufo_event_type type, uint64_t offset, uint64_t bytes);
+
+static inline void ufo_count(_Atomic uint64_t *counter, uint64_t by) {
+  atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+#endif

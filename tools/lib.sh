@@ -1,0 +1,37 @@
+# lib.sh - what tools/test and tools/quickstart share. Sourced by bash; sets root, build, jobs and colours.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${UFOSTORE_BUILD_DIR:-build}
+case $build in /*) ;; *) build=$root/$build ;; esac
+jobs=$(nproc 2>/dev/null || echo 2)
+mkdir -p "$build"
+
+bold='' dim='' red='' green='' yellow='' plain=''
+if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
+  bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' plain=$'\e[0m'
+fi
+
+# configure PRESET [OPTION...]: a build folder that was configured for another path or compiler is made anew.
+configure() {
+  local preset=$1 folder=$build/${UFO_FOLDER:-$1} fresh=()
+  shift
+  if [ -e "$folder/CMakeCache.txt" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$folder/CMakeCache.txt"; then
+    fresh=(--fresh)
+  fi
+  (cd "$root" && cmake "${fresh[@]}" --preset "$preset" -B "$folder" "$@")
+}
+
+# r_tarball FOLDER: builds the R package's source tarball, the C library inside, and prints its path. Works on a copy, so
+# that the checkout stays as it is.
+r_tarball() {
+  local copy=$1/source
+  rm -rf "$copy" "$1"/ufostore_*.tar.gz
+  mkdir -p "$copy" || return 1
+  cp -R "$root/include" "$root/src" "$root/bindings" "$copy/" || return 1
+  find "$copy" \( -name '*.o' -o -name '*.so' \) -delete
+  (cd "$1" && R CMD build --no-manual "$copy/bindings/r" >&2) || return 1
+  rm -rf "$copy"
+  ls "$1"/ufostore_*.tar.gz
+}
+
+seconds_since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'; }
