@@ -1,0 +1,201 @@
+/* commit.c - publishing a transaction.
+ *
+ *   1. extents that take much room are staged, in short transactions of their own;
+ *   2. one write transaction: resolve (conflicts, ids, versions), write, queue garbage, reclaim older garbage;
+ *   3. new versions that somebody will hold are pinned, then the transaction is committed: this is the instant;
+ *   4. extents learn where they are now, and views that were put learn their new version.
+ *
+ * Until 3 nothing in memory changed, so a failed commit can be tried again. Memory of callers is never touched. */
+#include "store/commit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/clock.h"
+#include "store/catalogue.h"
+#include "store/garbage.h"
+#include "store/write.h"
+#include "util/fail.h"
+
+#define COLLECT_BYTES (UINT64_C(1) << 20)
+#define COLLECT_ENTRIES 256
+
+/* Calls `visit` for all drafts, children before their list. */
+typedef ufo_status (*visit_fn)(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error);
+
+static ufo_status visit_draft(ufo_commit *commit, ufo_draft *draft, const char *name, visit_fn visit,
+                              ufo_error *error) {
+  ufo_status status = UFO_OK;
+  for (uint64_t i = 0; i < draft->child_count && !status; i++) {
+    status = visit_draft(commit, draft->children[i], "", visit, error);
+  }
+  return status ? status : visit(commit, draft, name, error);
+}
+
+static ufo_status visit_all(ufo_commit *commit, visit_fn visit, ufo_error *error) {
+  ufo_status status = UFO_OK;
+  for (size_t i = 0; i < commit->txn->pending_count && !status; i++) {
+    ufo_pending *pending = commit->txn->pending[i];
+    if (pending->draft) status = visit_draft(commit, pending->draft, pending->name, visit, error);
+  }
+  return status;
+}
+
+/* ---- 1: staging ------------------------------------------------------------------------------------------------- */
+
+/* Writes large extents ahead, a batch at a time, so that the write transaction stays small. */
+static ufo_status stage_draft(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error) {
+  (void)name;
+  uint64_t bytes = 0, count = 0;
+  ufo_extent **extents = malloc((draft->extents.count + 1) * sizeof(ufo_extent *));
+  if (!extents) return ufo_fail(error, UFO_FULL, "out of memory");
+  bool failed;
+  uint64_t *chunks = ufo_u64map_sorted_keys(&draft->extents, &failed);
+  for (uint64_t i = 0; i < draft->extents.count && chunks; i++) {
+    ufo_extent *extent = ufo_u64map_get(&draft->extents, chunks[i]);
+    ufo_extent_place place = ufo_extent_find(extent);
+    ufo_extent_bytes_release(place.bytes);
+    if (place.state != UFO_EXTENT_MEMORY && place.state != UFO_EXTENT_SCRATCH) continue;
+    extents[count++] = extent;
+    bytes += extent->meta.stored_bytes;
+  }
+  ufo_status status = failed ? ufo_fail(error, UFO_FULL, "out of memory") : UFO_OK;
+  if (!status && bytes > UFO_STAGE_BATCH_BYTES) status = ufo_extents_stage(commit->core, extents, count, error);
+  free(chunks);
+  free(extents);
+  return status;
+}
+
+/* ---- 3: pins ---------------------------------------------------------------------------------------------------- */
+
+static bool is_shared(const ufo_draft *draft) {
+  for (size_t i = 0; i < draft->extents.slots; i++) {
+    ufo_extent *extent = draft->extents.values[i];
+    if (extent && atomic_load(&extent->references) > 1) return true;
+  }
+  return draft->puts != NULL;
+}
+
+static ufo_status pin_draft(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error) {
+  if (!is_shared(draft)) return UFO_OK;
+  ufo_status status = ufo_pin_create(commit->core, draft->commit.id, draft->commit.version, &draft->commit.pin, error);
+  if (status || !draft->puts) return status;
+  ufo_found found = {.id = draft->commit.id, .version = draft->commit.version, .record = draft->commit.record};
+  ufo_object_info info;
+  status = ufo_info_fill(commit->etxn, &found, name, &info, error);
+  if (status) return status;
+  return ufo_object_make(commit->core, &info, &found.record, ufo_pin_retain(draft->commit.pin), &draft->commit.object,
+                         error);
+}
+
+static ufo_status forget_outcome(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error) {
+  (void)commit, (void)name, (void)error;
+  ufo_object_release(draft->commit.object);
+  ufo_pin_release(draft->commit.pin);
+  memset(&draft->commit, 0, sizeof draft->commit);
+  return UFO_OK;
+}
+
+/* ---- 4: the outcome --------------------------------------------------------------------------------------------- */
+
+static ufo_status publish(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error) {
+  (void)name, (void)error;
+  for (size_t i = 0; i < draft->extents.slots; i++) {
+    ufo_extent *extent = draft->extents.values[i];
+    if (!extent) continue;
+    uint64_t blob = (uint64_t)(uintptr_t)ufo_u64map_get(&commit->blobs, (uintptr_t)extent);
+    ufo_extent_set_committed(extent, blob, draft->commit.pin);
+  }
+  ufo_put *puts = draft->puts;
+  ufo_object *object = draft->commit.object;
+  draft->puts = NULL;
+  draft->commit.object = NULL;
+  ufo_puts_end(puts, object);
+  return UFO_OK;
+}
+
+/* ---- 2: the write transaction ----------------------------------------------------------------------------------- */
+
+static ufo_status write_names(ufo_commit *commit, ufo_error *error) {
+  ufo_status status = UFO_OK;
+  for (size_t i = 0; i < commit->txn->pending_count && !status; i++) {
+    const ufo_pending *pending = commit->txn->pending[i];
+    if (pending->draft && pending->draft->commit.id != pending->current_id) {
+      status = ufo_catalogue_put_name(commit->etxn, pending->name, pending->draft->commit.id, error);
+    } else if (pending->removed && pending->current_id) {
+      status = ufo_catalogue_delete_name(commit->etxn, pending->name, error);
+    }
+    if (!status && pending->current_id) status = ufo_commit_drop(commit, pending->current_id, error);
+  }
+  return status;
+}
+
+static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_error *error) {
+  ufo_txn *txn = commit->txn;
+  ufo_status status = ufo_counters_get(commit->etxn, &commit->counters, error);
+  if (status) return status;
+  commit->counters.generation++;
+  status = ufo_commit_resolve(commit, error);
+  for (size_t i = 0; i < txn->pending_count && !status; i++) {
+    ufo_pending *pending = txn->pending[i];
+    if (!pending->draft) continue;
+    status = ufo_commit_write(commit, pending->draft, error);
+    if (status) ufo_fail_prefix(error, status, "cannot commit '%s' to store %s", pending->name, commit->core->path);
+  }
+  if (!status) status = write_names(commit, error);
+  if (!status) {
+    /* What a commit adds is what earlier ones left behind, so that the store stays as large as its content. */
+    ufo_reclaim reclaim = {.budget = 2 * commit->entries + COLLECT_ENTRIES};
+    status = ufo_garbage_reclaim(commit->core, commit->etxn, commit->counters.generation, &reclaim, error);
+    if (status == UFO_CORRUPT) status = UFO_OK; /* verify reports it; new data must not be refused for it */
+  }
+  if (!status) status = ufo_garbage_unstage(commit->core, commit->etxn, unstaged, error);
+  if (!status) status = ufo_counters_put(commit->etxn, &commit->counters, error);
+  if (!status) status = visit_all(commit, pin_draft, error);
+  return status;
+}
+
+static bool is_empty(const ufo_txn *txn) {
+  for (size_t i = 0; i < txn->pending_count; i++) {
+    if (txn->pending[i]->draft || txn->pending[i]->removed) return false;
+  }
+  return true;
+}
+
+ufo_status ufo_txn_commit(ufo_txn *txn, ufo_error *error) {
+  ufo_status status = ufo_txn_check(txn, error);
+  if (status) return status;
+  if (txn->writers > 0) {
+    return ufo_fail(error, UFO_USAGE, "cannot commit to store %s: a writer of the transaction is open",
+                    txn->core->path);
+  }
+  if (is_empty(txn)) {
+    if (ufo_garbage_present(txn->core)) ufo_garbage_collect(txn->core, 2);
+    ufo_txn_free(txn);
+    return UFO_OK;
+  }
+  ufo_commit commit = {.txn = txn, .core = txn->core, .now_ns = ufo_clock_realtime_ns()};
+  ufo_unstaged unstaged = {0};
+  status = visit_all(&commit, stage_draft, error);
+  if (!status) status = ufo_core_begin_write(txn->core, &commit.etxn, error);
+  if (!status) {
+    status = write_all(&commit, &unstaged, error);
+    if (!status) status = ufo_core_commit(commit.core, commit.etxn, error);
+    else ufo_core_end(commit.core, commit.etxn);
+    ufo_garbage_unstage_done(commit.core, &unstaged, !status);
+  }
+  ufo_core *core = txn->core;
+  if (status) {
+    visit_all(&commit, forget_outcome, NULL);
+  } else {
+    visit_all(&commit, publish, NULL);
+    bool collect = commit.superseded_bytes >= COLLECT_BYTES || commit.entries >= COLLECT_ENTRIES;
+    ufo_core_retain(core);
+    ufo_txn_free(txn);
+    if (collect && commit.superseded_bytes > 0) ufo_garbage_collect(core, 4);
+    ufo_core_release(core);
+  }
+  ufo_u64map_clear(&commit.live);
+  ufo_u64map_clear(&commit.blobs);
+  return status;
+}

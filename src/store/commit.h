@@ -1,0 +1,23 @@
+/* commit.h - a commit in progress: decided in resolve.c, written in commit.c. */
+#ifndef UFO_STORE_COMMIT_H
+#define UFO_STORE_COMMIT_H
+
+#include "store/transaction.h"
+
+typedef struct ufo_commit {
+  ufo_txn *txn;
+  ufo_core *core;
+  ufo_etxn *etxn;
+  ufo_counters counters;
+  int64_t now_ns;
+  uint32_t garbage_sequence;
+  uint64_t entries;          /* of the map, written */
+  uint64_t superseded_bytes; /* queued as garbage */
+  ufo_u64map live;           /* ids of the objects that the drafts are; the values mean nothing */
+  ufo_u64map blobs;          /* extent (its address) -> blob */
+} ufo_commit;
+
+/* Checks for conflicts and gives every draft its id and version. UFO_CONFLICT names the object and the versions. */
+ufo_status ufo_commit_resolve(ufo_commit *commit, ufo_error *error);
+
+#endif

@@ -1,0 +1,18 @@
+/* create.h - making a store's file appear whole or not at all. */
+#ifndef UFO_STORE_CREATE_H
+#define UFO_STORE_CREATE_H
+
+#include "store/record.h"
+
+/* Makes the file of an empty store under `path`. *exists_out instead of an error: something has that name already. */
+ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t default_chunk_bytes, bool *exists_out,
+                           ufo_error *error);
+
+/* A name for a temporary file beside `path`; malloc'ed, NULL: out of memory. */
+char *ufo_create_temporary_name(const char *path);
+/* Makes a finished temporary file durable and gives it its name: `replace` says what happens if that is taken. The
+ * temporary file is gone afterwards, in every case. */
+ufo_status ufo_create_publish(const char *temporary, const char *path, bool replace, bool *exists_out,
+                              ufo_error *error);
+
+#endif

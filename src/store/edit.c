@@ -1,0 +1,244 @@
+/* edit.c - changing what a transaction holds under a name: elements, attributes, names, lists. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/attributes.h"
+#include "store/transaction.h"
+#include "util/checked.h"
+#include "util/fail.h"
+
+/* ---- elements -------------------------------------------------------------------------------------------------- */
+
+/* New extents, not yet in the draft. */
+typedef struct changes {
+  uint64_t first;
+  uint64_t count;
+  ufo_extent **extents;
+} changes;
+
+static void forget(changes *made) {
+  for (uint64_t i = 0; i < made->count; i++) ufo_extent_release(made->extents[i]);
+  free(made->extents);
+}
+
+/* Makes the chunks that bytes at .. at + bytes of a body of `record` touch; the rest of them is as the draft has it. */
+static ufo_status make_changes(ufo_spill *spill, ufo_draft *draft, const ufo_record *record, uint64_t at,
+                               uint64_t bytes, const uint8_t *data, changes *made, ufo_error *error) {
+  uint64_t chunk = at / record->chunk_bytes, end = at + bytes;
+  uint64_t chunks = (end - 1) / record->chunk_bytes - chunk + 1;
+  *made = (changes){.first = chunk};
+  uint8_t *buffer = malloc(record->chunk_bytes);
+  made->extents = calloc((size_t)chunks, sizeof(ufo_extent *));
+  ufo_status status = buffer && made->extents ? UFO_OK : ufo_fail(error, UFO_FULL, "out of memory");
+  for (; at < end && !status; chunk++) {
+    uint32_t there = ufo_record_chunk_raw_bytes(record, chunk), skip = (uint32_t)(at % record->chunk_bytes);
+    uint32_t count = (uint32_t)ufo_min(there - skip, end - at);
+    if (count < there) status = ufo_draft_load(draft, chunk, buffer, there, error);
+    if (status) break;
+    memcpy(buffer + skip, data, count);
+    status = ufo_extent_create(spill, record->type, record->element_bytes, buffer, there, &made->extents[made->count],
+                               error);
+    if (!status) made->count++;
+    data += count;
+    at += count;
+  }
+  free(buffer);
+  if (!status) return UFO_OK;
+  forget(made);
+  return status;
+}
+
+static ufo_status apply(ufo_draft *draft, changes *made, ufo_error *error) {
+  /* Room for all keys first, so that what follows cannot fail half way. */
+  for (uint64_t i = 0; i < made->count; i++) {
+    ufo_extent *there = ufo_u64map_get(&draft->extents, made->first + i);
+    if (there) continue;
+    if (!ufo_u64map_put(&draft->extents, made->first + i, made->extents[i], NULL)) {
+      for (uint64_t k = 0; k < i; k++) {
+        if (ufo_u64map_get(&draft->extents, made->first + k) == made->extents[k]) {
+          ufo_u64map_take(&draft->extents, made->first + k);
+        }
+      }
+      forget(made);
+      return ufo_fail(error, UFO_FULL, "out of memory");
+    }
+  }
+  for (uint64_t i = 0; i < made->count; i++) {
+    void *old = NULL;
+    if (ufo_u64map_put(&draft->extents, made->first + i, made->extents[i], &old) && old != made->extents[i]) {
+      ufo_extent_release(old);
+    }
+  }
+  if (made->count) draft->changed = true;
+  free(made->extents);
+  return UFO_OK;
+}
+
+static ufo_status edit_elements(ufo_txn *txn, const char *name, const uint64_t *first_or_end, uint64_t count,
+                                const void *data, ufo_error *error) {
+  ufo_draft *draft;
+  ufo_spill *spill;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status && count && !data) status = ufo_fail(error, UFO_USAGE, "cannot change '%s': no data", name);
+  if (!status) status = ufo_txn_edit(txn, name, &draft, error);
+  if (status) return status;
+  ufo_record record = draft->record;
+  if (record.type == UFO_LIST || record.type == UFO_SERIALIZED) {
+    return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
+                    txn->core->path, ufo_type_name(record.type));
+  }
+  uint64_t first = first_or_end ? *first_or_end : record.length, bytes;
+  if (first_or_end && !ufo_range_inside(first, count, record.length)) {
+    return ufo_fail(error, UFO_USAGE, "cannot write elements %llu to %llu of '%s' of store %s: it has %llu",
+                    (unsigned long long)first, (unsigned long long)(first + count), name, txn->core->path,
+                    (unsigned long long)record.length);
+  }
+  if (count > UFO_LENGTH_MAX || first + count > UFO_LENGTH_MAX ||
+      ufo_mul_overflows(first + count, record.element_bytes, &bytes) || bytes > INT64_MAX) {
+    return ufo_fail(error, UFO_USAGE, "cannot append %llu elements to '%s' of store %s: it gets too long",
+                    (unsigned long long)count, name, txn->core->path);
+  }
+  if (count == 0) return UFO_OK;
+  record.length = ufo_max(record.length, first + count);
+  changes made;
+  status = ufo_txn_get_spill(txn, &spill, error);
+  if (!status) {
+    status = make_changes(spill, draft, &record, first * record.element_bytes, count * record.element_bytes, data,
+                          &made, error);
+  }
+  if (!status) status = apply(draft, &made, error);
+  if (!status) draft->record.length = record.length;
+  if (status) ufo_fail_prefix(error, status, "cannot change '%s' of store %s", name, txn->core->path);
+  return status;
+}
+
+ufo_status ufo_txn_append(ufo_txn *txn, const char *name, const void *data, uint64_t count, ufo_error *error) {
+  return edit_elements(txn, name, NULL, count, data, error);
+}
+
+ufo_status ufo_txn_write(ufo_txn *txn, const char *name, uint64_t first, uint64_t count, const void *data,
+                         ufo_error *error) {
+  return edit_elements(txn, name, &first, count, data, error);
+}
+
+/* ---- attributes ------------------------------------------------------------------------------------------------ */
+
+ufo_status ufo_txn_set_attributes(ufo_txn *txn, const char *name, const ufo_attributes *attributes, ufo_error *error) {
+  ufo_draft *draft;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status) status = ufo_txn_edit(txn, name, &draft, error);
+  if (status) return status;
+  uint64_t count = attributes ? ufo_attributes_count(attributes) : 0;
+  uint64_t length = count ? ufo_attributes_encoded_bytes(attributes) : 0;
+  if (length > UINT32_MAX - 64) {
+    return ufo_fail(error, UFO_USAGE, "the attributes of '%s' take more than 4 GiB", name);
+  }
+  uint8_t *bytes = NULL;
+  if (length > 0) {
+    bytes = malloc(length);
+    if (!bytes) return ufo_fail(error, UFO_FULL, "out of memory");
+    ufo_attributes_encode(attributes, bytes);
+  }
+  free(draft->attributes);
+  draft->attributes = bytes;
+  draft->attributes_bytes = length;
+  draft->attribute_count = count;
+  draft->attributes_set = true; /* whether they differ from what is stored is found out at commit */
+  return UFO_OK;
+}
+
+/* ---- names ----------------------------------------------------------------------------------------------------- */
+
+ufo_status ufo_txn_rename(ufo_txn *txn, const char *from, const char *to, ufo_error *error) {
+  ufo_draft *draft;
+  ufo_pending *source, *target;
+  ufo_status status = ufo_txn_check_edit(txn, from, error);
+  if (!status) status = ufo_txn_check_edit(txn, to, error);
+  if (!status) status = ufo_txn_touch(txn, to, &target, error);
+  if (status) return status;
+  if (target->draft || (target->base_id && !target->removed)) {
+    ufo_txn_tidy(txn, target);
+    return ufo_fail(error, UFO_USAGE, "cannot rename '%s' to '%s' in store %s: that name is taken", from, to,
+                    txn->core->path);
+  }
+  status = ufo_txn_edit(txn, from, &draft, error);
+  if (!status) status = ufo_txn_touch(txn, from, &source, error);
+  if (!status) status = ufo_txn_touch(txn, to, &target, error); /* the array may have moved on */
+  if (status) return status;
+  ufo_pending_set(target, ufo_draft_retain(draft));
+  ufo_pending_remove(source);
+  ufo_txn_tidy(txn, source);
+  return UFO_OK;
+}
+
+ufo_status ufo_txn_remove(ufo_txn *txn, const char *name, ufo_error *error) {
+  ufo_pending *pending;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status) status = ufo_txn_touch(txn, name, &pending, error);
+  if (status) return status;
+  if (!pending->draft && (pending->removed || !pending->base_id)) {
+    ufo_txn_tidy(txn, pending);
+    return ufo_fail(error, UFO_MISSING, "there is no object '%s' in store %s", name, txn->core->path);
+  }
+  ufo_pending_remove(pending);
+  ufo_txn_tidy(txn, pending);
+  return UFO_OK;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------------------------- */
+
+static ufo_status fail_child(ufo_txn *txn, const char *child, const char *name, ufo_error *error) {
+  ufo_pending *pending;
+  ufo_status status = ufo_txn_touch(txn, child, &pending, error);
+  if (status) return status;
+  bool exists = pending->base_id && !pending->removed;
+  ufo_txn_tidy(txn, pending);
+  if (!exists) return ufo_fail(error, UFO_MISSING, "there is no '%s' to become an element of '%s'", child, name);
+  return ufo_fail(error, UFO_USAGE, "'%s' was not put in this transaction, so it cannot become an element of '%s'",
+                  child, name);
+}
+
+ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *children, uint64_t count,
+                            ufo_error *error) {
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (status) return status;
+  if (count > UFO_LENGTH_MAX || (count && !children)) return ufo_fail(error, UFO_USAGE, "no children were given");
+  ufo_draft *list = ufo_draft_create();
+  if (!list || !(list->children = calloc((size_t)count + 1, sizeof(ufo_draft *)))) {
+    ufo_draft_release(list);
+    return ufo_fail(error, UFO_FULL, "out of memory");
+  }
+  list->record.type = UFO_LIST;
+  list->record.length = count;
+  ufo_u64map seen = UFO_U64MAP_INIT;
+  for (uint64_t i = 0; i < count && !status; i++) {
+    status = ufo_txn_check_edit(txn, children[i], error);
+    ufo_pending *child = status ? NULL : ufo_txn_find(txn, children[i]);
+    if (!status && (!child || !child->draft)) status = fail_child(txn, children[i], name, error);
+    void *before = NULL;
+    if (!status && !ufo_u64map_put(&seen, (uintptr_t)child->draft, child->draft, &before)) {
+      status = ufo_fail(error, UFO_FULL, "out of memory");
+    }
+    if (!status && before) {
+      status = ufo_fail(error, UFO_USAGE, "'%s' is given twice as an element of '%s'", children[i], name);
+    }
+    if (!status) list->children[list->child_count++] = ufo_draft_retain(child->draft);
+  }
+  ufo_u64map_clear(&seen);
+  ufo_pending *pending;
+  if (!status) status = ufo_txn_touch(txn, name, &pending, error);
+  if (status) {
+    ufo_draft_release(list);
+    return status;
+  }
+  for (uint64_t i = 0; i < count; i++) {
+    ufo_pending *child = ufo_txn_find(txn, children[i]);
+    ufo_pending_remove(child);
+    ufo_txn_tidy(txn, child);
+  }
+  pending = NULL;
+  status = ufo_txn_touch(txn, name, &pending, error);
+  if (status) ufo_draft_release(list);
+  else ufo_pending_set(pending, list);
+  return status;
+}

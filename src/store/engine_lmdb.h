@@ -1,0 +1,49 @@
+/* engine_lmdb.h - what the files of the LMDB engine share; nothing else includes it, or knows LMDB. */
+#ifndef UFO_STORE_ENGINE_LMDB_H
+#define UFO_STORE_ENGINE_LMDB_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/engine.h"
+
+/* So much may become mapped before the map's pages are given back. */
+#define UFO_TRIM_BYTES (UINT64_C(8) << 20)
+
+struct ufo_cursor {
+  ufo_etxn *txn;
+  MDB_cursor *handle;
+  bool cached; /* belongs to a read transaction and is renewed with it */
+  bool current;
+};
+
+struct ufo_etxn {
+  ufo_engine *engine;
+  MDB_txn *handle;
+  bool write;
+  ufo_etxn *next;
+  ufo_cursor cursors[UFO_TABLE_COUNT]; /* of read transactions */
+};
+
+struct ufo_engine {
+  MDB_env *env;
+  char *path;
+  MDB_dbi tables[UFO_TABLE_COUNT];
+  int fd;
+  uintptr_t map; /* where the file is mapped; 0: not known, and all values are read through the map */
+  size_t map_bytes;
+  bool unlocked;
+  atomic_bool dead;
+  atomic_uint_fast64_t untrimmed_bytes; /* what reads and deletions since the last trim may have mapped, roughly */
+  pthread_mutex_t pool_lock;
+  ufo_etxn *idle;
+  unsigned idle_count;
+};
+
+/* Fills the error for a code of LMDB (or errno): "cannot `doing` store PATH: ...". */
+ufo_status ufo_lmdb_fail(ufo_engine *engine, int code, const char *doing, ufo_error *error);
+/* Notes that about so many bytes of the map may have been touched, and gives its pages back when they are many. */
+void ufo_lmdb_trim(ufo_engine *engine, uint64_t touched_bytes);
+
+#endif

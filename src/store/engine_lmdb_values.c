@@ -1,0 +1,189 @@
+/* engine_lmdb_values.c - reading and writing entries, cursors and figures of the LMDB engine; see engine_lmdb.c. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/engine_lmdb.h"
+#include "util/fail.h"
+
+#define TOUCH_BYTES (UINT64_C(2) << 20) /* mapped by the kernel for one touched page, where the cache has huge ones */
+
+/* ---- values ---------------------------------------------------------------------------------------------------- */
+
+static ufo_status lookup(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, MDB_val *value,
+                         ufo_error *error) {
+  MDB_val name = {key_bytes, (void *)(uintptr_t)key};
+  int code = mdb_get(txn->handle, txn->engine->tables[table], &name, value);
+  if (code == MDB_NOTFOUND) return UFO_MISSING;
+  return code ? ufo_lmdb_fail(txn->engine, code, "read", error) : UFO_OK;
+}
+
+ufo_status ufo_engine_get(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, ufo_slice *value,
+                          ufo_error *error) {
+  MDB_val found;
+  ufo_status status = lookup(txn, table, key, key_bytes, &found, error);
+  if (status) return status;
+  *value = (ufo_slice){found.mv_data, found.mv_size};
+  return UFO_OK;
+}
+
+static ufo_status read_file(ufo_engine *engine, uint64_t offset, uint8_t *target, size_t bytes, ufo_error *error) {
+  while (bytes > 0) {
+    ssize_t got = pread(engine->fd, target, bytes, (off_t)offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return ufo_fail_errno(error, errno, "cannot read %zu bytes at offset %llu of store %s", bytes,
+                            (unsigned long long)offset, engine->path);
+    }
+    if (got == 0) {
+      return ufo_fail(error, UFO_CORRUPT, "store %s was cut short: it ends before byte %llu", engine->path,
+                      (unsigned long long)(offset + bytes));
+    }
+    offset += (uint64_t)got;
+    target += got;
+    bytes -= (size_t)got;
+  }
+  return UFO_OK;
+}
+
+ufo_status ufo_engine_read(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, void *target,
+                           size_t bytes, ufo_error *error) {
+  MDB_val found;
+  ufo_status status = lookup(txn, table, key, key_bytes, &found, error);
+  if (status) return status;
+  ufo_engine *engine = txn->engine;
+  if (found.mv_size != bytes) {
+    return ufo_fail(error, UFO_CORRUPT, "a value of table %s has %zu bytes and should have %zu", ufo_table_name(table),
+                    found.mv_size, bytes);
+  }
+  uintptr_t at = (uintptr_t)found.mv_data, map = engine->map;
+  bool on_leaf = bytes <= 2048; /* then its page was read to find it */
+  bool mapped = map && at >= map && at - map < engine->map_bytes;
+  if (on_leaf || !mapped) { /* not mapped: written by this very transaction */
+    memcpy(target, found.mv_data, bytes);
+    return UFO_OK;
+  }
+  ufo_lmdb_trim(engine, bytes); /* for the B-tree pages on the way */
+  return read_file(engine, at - map, target, bytes, error);
+}
+
+ufo_status ufo_engine_put(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, const void *value,
+                          size_t value_bytes, bool append, ufo_error *error) {
+  MDB_val name = {key_bytes, (void *)(uintptr_t)key}, content = {value_bytes, (void *)(uintptr_t)value};
+  ufo_lmdb_trim(txn->engine, UFO_TRIM_BYTES / 64);
+  int code = mdb_put(txn->handle, txn->engine->tables[table], &name, &content, append ? MDB_APPEND : 0);
+  ufo_lmdb_trim(txn->engine, table == UFO_TABLE_BLOBS ? TOUCH_BYTES : UFO_TRIM_BYTES / 64);
+  return code ? ufo_lmdb_fail(txn->engine, code, "write to", error) : UFO_OK;
+}
+
+ufo_status ufo_engine_delete(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, ufo_error *error) {
+  MDB_val name = {key_bytes, (void *)(uintptr_t)key};
+  int code = mdb_del(txn->handle, txn->engine->tables[table], &name, NULL);
+  ufo_lmdb_trim(txn->engine, table == UFO_TABLE_BLOBS ? TOUCH_BYTES : UFO_TRIM_BYTES / 64);
+  if (code == MDB_NOTFOUND) return UFO_MISSING;
+  return code ? ufo_lmdb_fail(txn->engine, code, "write to", error) : UFO_OK;
+}
+
+/* ---- cursors --------------------------------------------------------------------------------------------------- */
+
+ufo_status ufo_cursor_open(ufo_etxn *txn, ufo_table table, ufo_cursor **cursor_out, ufo_error *error) {
+  *cursor_out = NULL;
+  ufo_engine *engine = txn->engine;
+  ufo_cursor *cursor = &txn->cursors[table];
+  int code;
+  if (!txn->write && cursor->handle && !cursor->current) {
+    code = mdb_cursor_renew(txn->handle, cursor->handle);
+    cursor->current = true;
+  } else if (!txn->write && !cursor->handle) {
+    *cursor = (ufo_cursor){.txn = txn, .cached = true, .current = true};
+    code = mdb_cursor_open(txn->handle, engine->tables[table], &cursor->handle);
+    if (code) cursor->handle = NULL;
+  } else { /* of a write transaction, or a second one on the same table */
+    cursor = calloc(1, sizeof *cursor);
+    if (!cursor) return ufo_fail(error, UFO_FULL, "cannot read store %s: out of memory", engine->path);
+    cursor->txn = txn;
+    code = mdb_cursor_open(txn->handle, engine->tables[table], &cursor->handle);
+    if (code) free(cursor);
+  }
+  if (code) return ufo_lmdb_fail(engine, code, "read", error);
+  *cursor_out = cursor;
+  return UFO_OK;
+}
+
+void ufo_cursor_close(ufo_cursor *cursor) {
+  if (!cursor) return;
+  if (cursor->cached) {
+    cursor->current = false; /* free to be used again, after renewal */
+    return;
+  }
+  mdb_cursor_close(cursor->handle);
+  free(cursor);
+}
+
+static ufo_status move(ufo_cursor *cursor, MDB_val *key, MDB_cursor_op operation, ufo_slice *key_out,
+                       ufo_slice *value_out, ufo_error *error) {
+  MDB_val value;
+  int code = mdb_cursor_get(cursor->handle, key, &value, operation);
+  if (code == MDB_NOTFOUND) return UFO_END;
+  if (code) return ufo_lmdb_fail(cursor->txn->engine, code, "read", error);
+  *key_out = (ufo_slice){key->mv_data, key->mv_size};
+  *value_out = (ufo_slice){value.mv_data, value.mv_size};
+  return UFO_OK;
+}
+
+ufo_status ufo_cursor_seek(ufo_cursor *cursor, const void *key, size_t key_bytes, ufo_slice *key_out,
+                           ufo_slice *value_out, ufo_error *error) {
+  MDB_val name = {key_bytes, (void *)(uintptr_t)key};
+  ufo_lmdb_trim(cursor->txn->engine, UFO_TRIM_BYTES / 256);
+  return move(cursor, &name, key_bytes ? MDB_SET_RANGE : MDB_FIRST, key_out, value_out, error);
+}
+
+ufo_status ufo_cursor_next(ufo_cursor *cursor, ufo_slice *key_out, ufo_slice *value_out, ufo_error *error) {
+  MDB_val name;
+  return move(cursor, &name, MDB_NEXT, key_out, value_out, error);
+}
+
+ufo_status ufo_cursor_delete(ufo_cursor *cursor, ufo_error *error) {
+  int code = mdb_cursor_del(cursor->handle, 0);
+  return code ? ufo_lmdb_fail(cursor->txn->engine, code, "write to", error) : UFO_OK;
+}
+
+/* ---- figures --------------------------------------------------------------------------------------------------- */
+
+ufo_status ufo_engine_get_entries(ufo_etxn *txn, ufo_table table, uint64_t *entries_out, ufo_error *error) {
+  MDB_stat stat;
+  int code = mdb_stat(txn->handle, txn->engine->tables[table], &stat);
+  if (code) return ufo_lmdb_fail(txn->engine, code, "read", error);
+  *entries_out = stat.ms_entries;
+  return UFO_OK;
+}
+
+ufo_status ufo_engine_get_stat(ufo_etxn *txn, ufo_engine_stat *stat, ufo_error *error) {
+  ufo_engine *engine = txn->engine;
+  *stat = (ufo_engine_stat){0};
+  MDB_stat table;
+  MDB_envinfo info;
+  MDB_cursor *cursor;
+  mdb_env_info(engine->env, &info);
+  for (int i = 0; i < UFO_TABLE_COUNT; i++) {
+    int code = mdb_stat(txn->handle, engine->tables[i], &table);
+    if (code) return ufo_lmdb_fail(engine, code, "read", error);
+    stat->entries[i] = table.ms_entries;
+    stat->page_bytes = table.ms_psize;
+  }
+  stat->map_bytes = info.me_mapsize;
+  int code = mdb_cursor_open(txn->handle, 0, &cursor); /* table 0 lists the free pages */
+  if (code) return ufo_lmdb_fail(engine, code, "read", error);
+  MDB_val key, value;
+  while (!(code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) {
+    size_t count;
+    memcpy(&count, value.mv_data, sizeof count);
+    stat->free_pages += count;
+  }
+  mdb_cursor_close(cursor);
+  if (code != MDB_NOTFOUND) return ufo_lmdb_fail(engine, code, "read", error);
+  uint64_t pages = info.me_last_pgno + 1;
+  stat->used_pages = pages > stat->free_pages ? pages - stat->free_pages : 0;
+  return UFO_OK;
+}

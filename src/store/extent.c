@@ -1,0 +1,129 @@
+/* extent.c - one encoded chunk outside the committed store; see extent.h and spill.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/map.h"
+#include "store/spill.h"
+#include "util/fail.h"
+
+void ufo_extent_bytes_release(ufo_extent_bytes *bytes) {
+  if (bytes && atomic_fetch_sub(&bytes->references, 1) == 1) free(bytes);
+}
+
+ufo_extent *ufo_extent_retain(ufo_extent *extent) {
+  if (extent) atomic_fetch_add(&extent->references, 1);
+  return extent;
+}
+
+const ufo_chunk_meta *ufo_extent_meta(const ufo_extent *extent) { return &extent->meta; }
+
+ufo_extent_place ufo_extent_find(ufo_extent *extent) {
+  ufo_core *core = extent->spill->core;
+  pthread_mutex_lock(&core->lock);
+  ufo_extent_place place = {extent->state, extent->bytes, extent->piece, extent->blob, extent->owner};
+  if (place.bytes) atomic_fetch_add(&place.bytes->references, 1);
+  pthread_mutex_unlock(&core->lock);
+  return place;
+}
+
+/* The blob stays for as long as the caller holds the extent: by the staged record, or by the version's pin. */
+static ufo_status read_blob(ufo_core *core, uint64_t blob, void *target, uint32_t count, ufo_error *error) {
+  ufo_etxn *txn;
+  ufo_status status = ufo_core_begin_read(core, &txn, error);
+  if (status) return status;
+  status = ufo_blob_read(txn, blob, target, count, error);
+  ufo_core_end(core, txn);
+  return status;
+}
+
+ufo_status ufo_extent_load(ufo_extent *extent, void *target, ufo_error *error) {
+  ufo_core *core = extent->spill->core;
+  ufo_work *work = ufo_core_take_work(core);
+  if (!work) return ufo_fail(error, UFO_FULL, "out of memory");
+  ufo_status status = UFO_OK;
+  ufo_extent_place place = ufo_extent_find(extent);
+  const void *stored = work->buffer;
+  uint32_t count = extent->meta.stored_bytes;
+  if (place.state != UFO_EXTENT_INLINE && !ufo_work_reserve(work, count)) {
+    status = ufo_fail(error, UFO_FULL, "out of memory");
+  } else if (place.state == UFO_EXTENT_MEMORY) {
+    stored = place.bytes->data;
+  } else if (place.state == UFO_EXTENT_SCRATCH) {
+    stored = work->buffer;
+    status = ufo_scratch_read(extent->spill->scratch, place.piece, work->buffer, error);
+  } else if (place.state != UFO_EXTENT_INLINE) {
+    stored = work->buffer;
+    status = read_blob(core, place.blob, work->buffer, count, error);
+  }
+  if (!status) status = ufo_codec_decode(work->codec, &extent->meta, stored, target, error);
+  ufo_extent_bytes_release(place.bytes);
+  ufo_core_give_work(core, work);
+  return status;
+}
+
+/* ---- the end of an extent -------------------------------------------------------------------------------------- */
+
+/* Remembers a staged blob for deletion. If there is no memory for that, it is reclaimed once this process is dead. */
+void ufo_extent_unstage(ufo_core *core, uint64_t blob) {
+  if (core->unstage_count == core->unstage_capacity) {
+    size_t capacity = core->unstage_capacity ? 2 * core->unstage_capacity : 64;
+    uint64_t *blobs = realloc(core->unstage, capacity * sizeof *blobs);
+    if (!blobs) return;
+    core->unstage = blobs;
+    core->unstage_capacity = capacity;
+  }
+  core->unstage[core->unstage_count++] = blob;
+}
+
+void ufo_extent_leave_memory_list(ufo_extent *extent) {
+  ufo_spill *spill = extent->spill;
+  if (extent->previous) extent->previous->next = extent->next;
+  else if (spill->memory == extent) spill->memory = extent->next;
+  else return; /* not on the list */
+  if (extent->next) extent->next->previous = extent->previous;
+  extent->previous = extent->next = NULL;
+  spill->memory_bytes -= extent->meta.stored_bytes;
+}
+
+void ufo_extent_release(ufo_extent *extent) {
+  if (!extent || atomic_fetch_sub(&extent->references, 1) != 1) return;
+  ufo_spill *spill = extent->spill;
+  ufo_core *core = spill->core;
+  bool entered = ufo_core_enter(core, NULL) == UFO_OK; /* so that a forked child forgets its parent's staging first */
+  pthread_mutex_lock(&spill->lock);
+  ufo_extent_leave_memory_list(extent);
+  pthread_mutex_unlock(&spill->lock);
+  pthread_mutex_lock(&core->lock);
+  bool staged = extent->state == UFO_EXTENT_STAGED;
+  if (staged && entered && extent->owner == core->owner) ufo_extent_unstage(core, extent->blob);
+  pthread_mutex_unlock(&core->lock);
+  if (extent->piece.bytes) ufo_scratch_discard(spill->scratch, extent->piece);
+  if (extent->piece.bytes || staged) atomic_fetch_sub(&spill->outside_bytes, extent->meta.stored_bytes);
+  ufo_extent_bytes_release(extent->bytes);
+  ufo_pin_release(extent->pin);
+  free(extent);
+  ufo_spill_release(spill);
+}
+
+void ufo_extent_set_committed(ufo_extent *extent, uint64_t blob, ufo_pin *pin) {
+  ufo_spill *spill = extent->spill;
+  ufo_core *core = spill->core;
+  pthread_mutex_lock(&spill->lock);
+  ufo_extent_leave_memory_list(extent);
+  pthread_mutex_lock(&core->lock);
+  ufo_extent_bytes *bytes = NULL;
+  bool staged = extent->state == UFO_EXTENT_STAGED;
+  if (extent->state != UFO_EXTENT_INLINE && extent->state != UFO_EXTENT_COMMITTED) {
+    /* Staged meanwhile, by a spill that waited for the commit which wrote the blob: then there are two. */
+    if (staged && extent->blob != blob && extent->owner == core->owner) ufo_extent_unstage(core, extent->blob);
+    if (staged && !extent->piece.bytes) atomic_fetch_sub(&spill->outside_bytes, extent->meta.stored_bytes);
+    bytes = extent->bytes;
+    extent->bytes = NULL;
+    extent->state = UFO_EXTENT_COMMITTED;
+    extent->blob = blob;
+    extent->pin = ufo_pin_retain(pin);
+  }
+  pthread_mutex_unlock(&core->lock);
+  pthread_mutex_unlock(&spill->lock);
+  ufo_extent_bytes_release(bytes);
+}

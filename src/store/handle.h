@@ -1,0 +1,53 @@
+/* handle.h - inside of ufo_object; and finding what a name, an element path or a version means. */
+#ifndef UFO_STORE_HANDLE_H
+#define UFO_STORE_HANDLE_H
+
+#include "store/core.h"
+#include "store/object.h"
+
+typedef struct ufo_draft ufo_draft; /* transaction.h */
+
+struct ufo_object {
+  atomic_uint references;
+  ufo_core *core;
+  ufo_object_info info;
+  ufo_record record;
+  ufo_pin *pin;    /* on map_id and map_version; NULL: none is needed */
+  uint64_t map_id; /* whose entries give the chunks that `extents` does not have; 0: they are zeros */
+  uint64_t map_version;
+  ufo_record map_record; /* of that version: its length may be smaller */
+  uint64_t draft_serial; /* of the draft it was made from; 0: it is a committed version */
+  ufo_u64map extents;    /* chunk -> ufo_extent, each retained */
+};
+
+/* What a lookup found: a draft of the transaction (borrowed, valid until it is edited) or a committed version. */
+typedef struct ufo_found {
+  ufo_draft *draft;
+  uint64_t id, version;
+  ufo_record record;
+} ufo_found;
+
+/* Finds `name`: exactly, else as element of a list ("L$E", "L[[1]]"). `version` 0: the current one; else a version of
+ * what is found, and drafts are not looked at. `txn` may be NULL. UFO_MISSING names what is missing. */
+ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const char *name, uint64_t version, ufo_found *found,
+                      ufo_error *error);
+/* Child `index` of a list that was found. UFO_MISSING, UFO_USAGE (not a list). */
+ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t index, ufo_found *found, ufo_error *error);
+/* The list's "names" attribute: the set (to be freed; NULL if there is none) and the attribute in it. */
+ufo_status ufo_lookup_names(ufo_etxn *etxn, const ufo_found *list, ufo_attributes **set_out, ufo_attribute *names,
+                            ufo_error *error);
+/* The encoded attributes of what was found, valid like engine slices or the draft. */
+ufo_status ufo_lookup_attributes(ufo_etxn *etxn, const ufo_found *found, ufo_slice *bytes_out, ufo_error *error);
+
+/* Info of what was found; `name` is copied into it. Sums over children for a list. */
+ufo_status ufo_info_fill(ufo_etxn *etxn, const ufo_found *found, const char *name, ufo_object_info *info,
+                         ufo_error *error);
+
+/* Takes over the reference to `pin`, which may be NULL, in every case. */
+ufo_status ufo_object_make(ufo_core *core, const ufo_object_info *info, const ufo_record *record, ufo_pin *pin,
+                           ufo_object **object_out, ufo_error *error);
+/* The same as ufo_object_open, for those who checked store and transaction. */
+ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const char *name, int64_t index, uint64_t version,
+                          ufo_object **object_out, ufo_error *error);
+
+#endif

@@ -1,0 +1,149 @@
+/* lookup.c - what does a name mean? See handle.h.
+ *
+ * "L$E" and "L[[3]]" are tried at every place where they can be cut, the longest list name first, because names and
+ * element names may themselves hold these characters. Each step down is to a list that exists, so the search is small.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/attributes.h"
+#include "store/catalogue.h"
+#include "store/map.h"
+#include "store/transaction.h"
+#include "util/fail.h"
+
+enum { DEPTH_MAX = 32 };
+
+static ufo_status find_exact(ufo_etxn *etxn, ufo_txn *txn, const char *name, ufo_found *found, ufo_error *error) {
+  *found = (ufo_found){0};
+  const ufo_pending *pending = txn ? ufo_txn_find(txn, name) : NULL;
+  if (pending && !pending->draft) return UFO_MISSING;
+  if (pending) {
+    found->draft = pending->draft;
+    found->record = pending->draft->record;
+    return UFO_OK;
+  }
+  ufo_status status = ufo_catalogue_get_name(etxn, name, &found->id, error);
+  if (status) return status;
+  if (found->id == 0) return UFO_MISSING;
+  return ufo_catalogue_get_object(etxn, found->id, 0, &found->version, &found->record, error);
+}
+
+ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t index, ufo_found *found, ufo_error *error) {
+  ufo_found parent = *list; /* `found` may be the same place */
+  if (parent.record.type != UFO_LIST) return ufo_fail(error, UFO_USAGE, "it is not a list");
+  if (index >= parent.record.length) {
+    return ufo_fail(error, UFO_MISSING, "the list has %llu elements, and number %llu was asked for",
+                    (unsigned long long)parent.record.length, (unsigned long long)index + 1);
+  }
+  *found = (ufo_found){0};
+  if (parent.draft && parent.draft->children) {
+    found->draft = parent.draft->children[index];
+    found->record = found->draft->record;
+    return UFO_OK;
+  }
+  if (parent.draft) {
+    parent.id = parent.draft->base->map_id;
+    parent.version = parent.draft->base->map_version;
+  }
+  ufo_entry entry;
+  ufo_status status = ufo_map_find(etxn, parent.id, index, parent.version, &entry, NULL, error);
+  if (status == UFO_MISSING || (!status && !entry.is_child)) {
+    return ufo_fail(error, UFO_CORRUPT, "element %llu of the list is missing", (unsigned long long)index + 1);
+  }
+  if (status) return status;
+  found->id = entry.child_id;
+  status = ufo_catalogue_get_object(etxn, entry.child_id, entry.child_version, &found->version, &found->record, error);
+  if (status == UFO_MISSING) {
+    return ufo_fail(error, UFO_CORRUPT, "element %llu of the list, object %llu, is missing",
+                    (unsigned long long)index + 1, (unsigned long long)entry.child_id);
+  }
+  return status;
+}
+
+ufo_status ufo_lookup_attributes(ufo_etxn *etxn, const ufo_found *found, ufo_slice *bytes_out, ufo_error *error) {
+  const ufo_draft *draft = found->draft;
+  if (!draft) return ufo_catalogue_get_attributes(etxn, found->id, &found->record, bytes_out, error);
+  *bytes_out = (ufo_slice){draft->attributes, draft->attributes_bytes};
+  if (draft->attributes_set || draft->origin_id == 0 || !draft->base) return UFO_OK;
+  return ufo_catalogue_get_attributes(etxn, draft->origin_id, &draft->base->map_record, bytes_out, error);
+}
+
+ufo_status ufo_lookup_names(ufo_etxn *etxn, const ufo_found *list, ufo_attributes **set_out, ufo_attribute *names,
+                            ufo_error *error) {
+  ufo_slice bytes;
+  *set_out = NULL;
+  ufo_status status = ufo_lookup_attributes(etxn, list, &bytes, error);
+  if (status || bytes.bytes == 0) return status;
+  status = ufo_attributes_decode(bytes.data, bytes.bytes, set_out, error);
+  if (status) return status;
+  if (ufo_attributes_find(*set_out, "names", names) && names->type == UFO_ATTRIBUTE_STRING) return UFO_OK;
+  ufo_attributes_free(*set_out);
+  *set_out = NULL;
+  return UFO_OK;
+}
+
+/* The element that is named; UFO_MISSING if the list has none of that name. */
+static ufo_status find_named(ufo_etxn *etxn, const ufo_found *list, const char *name, size_t bytes, ufo_found *found,
+                             ufo_error *error) {
+  ufo_attributes *set;
+  ufo_attribute names;
+  ufo_status status = ufo_lookup_names(etxn, list, &set, &names, error);
+  if (status || !set) return status ? status : UFO_MISSING;
+  uint64_t index = 0, count = names.count < list->record.length ? names.count : list->record.length;
+  for (; index < count; index++) {
+    uint32_t length;
+    const char *text = ufo_attributes_string(&names, index, &length);
+    if (text && length == bytes && memcmp(text, name, bytes) == 0) break;
+  }
+  ufo_attributes_free(set);
+  return index < count ? ufo_lookup_child(etxn, list, index, found, error) : UFO_MISSING;
+}
+
+/* Follows `path` ("$E...", "[[3]]..." or nothing) down from a list. */
+static ufo_status follow(ufo_etxn *etxn, const ufo_found *list, const char *path, ufo_found *found, int depth,
+                         ufo_error *error) {
+  if (!*path) {
+    *found = *list;
+    return UFO_OK;
+  }
+  if (list->record.type != UFO_LIST || depth > DEPTH_MAX) return UFO_MISSING;
+  ufo_found child;
+  if (path[0] == '[' && path[1] == '[') {
+    char *end;
+    if (path[2] < '1' || path[2] > '9') return UFO_MISSING;
+    unsigned long long index = strtoull(path + 2, &end, 10);
+    if (end[0] != ']' || end[1] != ']' || index > list->record.length) return UFO_MISSING;
+    ufo_status status = ufo_lookup_child(etxn, list, index - 1, &child, error);
+    return status ? status : follow(etxn, &child, end + 2, found, depth + 1, error);
+  }
+  if (path[0] != '$') return UFO_MISSING;
+  for (size_t end = strlen(path); end > 1; end--) {
+    if (path[end] && path[end] != '$' && path[end] != '[') continue;
+    ufo_status status = find_named(etxn, list, path + 1, end - 1, &child, error);
+    if (!status) status = follow(etxn, &child, path + end, found, depth + 1, error);
+    if (status != UFO_MISSING) return status;
+  }
+  return UFO_MISSING;
+}
+
+ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const char *name, uint64_t version, ufo_found *found,
+                      ufo_error *error) {
+  if (version) txn = NULL;
+  ufo_status status = find_exact(etxn, txn, name, found, error);
+  char head[UFO_NAME_MAX + 1];
+  size_t bytes = strlen(name);
+  for (size_t cut = bytes; status == UFO_MISSING && cut-- > 1;) {
+    if (name[cut] != '$' && !(name[cut] == '[' && name[cut + 1] == '[')) continue;
+    memcpy(head, name, cut);
+    head[cut] = '\0';
+    ufo_found list;
+    status = find_exact(etxn, txn, head, &list, error);
+    if (!status) status = follow(etxn, &list, name + cut, found, 0, error);
+  }
+  if (status == UFO_MISSING) return ufo_fail(error, UFO_MISSING, "there is no such object");
+  if (!status && version) {
+    status = ufo_catalogue_get_object(etxn, found->id, version, &found->version, &found->record, error);
+  }
+  return status;
+}

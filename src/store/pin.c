@@ -1,0 +1,198 @@
+/* pin.c - who needs which version: locks on single bytes far behind the end of the file.
+ *
+ *   2^60             presence: shared by every process that has the store open, exclusive while the file is replaced
+ *   2^61 + owner     exclusive: the process whose staged blobs carry this owner id is alive
+ *   2^62 + id*2^32+v shared: somebody reads version v of object id
+ *
+ * They are open-file-description locks, so the kernel drops them with the process, and one query tells whether any lies
+ * in a range of versions, which is just what reclaiming asks. Locks of one description never conflict with each other,
+ * so this process's own pins are counted in core->pins, with one lock for each pinned version.
+ *
+ * A reader pins the version that it saw and then looks, in a new transaction, whether it is still current. A commit
+ * never frees what it supersedes; a later write transaction does, asking for pins first. So either the reader's second
+ * look was before that, and the pin is seen; or it finds the version superseded, and starts again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/core.h"
+#include "util/fail.h"
+
+#define PRESENCE_BYTE (INT64_C(1) << 60)
+#define OWNER_BYTES (INT64_C(1) << 61)
+#define PIN_BYTES (INT64_C(1) << 62)
+
+struct ufo_pin {
+  atomic_uint references;
+  ufo_core *core;
+  uint64_t id, version;
+};
+
+/* The pinned versions of one object in this process. */
+typedef struct pinned {
+  uint64_t version, count;
+} pinned;
+typedef struct pin_list {
+  size_t count, capacity;
+  pinned *items;
+} pin_list;
+
+static int lock_bytes(int fd, int command, short type, int64_t start, int64_t length) {
+  struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+  int result;
+  do result = fcntl(fd, command, &range);
+  while (result < 0 && errno == EINTR && command != F_OFD_SETLK);
+  if (command == F_OFD_GETLK && result == 0) return range.l_type != F_UNLCK;
+  return result;
+}
+
+static int64_t pin_byte(uint64_t id, uint64_t version) { return PIN_BYTES + (int64_t)(id << 32) + (int64_t)version; }
+
+static pinned *find_pinned(const pin_list *list, uint64_t version) {
+  for (size_t i = 0; list && i < list->count; i++) {
+    if (list->items[i].version == version) return &list->items[i];
+  }
+  return NULL;
+}
+
+/* Called with core->lock held. */
+static bool count_pin(ufo_core *core, uint64_t id, uint64_t version) {
+  pin_list *list = ufo_u64map_get(&core->pins, id);
+  pinned *item = find_pinned(list, version);
+  if (item) {
+    item->count++;
+    return true;
+  }
+  if (!list) {
+    list = calloc(1, sizeof *list);
+    if (!list || !ufo_u64map_put(&core->pins, id, list, NULL)) {
+      free(list);
+      return false;
+    }
+  }
+  if (list->count == list->capacity) {
+    size_t capacity = list->capacity ? 2 * list->capacity : 2;
+    pinned *items = realloc(list->items, capacity * sizeof *items);
+    if (!items) return false;
+    list->items = items;
+    list->capacity = capacity;
+  }
+  list->items[list->count++] = (pinned){version, 1};
+  return true;
+}
+
+static void uncount_pin(ufo_core *core, uint64_t id, uint64_t version) {
+  pin_list *list = ufo_u64map_get(&core->pins, id);
+  pinned *item = find_pinned(list, version);
+  if (!item || --item->count > 0) return;
+  lock_bytes(core->lock_fd, F_OFD_SETLK, F_UNLCK, pin_byte(id, version), 1);
+  *item = list->items[--list->count];
+  if (list->count > 0) return;
+  ufo_u64map_take(&core->pins, id);
+  free(list->items);
+  free(list);
+}
+
+ufo_status ufo_pin_create(ufo_core *core, uint64_t id, uint64_t version, ufo_pin **pin_out, ufo_error *error) {
+  *pin_out = NULL;
+  ufo_pin *pin = malloc(sizeof *pin);
+  if (!pin) return ufo_fail(error, UFO_FULL, "out of memory");
+  *pin = (ufo_pin){.core = core, .id = id, .version = version};
+  atomic_init(&pin->references, 1);
+  pthread_mutex_lock(&core->lock);
+  pin_list *list = ufo_u64map_get(&core->pins, id);
+  bool first = find_pinned(list, version) == NULL;
+  bool counted = count_pin(core, id, version);
+  int result = 0;
+  if (counted && first) {
+    result = lock_bytes(core->lock_fd, F_OFD_SETLK, F_RDLCK, pin_byte(id, version), 1);
+    /* Only a process that reclaims wrongly, or the system's limit of locks, can refuse. */
+    if (result) {
+      result = errno;
+      uncount_pin(core, id, version);
+    }
+  }
+  pthread_mutex_unlock(&core->lock);
+  if (!counted || result) {
+    free(pin);
+    if (!counted) return ufo_fail(error, UFO_FULL, "out of memory");
+    return ufo_fail_errno(error, result, "cannot lock a version in store %s", core->path);
+  }
+  ufo_core_retain(core);
+  *pin_out = pin;
+  return UFO_OK;
+}
+
+ufo_pin *ufo_pin_retain(ufo_pin *pin) {
+  if (pin) atomic_fetch_add(&pin->references, 1);
+  return pin;
+}
+
+void ufo_pin_release(ufo_pin *pin) {
+  if (!pin || atomic_fetch_sub(&pin->references, 1) != 1) return;
+  ufo_core *core = pin->core;
+  /* In a forked child that has not used the core yet, the descriptor is shared with the parent: unlocking would take
+   * the parent's pin away. */
+  bool entered = ufo_core_enter(core, NULL) == UFO_OK;
+  pthread_mutex_lock(&core->lock);
+  if (entered) uncount_pin(core, pin->id, pin->version);
+  pthread_mutex_unlock(&core->lock);
+  ufo_core_release(core);
+  free(pin);
+}
+
+bool ufo_pin_any(ufo_core *core, uint64_t id, uint64_t first, uint64_t last) {
+  if (first > last) return false;
+  pthread_mutex_lock(&core->lock);
+  const pin_list *list = ufo_u64map_get(&core->pins, id);
+  bool found = false;
+  for (size_t i = 0; list && i < list->count; i++) {
+    found = found || (list->items[i].version >= first && list->items[i].version <= last);
+  }
+  if (!found) {
+    found = lock_bytes(core->lock_fd, F_OFD_GETLK, F_WRLCK, pin_byte(id, first), (int64_t)(last - first + 1)) != 0;
+  }
+  pthread_mutex_unlock(&core->lock);
+  return found;
+}
+
+ufo_status ufo_pin_presence(int fd, const char *path, ufo_error *error) {
+  if (lock_bytes(fd, F_OFD_SETLKW, F_RDLCK, PRESENCE_BYTE, 1) == 0) return UFO_OK;
+  return ufo_fail_errno(error, errno, "cannot lock store %s: its file system does not offer locks", path);
+}
+
+bool ufo_pin_presence_exclusive(int fd) { return lock_bytes(fd, F_OFD_SETLK, F_WRLCK, PRESENCE_BYTE, 1) == 0; }
+
+bool ufo_pin_owner(int fd, uint64_t owner) {
+  return lock_bytes(fd, F_OFD_SETLK, F_WRLCK, OWNER_BYTES + (int64_t)owner, 1) == 0;
+}
+
+bool ufo_pin_owner_alive(ufo_core *core, uint64_t owner) {
+  if (owner == core->owner) return true;
+  if (owner >= (uint64_t)(PIN_BYTES - OWNER_BYTES)) return false;
+  return lock_bytes(core->lock_fd, F_OFD_GETLK, F_WRLCK, OWNER_BYTES + (int64_t)owner, 1) != 0;
+}
+
+bool ufo_pin_relock(ufo_core *core) {
+  bool good = true;
+  for (size_t slot = 0; slot < core->pins.slots; slot++) {
+    const pin_list *list = core->pins.values[slot];
+    if (!list) continue;
+    for (size_t i = 0; i < list->count; i++) {
+      int64_t byte = pin_byte(core->pins.keys[slot], list->items[i].version);
+      if (lock_bytes(core->lock_fd, F_OFD_SETLK, F_RDLCK, byte, 1)) good = false;
+    }
+  }
+  return good;
+}
+
+void ufo_pin_clear(ufo_core *core) {
+  for (size_t slot = 0; slot < core->pins.slots; slot++) {
+    pin_list *list = core->pins.values[slot];
+    if (!list) continue;
+    free(list->items);
+    free(list);
+  }
+  ufo_u64map_clear(&core->pins);
+}

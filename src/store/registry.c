@@ -1,0 +1,66 @@
+/* registry.c - see registry.h.
+ *
+ * fork() copies locks as they are. So the forking thread first takes every lock of the store that protects memory (the
+ * registry, the spills, the cores, in lock order), which waits for short commits at most, and both processes release
+ * them afterwards. The child notices by its fork generation that descriptors, maps and file locks are its parent's. */
+#include "store/registry.h"
+
+#include "store/spill.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static ufo_core *cores;
+static atomic_uint fork_generation;
+
+static void before_fork(void) {
+  pthread_mutex_lock(&lock);
+  for (ufo_core *core = cores; core; core = core->next) {
+    for (ufo_spill *spill = core->spills; spill; spill = spill->next) pthread_mutex_lock(&spill->lock);
+  }
+  for (ufo_core *core = cores; core; core = core->next) pthread_mutex_lock(&core->lock);
+}
+
+static void after_fork(void) {
+  for (ufo_core *core = cores; core; core = core->next) {
+    pthread_mutex_unlock(&core->lock);
+    for (ufo_spill *spill = core->spills; spill; spill = spill->next) pthread_mutex_unlock(&spill->lock);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void) {
+  atomic_fetch_add(&fork_generation, 1);
+  after_fork();
+}
+
+static void watch_fork(void) {
+  ufo_scratch_watch_forks(); /* a spill uses its scratch under its lock, so that one is to be taken after it */
+  pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+void ufo_registry_lock(void) {
+  pthread_once(&once, watch_fork);
+  pthread_mutex_lock(&lock);
+}
+
+void ufo_registry_unlock(void) { pthread_mutex_unlock(&lock); }
+
+ufo_core *ufo_registry_find(dev_t device, ino_t inode) {
+  for (ufo_core *core = cores; core; core = core->next) {
+    if (core->device == device && core->inode == inode) return core;
+  }
+  return NULL;
+}
+
+void ufo_registry_add(ufo_core *core) {
+  core->next = cores;
+  cores = core;
+}
+
+void ufo_registry_remove(ufo_core *core) {
+  ufo_core **link = &cores;
+  while (*link && *link != core) link = &(*link)->next;
+  if (*link) *link = core->next;
+}
+
+unsigned ufo_registry_fork_generation(void) { return atomic_load_explicit(&fork_generation, memory_order_acquire); }

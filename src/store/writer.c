@@ -1,0 +1,183 @@
+/* writer.c - new objects from bytes that come in pieces.
+ *
+ * The caller's bytes may be managed memory, whose faults may need the evictor, which may need the store. So they are
+ * copied chunk by chunk into a private buffer, with no lock held, and encoded from there. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/transaction.h"
+#include "util/checked.h"
+#include "util/fail.h"
+
+struct ufo_writer {
+  ufo_txn *txn;
+  char name[UFO_NAME_MAX + 1];
+  ufo_draft *draft;
+  ufo_spill *spill;
+  uint8_t *buffer; /* one chunk */
+  uint32_t filled;
+  uint64_t chunk; /* the one that is being filled */
+};
+
+static ufo_status check_spec(const ufo_txn *txn, const ufo_object_spec *spec, ufo_record *record, ufo_error *error) {
+  if (!spec || spec->struct_size != sizeof *spec) {
+    return ufo_fail(error, UFO_USAGE, "struct_size of ufo_object_spec must be %zu", sizeof *spec);
+  }
+  if (!ufo_type_name(spec->type) || spec->type == UFO_LIST) {
+    return ufo_fail(error, UFO_USAGE, "cannot make an object of type number %d", (int)spec->type);
+  }
+  uint32_t width = spec->type == UFO_RECORD ? spec->element_bytes : ufo_type_bytes(spec->type);
+  if (spec->type == UFO_RECORD && (width < 1 || width > UFO_RECORD_BYTES_MAX)) {
+    return ufo_fail(error, UFO_USAGE, "a record has 1 to %d bytes, not %u", UFO_RECORD_BYTES_MAX, width);
+  }
+  if (spec->element_bytes && spec->element_bytes != width) {
+    return ufo_fail(error, UFO_USAGE, "an element of type %s has %u bytes, not %u", ufo_type_name(spec->type), width,
+                    spec->element_bytes);
+  }
+  uint32_t chunk = spec->chunk_bytes ? spec->chunk_bytes : txn->core->superblock.default_chunk_bytes;
+  if (!ufo_is_power_of_two(chunk) || chunk < UFO_CHUNK_BYTES_MIN || chunk > UFO_CHUNK_BYTES_MAX) {
+    return ufo_fail(error, UFO_USAGE, "a chunk of %u bytes: it must be a power of two from %d to %d", chunk,
+                    UFO_CHUNK_BYTES_MIN, UFO_CHUNK_BYTES_MAX);
+  }
+  uint64_t bytes;
+  if (spec->length > UFO_LENGTH_MAX || ufo_mul_overflows(spec->length, width, &bytes) || bytes > INT64_MAX) {
+    return ufo_fail(error, UFO_USAGE, "a length of %llu elements is too large", (unsigned long long)spec->length);
+  }
+  *record = (ufo_record){.type = spec->type, .element_bytes = width, .chunk_bytes = chunk, .length = spec->length};
+  return UFO_OK;
+}
+
+static ufo_status set_pending(ufo_txn *txn, const char *name, ufo_draft *draft, ufo_error *error) {
+  ufo_pending *pending;
+  ufo_status status = ufo_txn_touch(txn, name, &pending, error);
+  if (status) ufo_draft_release(draft);
+  else ufo_pending_set(pending, draft);
+  return status;
+}
+
+ufo_status ufo_txn_create(ufo_txn *txn, const char *name, const ufo_object_spec *spec, ufo_error *error) {
+  ufo_record record;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status) status = check_spec(txn, spec, &record, error);
+  if (status) return status;
+  ufo_draft *draft = ufo_draft_create();
+  if (!draft) return ufo_fail(error, UFO_FULL, "out of memory");
+  draft->record = record;
+  return set_pending(txn, name, draft, error);
+}
+
+ufo_status ufo_writer_open(ufo_txn *txn, const char *name, const ufo_object_spec *spec, ufo_writer **writer_out,
+                           ufo_error *error) {
+  if (!writer_out) return ufo_fail(error, UFO_USAGE, "no place for the writer");
+  *writer_out = NULL;
+  ufo_object_spec unknown_length;
+  ufo_record record;
+  ufo_spill *spill;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status && spec && spec->struct_size == sizeof *spec) {
+    unknown_length = *spec;
+    unknown_length.length = 0;
+    spec = &unknown_length;
+  }
+  if (!status) status = check_spec(txn, spec, &record, error);
+  if (!status) status = ufo_txn_get_spill(txn, &spill, error);
+  if (status) return status;
+  ufo_writer *writer = calloc(1, sizeof *writer);
+  ufo_draft *draft = ufo_draft_create();
+  uint8_t *buffer = malloc(record.chunk_bytes);
+  if (!writer || !draft || !buffer) {
+    free(writer);
+    ufo_draft_release(draft);
+    free(buffer);
+    return ufo_fail(error, UFO_FULL, "out of memory");
+  }
+  draft->record = record;
+  writer->txn = txn;
+  strcpy(writer->name, name);
+  writer->draft = draft;
+  writer->spill = spill;
+  writer->buffer = buffer;
+  txn->writers++;
+  *writer_out = writer;
+  return UFO_OK;
+}
+
+static ufo_status encode_chunk(ufo_writer *writer, ufo_error *error) {
+  const ufo_record *record = &writer->draft->record;
+  ufo_extent *extent;
+  ufo_status status = ufo_extent_create(writer->spill, record->type, record->element_bytes, writer->buffer,
+                                        writer->filled, &extent, error);
+  if (!status && !ufo_draft_set_extent(writer->draft, writer->chunk, extent)) {
+    ufo_extent_release(extent);
+    status = ufo_fail(error, UFO_FULL, "out of memory");
+  }
+  if (status) return ufo_fail_prefix(error, status, "cannot write '%s'", writer->name);
+  writer->chunk++;
+  writer->filled = 0;
+  return UFO_OK;
+}
+
+/* A full chunk is encoded when the next byte comes, so that after an error the same bytes may be written again. */
+ufo_status ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes, ufo_error *error) {
+  if (!writer || (bytes && !data)) return ufo_fail(error, UFO_USAGE, "nothing to write, or nothing to write to");
+  ufo_status status = ufo_txn_check(writer->txn, error);
+  const ufo_record *record = &writer->draft->record;
+  uint64_t total, before = writer->chunk * record->chunk_bytes + writer->filled;
+  if (!status && (ufo_add_overflows(before, bytes, &total) || total / record->element_bytes > UFO_LENGTH_MAX)) {
+    return ufo_fail(error, UFO_USAGE, "cannot write '%s': it gets too long", writer->name);
+  }
+  const uint8_t *at = data;
+  while (bytes > 0 && !status) {
+    if (writer->filled == record->chunk_bytes) status = encode_chunk(writer, error);
+    if (status) break;
+    uint32_t count = (uint32_t)ufo_min(bytes, record->chunk_bytes - writer->filled);
+    memcpy(writer->buffer + writer->filled, at, count);
+    writer->filled += count;
+    at += count;
+    bytes -= count;
+  }
+  return status;
+}
+
+static void free_writer(ufo_writer *writer) {
+  writer->txn->writers--;
+  ufo_draft_release(writer->draft);
+  free(writer->buffer);
+  free(writer);
+}
+
+ufo_status ufo_writer_finish(ufo_writer *writer, ufo_error *error) {
+  if (!writer) return ufo_fail(error, UFO_USAGE, "no writer was given");
+  ufo_record *record = &writer->draft->record;
+  uint64_t bytes = writer->chunk * record->chunk_bytes + writer->filled;
+  ufo_status status = ufo_txn_check(writer->txn, error);
+  if (!status && bytes % record->element_bytes) {
+    status = ufo_fail(error, UFO_USAGE, "cannot write '%s': %llu bytes are not whole elements of %u", writer->name,
+                      (unsigned long long)bytes, record->element_bytes);
+  }
+  if (!status && writer->filled) status = encode_chunk(writer, error);
+  if (!status) {
+    record->length = bytes / record->element_bytes;
+    status = set_pending(writer->txn, writer->name, ufo_draft_retain(writer->draft), error);
+  }
+  free_writer(writer);
+  return status;
+}
+
+void ufo_writer_cancel(ufo_writer *writer) {
+  if (writer) free_writer(writer);
+}
+
+ufo_status ufo_txn_put(ufo_txn *txn, const char *name, const ufo_object_spec *spec, const void *data,
+                       ufo_error *error) {
+  ufo_record record;
+  ufo_writer *writer;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status) status = check_spec(txn, spec, &record, error);
+  if (!status) status = ufo_writer_open(txn, name, spec, &writer, error);
+  if (status) return status;
+  status = ufo_writer_write(writer, data, ufo_record_body_bytes(&record), error);
+  if (!status) return ufo_writer_finish(writer, error);
+  ufo_writer_cancel(writer);
+  return status;
+}
