@@ -1,0 +1,60 @@
+/* view.h - the map of the view layer, which joins regions (that know no store) and objects (that know no region).
+ *
+ *   view.c      open, clone, release, questions; the region's source callbacks
+ *   overlay.c   the chunks in which a view differs from its base
+ *   put.c       ufo_txn_put_view, and what happens to the view when the transaction ends
+ *
+ * Where a chunk's content is:   changed in memory (region: DIRTY)   else   overlay   else   base version.
+ *
+ * LOCKS  An overlay lock guards a view's `base`, `overlay` and `pending`. It is a leaf: nothing is called under it that
+ * takes another lock or does I/O. Overlay locks are a fixed few, shared by views, so that fork() can hold them all. */
+#ifndef UFO_VIEW_VIEW_H
+#define UFO_VIEW_VIEW_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <ufostore/view.h>
+
+#include "store/object.h"
+#include "util/u64map.h"
+
+/* Changed chunks as handed to a transaction: ascending, extents retained. */
+typedef struct ufo_changes {
+  uint64_t *chunks;
+  ufo_extent **extents;
+  uint64_t count;
+} ufo_changes;
+
+struct ufo_view {
+  ufo_region *region;
+  ufo_pool *pool;
+  ufo_spill *spill; /* where changed chunks go when they are evicted or put */
+  char name[UFO_NAME_MAX + 32];
+  ufo_access access;
+  uint64_t header_bytes;
+  ufo_type type;
+  uint32_t element_bytes, chunk_bytes;
+  uint64_t length, chunk_count;
+
+  ufo_object *base;   /* overlay lock; never NULL */
+  ufo_u64map overlay; /* overlay lock: chunk -> ufo_extent, one reference each */
+
+  ufo_put *pending; /* of the last put whose transaction has not ended; used by the view's thread only */
+  ufo_changes put_changes;
+  ufo_put_mode put_mode;
+};
+
+/* ---- overlay.c -------------------------------------------------------------------------------------------------- */
+pthread_mutex_t *ufo_overlay_lock(const ufo_view *view);
+/* The base and, if the chunk has one, the extent, both retained. */
+ufo_extent *ufo_overlay_get(ufo_view *view, uint64_t chunk, ufo_object **base_out);
+/* Takes over the reference, on success only. */
+ufo_status ufo_overlay_set(ufo_view *view, uint64_t chunk, ufo_extent *extent, ufo_error *error);
+/* All of it, in ascending order. */
+ufo_status ufo_overlay_list(ufo_view *view, ufo_changes *changes, ufo_error *error);
+void ufo_changes_free(ufo_changes *changes);
+/* The base becomes `base` (whose reference is taken over), and every listed extent that is still in place leaves. */
+void ufo_overlay_rebase(ufo_view *view, ufo_object *base, const ufo_changes *changes);
+void ufo_overlay_clear(ufo_view *view);
+
+#endif

@@ -1,0 +1,240 @@
+/* Lists: children by name and by position, lists in lists, new versions of one child, and what goes with a list. */
+#include "fixture.h"
+
+enum { CHUNK = 4096, LENGTH = 5000 };
+
+static ufo_store *store;
+static ufo_pool *pool;
+static int32_t *values[3];
+
+static void set_names(ufo_txn *txn, const char *list, const char *const *names, uint64_t n) {
+  ufo_attributes *attributes;
+  OK(ufo_attributes_create(&attributes, &error));
+  OK(ufo_attributes_set_strings(attributes, "names", names, NULL, n, &error));
+  OK(ufo_txn_set_attributes(txn, list, attributes, &error));
+  ufo_attributes_free(attributes);
+}
+
+/* A data frame `df` with columns a, b, c. */
+static void make(void) {
+  fixture_make();
+  store = open_store(in_folder("s.ufo"));
+  pool = make_pool(40 * CHUNK);
+  static const char *const temporary[] = {".1", ".2", ".3"}, *const names[] = {"a", "b", "c"};
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  ufo_txn *txn = begin(store);
+  for (int c = 0; c < 3; c++) {
+    values[c] = malloc(LENGTH * 4);
+    for (int i = 0; i < LENGTH; i++) values[c][i] = (int32_t)mix((uint64_t)(c * LENGTH + i));
+    OK(ufo_txn_put(txn, temporary[c], &spec, values[c], &error));
+  }
+  OK(ufo_txn_put_list(txn, "df", temporary, 3, &error));
+  set_names(txn, "df", names, 3);
+  OK(ufo_txn_commit(txn, &error));
+}
+
+static void unmake(void) {
+  for (int c = 0; c < 3; c++) free(values[c]);
+  OK(ufo_pool_destroy(pool, &error));
+  ufo_store_close(store);
+  fixture_remove();
+}
+
+TestSuite(promises_lists, .init = make, .fini = unmake, .timeout = 60);
+
+static ufo_object_info child_of(const char *list, uint64_t index) {
+  ufo_object_info info = {.struct_size = sizeof info};
+  OK(ufo_store_child_info(store, NULL, list, 0, index, &info, &error));
+  return info;
+}
+
+Test(promises_lists, info) {
+  ufo_object_info info = info_of(store, NULL, "df");
+  cr_assert_eq(info.type, UFO_LIST);
+  cr_assert_eq(info.length, 3);
+  cr_assert_eq(info.version, 1);
+  uint64_t stored = 0;
+  for (uint64_t c = 0; c < 3; c++) {
+    ufo_object_info child = child_of("df", c);
+    cr_assert_str_eq(child.name, ((const char *[]){"a", "b", "c"})[c]);
+    cr_assert_eq(child.type, UFO_INTEGER);
+    cr_assert_eq(child.length, LENGTH);
+    stored += child.stored_bytes;
+  }
+  cr_assert_eq(info.stored_bytes, stored, "for a list the sizes are sums over its children");
+  FAILS(UFO_MISSING, ufo_store_child_info(store, NULL, "df", 0, 3, &info, &error));
+  ufo_view *view = NULL;
+  FAILS(UFO_USAGE, ufo_view_open(store, NULL, pool, "df", NULL, &view, &error));
+  int32_t some;
+  FAILS(UFO_USAGE, ufo_store_read(store, NULL, "df", 0, 0, 1, &some, &error));
+  cr_assert_eq(stat_of(store).objects, 1, "children have no names of their own in the store");
+  FAILS(UFO_MISSING, ufo_store_info(store, NULL, ".1", 0, &info, &error));
+  ufo_txn *txn = begin(store);
+  FAILS(UFO_USAGE, ufo_txn_append(txn, "df", values[0], 1, &error));
+  FAILS(UFO_USAGE, ufo_txn_write(txn, "df", 0, 1, values[0], &error));
+  ufo_txn_abort(txn);
+}
+
+Test(promises_lists, addressing) {
+  static const char *const by_name[] = {"df$a", "df$b", "df$c"}, *const by_place[] = {"df[[1]]", "df[[2]]", "df[[3]]"};
+  for (int c = 0; c < 3; c++) {
+    assert_content(store, NULL, by_name[c], values[c], LENGTH * 4);
+    assert_content(store, NULL, by_place[c], values[c], LENGTH * 4);
+    ufo_view *view = open_view(store, NULL, pool, by_name[c]);
+    cr_assert_eq(memcmp(ufo_view_data(view), values[c], LENGTH * 4), 0);
+    ufo_view_release(view);
+  }
+  ufo_object_info info = {.struct_size = sizeof info};
+  static const char *const missing[] = {
+      "df$d", "df$", "df[[0]]", "df[[4]]", "df[[]]", "df[[-1]]", "df[[1", "nodf$a", "df[[18446744073709551617]]"};
+  for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
+    FAILS(UFO_MISSING, ufo_store_info(store, NULL, missing[i], 0, &info, &error));
+  put_now(store, "df$a", spec_of(UFO_INTEGER, 0, 1, 0), &(int32_t){77});
+  cr_assert_eq(info_of(store, NULL, "df$a").length, 1, "an object whose whole name it is goes first");
+  assert_content(store, NULL, "df[[1]]", values[0], LENGTH * 4);
+}
+
+Test(promises_lists, nested) {
+  static const char *const inner[] = {"i1", "i2"}, *const outer[] = {"inner", "o2"};
+  static const char *const inner_names[] = {"p", "q"}, *const outer_names[] = {"in", "x"};
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 10, 0);
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put(txn, "i1", &spec, values[0], &error));
+  OK(ufo_txn_put(txn, "i2", &spec, values[1], &error));
+  OK(ufo_txn_put_list(txn, "inner", inner, 2, &error));
+  set_names(txn, "inner", inner_names, 2);
+  OK(ufo_txn_put(txn, "o2", &spec, values[2], &error));
+  OK(ufo_txn_put_list(txn, "outer", outer, 2, &error));
+  set_names(txn, "outer", outer_names, 2);
+  assert_content(store, txn, "outer$in$q", values[1], 40);
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(child_of("outer", 0).type, UFO_LIST);
+  assert_content(store, NULL, "outer$in$p", values[0], 40);
+  assert_content(store, NULL, "outer[[1]][[2]]", values[1], 40);
+  assert_content(store, NULL, "outer$x", values[2], 40);
+  assert_sound(store);
+  remove_now(store, "outer");
+  remove_now(store, "df");
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, 0);
+  assert_sound(store);
+}
+
+Test(promises_lists, empty_and_wrong) {
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_list(txn, "none", NULL, 0, &error));
+  static const char *const absent[] = {"absent"}, *const committed[] = {"number"}, *const twice[] = {"n", "n"};
+  FAILS(UFO_MISSING, ufo_txn_put_list(txn, "l", absent, 1, &error));
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, 0);
+  OK(ufo_txn_put(txn, "n", &spec, values[0], &error));
+  FAILS(UFO_USAGE, ufo_txn_put_list(txn, "l", twice, 2, &error));
+  OK(ufo_txn_remove(txn, "n", &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(info_of(store, NULL, "none").length, 0);
+  put_now(store, "number", spec, values[0]);
+  txn = begin(store);
+  FAILS(UFO_USAGE, ufo_txn_put_list(txn, "l", committed, 1, &error)); /* a child must be pending in it */
+  ufo_txn_abort(txn);
+  assert_content(store, NULL, "number", values[0], 4);
+  assert_sound(store);
+}
+
+/* Changing one element of one column through a view: the list's next version, in which one chunk was written. */
+Test(promises_lists, child_view_rewrites_one_chunk) {
+  ufo_view *columns[3];
+  static const char *const temporary[] = {".1", ".2", ".3"}, *const names[] = {"a", "b", "c"};
+  for (uint64_t c = 0; c < 3; c++) OK(ufo_view_open_child(store, NULL, pool, "df", c, NULL, &columns[c], &error));
+  uint64_t ids[3], blobs = stat_of(store).blobs;
+  for (uint64_t c = 0; c < 3; c++) ids[c] = child_of("df", c).id;
+  for (int round = 0; round < 3; round++) { /* and again, without a conflict */
+    ((int32_t *)ufo_view_data(columns[1]))[2000] = values[1][2000] = round;
+    ufo_txn *txn = begin(store);
+    for (int c = 0; c < 3; c++) OK(ufo_txn_put_view(txn, temporary[c], columns[c], UFO_PUT_CHECKED, &error));
+    OK(ufo_txn_put_list(txn, "df", temporary, 3, &error));
+    set_names(txn, "df", names, 3);
+    OK(ufo_txn_commit(txn, &error));
+    cr_assert_eq(info_of(store, NULL, "df").version, (uint64_t)round + 2);
+    cr_assert_eq(child_of("df", 1).chunks_changed, 1, "%" PRIu64, child_of("df", 1).chunks_changed);
+    cr_assert_eq(stat_of(store).objects, 1);
+    for (int c = 0; c < 3; c++) {
+      cr_assert_eq(child_of("df", (uint64_t)c).id, ids[c], "the child is the same object");
+      assert_content(store, NULL, ((const char *[]){"df$a", "df$b", "df$c"})[c], values[c], LENGTH * 4);
+    }
+    cr_assert_eq(view_info(columns[1]).chunks_changed, 0);
+  }
+  cr_assert_leq(stat_of(store).blobs, blobs + 3);
+  for (int c = 0; c < 3; c++) ufo_view_release(columns[c]);
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, blobs);
+  assert_sound(store);
+}
+
+/* A child's view goes into another list, or becomes an object: shared, and independent from then on. */
+Test(promises_lists, child_shared_elsewhere) {
+  ufo_view *column;
+  static const char *const temporary[] = {".1"};
+  OK(ufo_view_open_child(store, NULL, pool, "df", 1, NULL, &column, &error));
+  uint64_t blobs = stat_of(store).blobs;
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_view(txn, ".1", column, UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_put_list(txn, "other", temporary, 1, &error));
+  OK(ufo_txn_put_view(txn, "alone", column, UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_commit(txn, &error));
+  ufo_view_release(column);
+  cr_assert_eq(stat_of(store).blobs, blobs);
+  remove_now(store, "df");
+  let_it_reclaim(store);
+  assert_content(store, NULL, "other[[1]]", values[1], LENGTH * 4);
+  write_now(store, "alone", 0, 1, &(int32_t){1});
+  assert_content(store, NULL, "other[[1]]", values[1], LENGTH * 4);
+  assert_sound(store);
+  remove_now(store, "other");
+  remove_now(store, "alone");
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, 0);
+}
+
+Test(promises_lists, view_of_a_child_keeps_its_version) {
+  ufo_view *column;
+  OK(ufo_view_open_child(store, NULL, pool, "df", 2, NULL, &column, &error));
+  remove_now(store, "df");
+  let_it_reclaim(store);
+  cr_assert_eq(memcmp(ufo_view_data(column), values[2], LENGTH * 4), 0);
+  ufo_view_release(column);
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, 0);
+  ufo_view *none = NULL;
+  FAILS(UFO_MISSING, ufo_view_open_child(store, NULL, pool, "df", 0, NULL, &none, &error));
+}
+
+Test(promises_lists, child_out_of_range) {
+  ufo_view *none = NULL;
+  FAILS(UFO_MISSING, ufo_view_open_child(store, NULL, pool, "df", 3, NULL, &none, &error));
+  error = (ufo_error){0};
+  cr_assert_neq(ufo_view_open_child(store, NULL, pool, "df", UINT64_MAX, NULL, &none, &error), UFO_OK);
+  cr_assert_eq(none, NULL);
+}
+
+Test(promises_lists, renamed_list_takes_its_children_along) {
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_rename(txn, "df", "frame", &error));
+  OK(ufo_txn_commit(txn, &error));
+  assert_content(store, NULL, "frame$b", values[1], LENGTH * 4);
+  ufo_object_info info = {.struct_size = sizeof info};
+  FAILS(UFO_MISSING, ufo_store_info(store, NULL, "df$b", 0, &info, &error));
+}
+
+Test(promises_lists, replaced_by_a_vector_and_back) {
+  put_now(store, "df", spec_of(UFO_INTEGER, 0, 3, 0), values[0]);
+  assert_content(store, NULL, "df", values[0], 12);
+  let_it_reclaim(store);
+  cr_assert_leq(stat_of(store).blobs, 1);
+  static const char *const temporary[] = {"t"};
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 10, 0);
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put(txn, "t", &spec, values[1], &error));
+  OK(ufo_txn_put_list(txn, "df", temporary, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+  assert_content(store, NULL, "df[[1]]", values[1], 40);
+  assert_sound(store);
+}
