@@ -1,0 +1,72 @@
+# Files that are no store, or no longer one: a clear message, status 1 or 3, never a crash, and nothing is changed.
+. "$(dirname "$0")/lib.bash"
+
+refuses() { # refuses STATUSES FILE: every reading command ends with one of STATUSES and names the file
+  local command
+  for command in "ls $2" "ls -l $2" "ls --json $2" "info $2 x" "stat $2" "get $2 x" "export $2 x out.csv" "verify $2" "rm $2 x" \
+    "mv $2 x y" "compact $2 out.ufo"; do
+    ufo $command
+    case "$1" in *"$status"*) ;; *) failed "status $status, expected one of $1" ;; esac
+    [ -s err ] || failed "no message"
+    says "${2##*/}"
+    [ ! -e out.csv ] && [ ! -e out.ufo ] || failed "an output file was left"
+  done
+}
+
+refuses 1 missing.ufo
+[ ! -e missing.ufo ] || failed "a reading command made a store"
+refuses 1 no/such/folder/s.ufo
+mkdir folder.ufo
+refuses 13 folder.ufo
+
+for content in '' 'hello' "$(printf 'x%.0s' $(seq 5000))"; do
+  printf '%s' "$content" >foreign.ufo
+  cp foreign.ufo before
+  [ -z "$content" ] || refuses 13 foreign.ufo
+  same foreign.ufo before
+done
+head -c 100000 /dev/urandom >foreign.ufo
+refuses 13 foreign.ufo
+
+# A store cut short, at several places.
+perl -e 'srand 3; print pack("d<*", map { rand } 1 .. 100000)' >d
+integers 5 6 7 >i
+expect 0 put s.ufo d --type double d
+expect 0 put s.ufo i --type integer i
+size=$(stat -c %s s.ufo)
+for keep in 10 4096 8192 20000 $((size / 2)); do
+  head -c "$keep" s.ufo >cut.ufo
+  rm -f cut.ufo-lock
+  ufo verify cut.ufo
+  case $status in 1 | 3) ;; *) failed "verify of $keep of $size bytes ended with $status" ;; esac
+  ufo get cut.ufo d
+  case $status in 1 | 3) ;; *) failed "get from $keep of $size bytes ended with $status" ;; esac
+  [ -s err ] || failed "no message"
+done
+
+# Bytes overwritten in the middle of the data: verify names the object and its elements, get refuses them by status 3,
+# and what is not hurt can be read.
+cp s.ufo hurt.ufo
+at=$((size / 2))
+head -c 64 /dev/urandom | dd of=hurt.ufo bs=1 seek="$at" conv=notrunc status=none
+expect 3 verify hurt.ufo
+grep -Eq '^d  version 1  elements [0-9]+:[0-9]+  ' out || failed "no line for the damage"
+shows "hurt.ufo: 1 damage"
+range=$(sed -n 's/^d .*elements \([0-9:]*\) .*/\1/p' out | head -1)
+expect 3 get hurt.ufo d --as raw; says d; says hurt.ufo
+expect 3 get hurt.ufo d --range "$range"
+expect 3 export hurt.ufo d out.csv
+[ ! -e out.csv ] || failed "a damaged vector was exported"
+expect 0 get hurt.ufo i
+output_is 5 6 7
+if [ "${range%:*}" -gt 0 ]; then
+  expect 0 get hurt.ufo d --as raw --range ":${range%:*}"
+  same out <(head -c $((${range%:*} * 8)) d)
+fi
+
+# A store that may not be read. (For root there is no such thing.)
+if [ "$(id -u)" != 0 ]; then
+  chmod 000 s.ufo
+  refuses 1 s.ufo
+fi
+exit 0

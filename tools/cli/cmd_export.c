@@ -1,0 +1,107 @@
+/* cmd_export.c - `ufostore export`: an object as a CSV file, which appears whole or not at all. */
+#include "cli.h"
+#include "csv_writer.h"
+#include "print.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Makes the renaming last, as far as the file system can. */
+static void sync_folder(const char *file) {
+  char *folder = strdup(file);
+  if (!folder) return;
+  char *slash = strrchr(folder, '/');
+  if (slash) slash[slash == folder] = 0;
+  int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    (void)!fsync(fd);
+    close(fd);
+  }
+  free(folder);
+}
+
+/* A temporary file beside `file`, with the rights that `file` has or would get. */
+static FILE *open_beside(const char *file, char **name_out) {
+  struct stat before;
+  mode_t mask = umask(0);
+  umask(mask);
+  mode_t mode = stat(file, &before) == 0 ? before.st_mode & 0777 : 0666 & ~mask;
+  FILE *out = NULL;
+  if (asprintf(name_out, "%s.XXXXXX", file) < 0) {
+    *name_out = NULL;
+    return NULL;
+  }
+  int fd = mkostemp(*name_out, O_CLOEXEC);
+  if (fd >= 0 && (fchmod(fd, mode) || !(out = fdopen(fd, "w")))) {
+    int cause = errno;
+    close(fd);
+    unlink(*name_out);
+    errno = cause;
+  }
+  return out;
+}
+
+static int export_to_file(ufo_store *store, const char *path, const char *name, const char *file) {
+  char *temporary = NULL;
+  struct stat facts;
+  ufo_error error = {0};
+  int status = EXIT_DONE;
+  if (stat(file, &facts) == 0 && is_same_file(path, &facts))
+    return fail("cannot export object '%s' to '%s': it is the store itself", name, file);
+  if (stat(file, &facts) == 0 && !S_ISREG(facts.st_mode))
+    return fail("cannot export object '%s' to '%s': it is no ordinary file; use '-' for standard output", name, file);
+  FILE *out = open_beside(file, &temporary);
+  if (!out) {
+    status = fail("cannot write '%s': %s", file, strerror(errno));
+    free(temporary);
+    return status;
+  }
+  progress p = progress_start("export");
+  ufo_status result = csv_write(store, name, 0, 0, UINT64_MAX, out, file, &p, &error);
+  progress_end(&p);
+  if (interrupted()) result = UFO_END;
+  if (!result && (fflush(out) || ferror(out) || fsync(fileno(out)))) {
+    result = UFO_IO;
+    set_errno(&error, "cannot write '%s'", file);
+  }
+  if (fclose(out) && !result) result = set_errno(&error, "cannot write '%s'", file);
+  if (!result && rename(temporary, file)) result = set_errno(&error, "cannot write '%s'", file);
+  if (result) unlink(temporary);
+  else sync_folder(file);
+  free(temporary);
+  if (result == UFO_END) return fail_interrupted("nothing was written");
+  return result ? fail_status(path, name, &error) : status;
+}
+
+static int run(const arguments *args) {
+  const char *path = args->operands[0], *name = args->operands[1], *file = args->operands[2];
+  int status = EXIT_DONE;
+  ufo_store *store = open_store(path, false, &status);
+  if (!store) return status;
+  if (strcmp(file, "-") == 0) {
+    ufo_error error = {0};
+    ufo_status result = csv_write(store, name, 0, 0, UINT64_MAX, stdout, "standard output", NULL, &error);
+    status = result ? fail_status(path, name, &error) : finish_output(EXIT_DONE);
+  } else {
+    catch_signals();
+    status = export_to_file(store, path, name, file);
+  }
+  ufo_store_close(store);
+  return status;
+}
+
+const command cmd_export = {
+    .name = "export",
+    .operands = "PATH NAME FILE.csv",
+    .summary = "write a data frame or a vector as CSV",
+    .details =
+        "Fields are quoted only where they must be; missing values are NA, factors their labels, dates and times\n"
+        "ISO (UTC). The file appears whole or not at all; '-' is standard output.",
+    .operands_min = 3,
+    .operands_max = 3,
+    .run = run,
+};

@@ -1,0 +1,229 @@
+/* csv_reader.c - see csv_reader.h.
+ *
+ * A record is unquoted into `text` while it is read; fields are noted as offsets, since `text` may move as it grows,
+ * and become pointers at the record's end. */
+#include "csv_reader.h"
+
+#include "cli.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { INPUT_BYTES = 256 * 1024, NONE = -1 };
+
+struct csv_reader {
+  int fd;
+  const char *name;
+  char delimiter;
+  bool ended, started;
+  uint64_t line, record_line; /* now; at the start of the record */
+  uint64_t bytes;
+  char *text;
+  size_t text_used, text_capacity;
+  csv_field *fields;
+  size_t *ends; /* end of field i in text; it begins where field i - 1 ends */
+  size_t field_count, field_capacity;
+  size_t at, filled;
+  char input[INPUT_BYTES];
+};
+
+csv_reader *csv_open(int fd, const char *name, char delimiter) {
+  csv_reader *reader = malloc(sizeof *reader);
+  if (!reader) return NULL;
+  memset(reader, 0, offsetof(csv_reader, input));
+  reader->fd = fd;
+  reader->name = name;
+  reader->delimiter = delimiter;
+  reader->line = 1;
+  return reader;
+}
+
+void csv_close(csv_reader *reader) {
+  if (!reader) return;
+  free(reader->text);
+  free(reader->fields);
+  free(reader->ends);
+  free(reader);
+}
+
+const csv_field *csv_fields(const csv_reader *reader, size_t *count_out) {
+  *count_out = reader->field_count;
+  return reader->fields;
+}
+
+uint64_t csv_line(const csv_reader *reader) { return reader->record_line; }
+uint64_t csv_bytes(const csv_reader *reader) { return reader->bytes; }
+
+/* ---- bytes in ---- */
+
+static ufo_status fill_input(csv_reader *reader, ufo_error *error) {
+  ssize_t got;
+  do got = read(reader->fd, reader->input, sizeof reader->input);
+  while (got < 0 && errno == EINTR && !interrupted());
+  if (got < 0) return set_errno(error, "cannot read '%s'", reader->name);
+  reader->at = 0;
+  reader->filled = (size_t)got;
+  reader->bytes += (uint64_t)got;
+  if (!got) reader->ended = true;
+  if (!reader->started) {
+    reader->started = true;
+    if (reader->filled >= 3 && memcmp(reader->input, "\xEF\xBB\xBF", 3) == 0) reader->at = 3;
+  }
+  return UFO_OK;
+}
+
+/* The next byte without taking it, NONE at the end. */
+static ufo_status peek(csv_reader *reader, int *byte_out, ufo_error *error) {
+  if (reader->at == reader->filled && !reader->ended) {
+    ufo_status status = fill_input(reader, error);
+    if (status) return status;
+    if (reader->at == reader->filled && !reader->ended) return peek(reader, byte_out, error); /* a bare mark */
+  }
+  *byte_out = reader->at == reader->filled ? NONE : (unsigned char)reader->input[reader->at];
+  return UFO_OK;
+}
+
+/* ---- the record out ---- */
+
+static ufo_status add_text(csv_reader *reader, const char *text, size_t length, ufo_error *error) {
+  if (!reader->text || length > reader->text_capacity - reader->text_used) {
+    size_t capacity = 2 * reader->text_capacity + length + 4096;
+    if (reader->text_used + length > CSV_RECORD_MAX)
+      return set_error(error, UFO_USAGE, "'%s', line %llu: a record of more than %zu MiB; is a quote missing?",
+                       reader->name, (unsigned long long)reader->record_line, CSV_RECORD_MAX >> 20);
+    char *grown = realloc(reader->text, capacity);
+    if (!grown) return set_errno(error, "cannot read '%s'", reader->name);
+    reader->text = grown;
+    reader->text_capacity = capacity;
+  }
+  memcpy(reader->text + reader->text_used, text, length);
+  reader->text_used += length;
+  return UFO_OK;
+}
+
+static ufo_status end_field(csv_reader *reader, bool quoted, ufo_error *error) {
+  if (reader->field_count == reader->field_capacity) {
+    size_t capacity = reader->field_capacity ? 2 * reader->field_capacity : 64;
+    csv_field *fields = realloc(reader->fields, capacity * sizeof *fields);
+    if (fields) reader->fields = fields;
+    size_t *ends = fields ? realloc(reader->ends, capacity * sizeof *ends) : NULL;
+    if (!ends) return set_errno(error, "cannot read '%s'", reader->name);
+    reader->ends = ends;
+    reader->field_capacity = capacity;
+  }
+  reader->fields[reader->field_count].quoted = quoted;
+  reader->ends[reader->field_count++] = reader->text_used;
+  return UFO_OK;
+}
+
+static ufo_status malformed(const csv_reader *reader, uint64_t line, const char *what, ufo_error *error) {
+  return set_error(error, UFO_USAGE, "'%s', line %llu, field %zu: %s", reader->name, (unsigned long long)line,
+                   reader->field_count + 1, what);
+}
+
+/* From after an opening quote to after the closing one. */
+static ufo_status read_quoted(csv_reader *reader, ufo_error *error) {
+  uint64_t opened = reader->line;
+  for (;;) {
+    int byte;
+    ufo_status status = peek(reader, &byte, error);
+    if (status) return status;
+    if (byte == NONE) return malformed(reader, opened, "a quote is opened here and never closed", error);
+    size_t start = reader->at;
+    while (reader->at < reader->filled && reader->input[reader->at] != '"')
+      reader->line += reader->input[reader->at++] == '\n';
+    status = add_text(reader, reader->input + start, reader->at - start, error);
+    if (status) return status;
+    if (reader->at == reader->filled) continue;
+    reader->at++;
+    status = peek(reader, &byte, error);
+    if (status) return status;
+    if (byte != '"') return UFO_OK;
+    reader->at++;
+    status = add_text(reader, "\"", 1, error);
+    if (status) return status;
+  }
+}
+
+/* Up to the delimiter or line end, which is left in place. */
+static ufo_status read_plain(csv_reader *reader, ufo_error *error) {
+  for (;;) {
+    int byte;
+    ufo_status status = peek(reader, &byte, error);
+    if (status) return status;
+    size_t start = reader->at;
+    char stop = 0;
+    while (reader->at < reader->filled) {
+      stop = reader->input[reader->at];
+      if (stop == reader->delimiter || stop == '\n' || stop == '\r' || stop == '"') break;
+      reader->at++;
+    }
+    status = add_text(reader, reader->input + start, reader->at - start, error);
+    if (status) return status;
+    if (byte == NONE) return UFO_OK;
+    if (reader->at == reader->filled) continue;
+    if (stop != '"') return UFO_OK;
+    return malformed(reader, reader->line,
+                     "a quote inside a field that does not begin with one; quote the field and double the quote",
+                     error);
+  }
+}
+
+/* Points the fields at the text, now that it stays where it is, and checks it. */
+static ufo_status end_record(csv_reader *reader, ufo_error *error) {
+  size_t start = 0;
+  bool doubtful = !is_ascii(reader->text, reader->text_used) || memchr(reader->text, 0, reader->text_used);
+  for (size_t i = 0; i < reader->field_count; i++) {
+    csv_field *field = &reader->fields[i];
+    field->text = reader->text + start;
+    field->length = reader->ends[i] - start;
+    start = reader->ends[i];
+    if (!doubtful) continue;
+    const char *what = NULL;
+    if (memchr(field->text, 0, field->length)) what = "contains a NUL byte, so this is not a text file";
+    else if (!utf8_valid(field->text, field->length))
+      what = "is not UTF-8; convert the file first, for example with iconv";
+    if (what)
+      return set_error(error, UFO_USAGE, "'%s', line %llu, field %zu: %s", reader->name,
+                       (unsigned long long)reader->record_line, i + 1, what);
+  }
+  return UFO_OK;
+}
+
+ufo_status csv_next(csv_reader *reader, ufo_error *error) {
+  int byte;
+  reader->text_used = reader->field_count = 0;
+  reader->record_line = reader->line;
+  ufo_status status = peek(reader, &byte, error);
+  if (status) return status;
+  if (byte == NONE) return UFO_END;
+  status = add_text(reader, "", 0, error); /* so that `text` is never NULL */
+  if (status) return status;
+  for (;;) {
+    bool quoted = byte == '"';
+    if (quoted) reader->at++;
+    status = quoted ? read_quoted(reader, error) : read_plain(reader, error);
+    if (!status) status = peek(reader, &byte, error);
+    if (status) return status;
+    if (byte == '\r') {
+      reader->at++;
+      status = peek(reader, &byte, error);
+      if (status) return status;
+      if (byte != '\n' && byte != NONE)
+        return malformed(reader, reader->line, "a carriage return that ends no line; lines end in LF or CRLF", error);
+    } else if (quoted && byte != reader->delimiter && byte != '\n' && byte != NONE) {
+      return malformed(reader, reader->line, "text after a closing quote; double a quote that belongs to the text",
+                       error);
+    }
+    status = end_field(reader, quoted, error);
+    if (status) return status;
+    if (byte != NONE) reader->at++;
+    if (byte == '\n') reader->line++;
+    if (byte != reader->delimiter || byte == NONE) return end_record(reader, error);
+    status = peek(reader, &byte, error);
+    if (status) return status;
+  }
+}

@@ -1,0 +1,84 @@
+/* main.c - `ufostore`: finds the command, parses its arguments, runs it.
+ *
+ * A command is added by a cmd_*.c file, its declaration in cli.h and its line in the table below. */
+#include "args.h"
+#include "print.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const command *const commands[] = {
+    &cmd_create, &cmd_ls,     &cmd_info, &cmd_stat, &cmd_put,    &cmd_get,
+    &cmd_import, &cmd_export, &cmd_rm,   &cmd_mv,   &cmd_verify, &cmd_compact,
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
+
+/* Announced for a later version; they are answered, not offered. */
+static const char *const later[] = {"bench", "snapshot"};
+
+static void print_commands(void) {
+  puts("usage: ufostore COMMAND ...\n\n"
+       "Durable vectors and data frames in one file, shared with R and C.\n");
+  for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
+  puts("\n'ufostore COMMAND --help' tells how each is used. '--' ends options. Exit status: 0 done, 1 failed,\n"
+       "2 wrong usage, 3 the store is damaged.");
+}
+
+static void print_command(const command *cmd) {
+  bool any = false;
+  for (const option_spec *spec = cmd->options; spec && spec->name; spec++) any |= spec->what != NULL;
+  printf("usage: ufostore %s %s%s\n\n%s\n", cmd->name, any ? "[OPTIONS] " : "", cmd->operands, cmd->summary);
+  if (cmd->details) printf("\n%s\n", cmd->details);
+  if (any) putchar('\n');
+  for (const option_spec *spec = cmd->options; spec && spec->name; spec++) {
+    char left[64], letter[8] = "    ";
+    if (!spec->what) continue;
+    if (spec->letter) snprintf(letter, sizeof letter, "-%c, ", spec->letter);
+    snprintf(left, sizeof left, "%s--%s %s", letter, spec->name, spec->value ? spec->value : "");
+    printf("  %-20s %s\n", left, spec->what);
+  }
+}
+
+static int unknown_command(const char *word) {
+  const char *names[COMMAND_COUNT + 1];
+  for (unsigned i = 0; i < sizeof later / sizeof *later; i++)
+    if (strcmp(word, later[i]) == 0) return fail_usage(NULL, "the command '%s' is not in this version", word);
+  for (int i = 0; i < COMMAND_COUNT; i++) names[i] = commands[i]->name;
+  names[COMMAND_COUNT] = NULL;
+  const char *near = args_nearest(word, names);
+  const char *what = word[0] == '-' ? "option" : "command";
+  if (near) return fail_usage(NULL, "unknown %s '%s'; did you mean '%s'?", what, word, near);
+  return fail_usage(NULL, "unknown %s '%s'", what, word);
+}
+
+static const command *find_command(const char *word) {
+  for (int i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(word, commands[i]->name) == 0) return commands[i];
+  return NULL;
+}
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error to be reported, like any other */
+  signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files */
+  if (argc < 2) return fail_usage(NULL, "a command is missing");
+  const char *word = argv[1];
+  if (strcmp(word, "--version") == 0) {
+    printf("ufostore %s\n", ufo_version());
+    return finish_output(EXIT_DONE);
+  }
+  const command *cmd = NULL;
+  bool help = strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+  if (help && argc > 2 && !(cmd = find_command(argv[2]))) return unknown_command(argv[2]);
+  arguments args;
+  if (!help) {
+    cmd = find_command(word);
+    if (!cmd) return unknown_command(word);
+    int status = args_parse(cmd, argc - 2, (const char **)(void *)(argv + 2), &args, &help);
+    if (status) return status;
+  }
+  if (!help) return cmd->run(&args);
+  if (cmd) print_command(cmd);
+  else print_commands();
+  return finish_output(EXIT_DONE);
+}
