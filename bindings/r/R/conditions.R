@@ -1,0 +1,51 @@
+# Every error of this package is a classed condition: c("ufo_<kind>_error", "ufo_error", "error",
+# "condition"), with the fields `code` (the kind), `path` and `object`. See ?ufo_conditions.
+
+# What can be done about an error of each kind.
+advice <- c(
+  io = "Check the disk, the path and the permissions, then try again.",
+  corrupt = "ufo_verify() lists everything that is damaged; the rest of the store is readable.",
+  conflict = paste(
+    "Nothing was stored. Get the object again and repeat the change, or use",
+    "ufo_put(conflict = \"merge\") or ufo_put(conflict = \"replace\")."
+  ),
+  full = "Make room (disk, or memory with ufo_memory()), then try again.",
+  missing = "names() of the store lists what it holds.",
+  usage = "Nothing was changed.",
+  unsupported = "See the Limits section of ?ufostore."
+)
+
+# The condition of kind `kind`. The library's messages name the path and the object themselves; if one does
+# not, they are added.
+new_condition <- function(kind, message, path = NULL, object = NULL, hint = advice[[kind]]) {
+  where <- c(
+    if (!is.null(object) && !grepl(object, message, fixed = TRUE)) paste0("object '", object, "'"),
+    if (!is.null(path) && !grepl(path, message, fixed = TRUE)) paste0("store '", path, "'")
+  )
+  if (length(where) > 0) message <- paste0(message, " (", paste(where, collapse = ", "), ")")
+  message <- paste0(sub("\\.$", "", message), ".")
+  structure(
+    class = c(paste0("ufo_", kind, "_error"), "ufo_error", "error", "condition"),
+    list(message = paste(c(message, hint), collapse = " "), call = NULL, code = kind, path = path, object = object)
+  )
+}
+
+# Called from C (condition.c) and R. Does not return.
+raise_condition <- function(kind, message, path = NULL, object = NULL, hint = advice[[kind]]) {
+  stop(new_condition(kind, message, path, object, hint))
+}
+
+raise_usage <- function(..., path = NULL, object = NULL) {
+  raise_condition("usage", paste0(...), path, object)
+}
+
+raise_unsupported <- function(..., path = NULL, object = NULL) {
+  raise_condition("unsupported", paste0(...), path, object)
+}
+
+# Called from C after a callback has consumed the user's interrupt: what R would have done with it.
+raise_interrupt <- function() {
+  condition <- structure(class = c("interrupt", "condition"), list(message = "interrupted", call = NULL))
+  signalCondition(condition)
+  invokeRestart("abort")
+}

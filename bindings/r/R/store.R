@@ -1,0 +1,90 @@
+# A store is an environment of class "ufo_store", so that assigning into it changes the one store, whoever
+# holds it. Its fields, `pointer` (to the open store, see src/store.h) and `path`, are reached by
+# .subset2(), since `$` and `[[` mean the stored objects.
+
+ufo_open <- function(path, mode = c("rw", "r", "create"), snapshot = NULL) {
+  path <- check_path(path, "The store to open")
+  mode <- check_choice(mode, c("rw", "r", "create"), "The mode")
+  if (!is.null(snapshot)) raise_unsupported("Snapshots cannot be opened in this version of ufostore", path = path)
+  store <- new.env(parent = emptyenv())
+  store$pointer <- .Call(ufor_store_open, path, mode)
+  store$path <- .Call(ufor_store_path, store$pointer)
+  lockEnvironment(store, bindings = TRUE)
+  class(store) <- "ufo_store"
+  store
+}
+
+ufo_close <- function(store) {
+  .Call(ufor_store_close, store_pointer(store))
+  invisible(NULL)
+}
+
+store_pointer <- function(store) .subset2(check_store(store), "pointer")
+
+store_path <- function(store) .subset2(store, "path")
+
+store_state <- function(store) .Call(ufor_store_state, store_pointer(store))
+
+names.ufo_store <- function(x) .Call(ufor_store_names, store_pointer(x))
+
+length.ufo_store <- function(x) length(names(x))
+
+`$.ufo_store` <- function(x, name) fetch(x, name, absent = list(NULL))
+
+`[[.ufo_store` <- function(x, i, ...) fetch(x, i, absent = list(NULL))
+
+`$<-.ufo_store` <- function(x, name, value) assign_or_remove(x, name, value)
+
+`[[<-.ufo_store` <- function(x, i, ..., value) assign_or_remove(x, i, value)
+
+assign_or_remove <- function(store, name, value) {
+  if (is.null(value)) {
+    name <- check_name(name, store_path(store))
+    .Call(ufor_store_remove, store_pointer(store), name)
+    return(invisible(store))
+  }
+  ufo_put(store, name, value)
+}
+
+.DollarNames.ufo_store <- function(x, pattern = "") {
+  if (store_state(x) == "closed") return(character())
+  grep(pattern, names(x), value = TRUE)
+}
+
+format.ufo_store <- function(x, ...) {
+  paste0("<ufo_store> ", encodeString(store_path(x)), " (", store_state(x), ")")
+}
+
+print.ufo_store <- function(x, n = 20L, ...) {
+  cat(format(x), "\n", sep = "")
+  if (store_state(x) == "closed") return(invisible(x))
+  all_names <- names(x)
+  if (length(all_names) == 0) {
+    cat("no objects\n")
+    return(invisible(x))
+  }
+  shown <- all_names[seq_len(min(n, length(all_names)))]
+  cat(object_table(x, shown), sep = "\n")
+  if (length(shown) < length(all_names)) {
+    cat("... and ", format_count(length(all_names) - length(shown)), " more: names() lists them all\n", sep = "")
+  }
+  invisible(x)
+}
+
+# One line for each object, under a line of headings.
+object_table <- function(store, names) {
+  infos <- lapply(names, function(name) ufo_info(store, name))
+  column <- function(heading, cells, justify) format(c(heading, cells), justify = justify)
+  numbers <- function(heading, field, as_text) {
+    column(heading, vapply(infos, function(info) as_text(info[[field]]), ""), "right")
+  }
+  rows <- paste(
+    column("name", encodeString(names), "left"),
+    column("type", vapply(infos, describe_type, ""), "left"),
+    numbers("length", "length", format_count),
+    numbers("stored", "stored_bytes", format_size),
+    numbers("version", "version", format_count),
+    sep = "  "
+  )
+  sub(" +$", "", rows)
+}

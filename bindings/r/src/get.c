@@ -1,0 +1,223 @@
+/* get.c - from objects of a store to R values.
+ *
+ * A list is read in several calls of the library. Another process may commit between them, so what was read is used
+ * only if the object still has the same version afterwards; else it is read again. */
+#include "get.h"
+
+#include "attributes.h"
+#include "condition.h"
+#include "memory.h"
+#include "serialize.h"
+#include "store.h"
+#include "view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ATTEMPTS_MAX 100
+/* Room for a name and the positions of nested elements after it: "name[[3]][[1]]". */
+#define PATH_BYTES 2048
+
+struct get_job {
+  ufor_store *handle;
+  ufo_pool *pool;
+  const char *name;
+  uint64_t version;
+  SEXP absent;
+  ufo_attributes *attributes; /* the set being applied: freed if R jumps */
+  SEXP value;                 /* the result, protected at `index` */
+  PROTECT_INDEX index;
+  ufo_status status;
+  ufo_error error;
+};
+
+/* Where an object is: by its path, or as child `index` of the list at `parent`. */
+struct place {
+  const char *path;
+  const char *parent; /* NULL for a named object */
+  uint64_t index;
+};
+
+static SEXP load(struct get_job *job, const ufo_object_info *info, const struct place *place);
+
+static SEXP failed(struct get_job *job, ufo_status status) {
+  job->status = status;
+  return R_NilValue;
+}
+
+static ufo_status try_view(struct get_job *job, const struct place *place, ufo_view **view) {
+  const ufor_store *handle = job->handle;
+  const ufo_view_options options = {.struct_size = sizeof options, .version = job->version};
+  if (place->parent == NULL)
+    return ufo_view_open(handle->store, handle->txn, job->pool, place->path, &options, view, &job->error);
+  return ufo_view_open_child(handle->store, handle->txn, job->pool, place->parent, place->index, &options, view,
+                             &job->error);
+}
+
+/* A view of the object, in its shell. */
+static SEXP open_view(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  SEXP shell = PROTECT(ufor_view_shell());
+  ufo_view *view;
+  ufo_status status = try_view(job, place, &view);
+  if (status == UFO_FULL) {
+    ufor_memory_collect();
+    status = try_view(job, place, &view);
+  }
+  if (status == UFO_OK) status = ufor_view_fill(shell, view, info, &job->error);
+  UNPROTECT(1);
+  if (status != UFO_OK) return failed(job, status);
+  return shell;
+}
+
+/* Elements are addressed by position in a path, which a named object of just that name would hide. */
+static ufo_status check_path(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  if (place->parent == NULL) return UFO_OK;
+  ufo_object_info found = {.struct_size = sizeof found};
+  ufo_status status =
+      ufo_store_info(job->handle->store, job->handle->txn, place->path, job->version, &found, &job->error);
+  if (status != UFO_OK || found.id == info->id) return status;
+  return ufor_fail(&job->error, UFO_USAGE, "Cannot read the list element '%s': an object of just this name hides it",
+                   place->path);
+}
+
+static SEXP with_attributes(struct get_job *job, SEXP value, const ufo_object_info *info, const struct place *place) {
+  if (info->attribute_count == 0) return value;
+  ufo_status status = check_path(job, info, place);
+  if (status == UFO_OK)
+    status = ufo_store_attributes(job->handle->store, job->handle->txn, place->path, job->version, &job->attributes,
+                                  &job->error);
+  if (status != UFO_OK) return failed(job, status);
+  value = ufor_attributes_apply(value, job->attributes, place->path);
+  ufo_attributes_free(job->attributes);
+  job->attributes = NULL;
+  return value;
+}
+
+static SEXP load_vector(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  SEXP shell = PROTECT(open_view(job, info, place));
+  SEXP value = R_NilValue;
+  if (job->status == UFO_OK) {
+    value = PROTECT(ufor_view_vector(shell));
+    value = with_attributes(job, value, info, place);
+    UNPROTECT(1);
+  }
+  UNPROTECT(1);
+  return value;
+}
+
+static SEXP load_serialized(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  SEXP shell = PROTECT(open_view(job, info, place));
+  SEXP value = job->status == UFO_OK ? ufor_unserialize(shell) : R_NilValue;
+  UNPROTECT(1);
+  return value;
+}
+
+static SEXP load_child(struct get_job *job, const char *parent, uint64_t index) {
+  ufo_object_info info = {.struct_size = sizeof info};
+  ufo_status status =
+      ufo_store_child_info(job->handle->store, job->handle->txn, parent, job->version, index, &info, &job->error);
+  if (status != UFO_OK) return failed(job, status);
+  char path[PATH_BYTES];
+  int length = snprintf(path, sizeof path, "%s[[%.0f]]", parent, (double)index + 1);
+  if (length < 0 || (size_t)length >= sizeof path)
+    return failed(job, ufor_fail(&job->error, UFO_UNSUPPORTED, "Cannot read '%s': it is nested too deeply", job->name));
+  const struct place place = {.path = path, .parent = parent, .index = index};
+  return load(job, &info, &place);
+}
+
+static SEXP load_list(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  if (info->length > (uint64_t)R_XLEN_T_MAX)
+    return failed(job, ufor_fail(&job->error, UFO_UNSUPPORTED, "Cannot open '%s': too long for R", place->path));
+  ufo_status status = check_path(job, info, place);
+  if (status != UFO_OK) return failed(job, status);
+  SEXP list = PROTECT(Rf_allocVector(VECSXP, (R_xlen_t)info->length));
+  for (uint64_t i = 0; i < info->length && job->status == UFO_OK; i++)
+    SET_VECTOR_ELT(list, (R_xlen_t)i, load_child(job, place->path, i));
+  SEXP value = job->status == UFO_OK ? with_attributes(job, list, info, place) : R_NilValue;
+  UNPROTECT(1);
+  return value;
+}
+
+static SEXP load(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  switch (info->type) {
+  case UFO_LIST:
+    return load_list(job, info, place);
+  case UFO_SERIALIZED:
+    return load_serialized(job, info, place);
+  default:
+    return load_vector(job, info, place);
+  }
+}
+
+static ufo_status look_up(struct get_job *job, ufo_object_info *info) {
+  info->struct_size = sizeof *info;
+  return ufo_store_info(job->handle->store, job->handle->txn, job->name, job->version, info, &job->error);
+}
+
+/* The elements of a list are found through its current version only. */
+static ufo_status check_list_version(struct get_job *job, const ufo_object_info *info) {
+  if (job->version == 0 || info->type != UFO_LIST) return UFO_OK;
+  const uint64_t wanted = job->version;
+  ufo_object_info current;
+  job->version = 0;
+  ufo_status status = look_up(job, &current);
+  if (status != UFO_OK || current.version == wanted) return status;
+  return ufor_fail(&job->error, UFO_UNSUPPORTED,
+                   "Cannot get version %.0f of the list '%s': of lists only the current version, %.0f, can be read",
+                   (double)wanted, job->name, (double)current.version);
+}
+
+/* A value that R_UnwindProtect returned would count as referred to, and arithmetic would copy it instead of using its
+ * memory for the result. */
+static SEXP deliver(struct get_job *job, SEXP value) {
+  REPROTECT(job->value = value, job->index);
+  return R_NilValue;
+}
+
+static SEXP get_consistently(void *data) {
+  struct get_job *job = data;
+  for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    ufo_object_info before, after;
+    ufo_status status = look_up(job, &before);
+    if (status == UFO_MISSING && job->absent != R_NilValue) return deliver(job, VECTOR_ELT(job->absent, 0));
+    if (status == UFO_OK) status = check_list_version(job, &before);
+    if (status != UFO_OK) return failed(job, status);
+    const struct place place = {.path = job->name};
+    job->status = UFO_OK;
+    SEXP value = PROTECT(load(job, &before, &place));
+    if (job->status != UFO_OK && job->status != UFO_MISSING) {
+      UNPROTECT(1);
+      return R_NilValue;
+    }
+    ufo_error first_error = job->error;
+    int is_same = job->version != 0 ||
+                  (look_up(job, &after) == UFO_OK && after.id == before.id && after.version == before.version);
+    if (is_same) job->error = first_error;
+    if (is_same) deliver(job, value);
+    UNPROTECT(1);
+    if (is_same) return R_NilValue;
+    R_CheckUserInterrupt();
+  }
+  return failed(job, ufor_fail(&job->error, UFO_CONFLICT, "Cannot read '%s': others change it faster than it is read",
+                               job->name));
+}
+
+static void clean_up(void *data, Rboolean jump) {
+  (void)jump;
+  struct get_job *job = data;
+  ufo_attributes_free(job->attributes);
+  job->attributes = NULL;
+}
+
+SEXP ufor_get(SEXP pointer, SEXP name, SEXP version, SEXP absent) {
+  struct get_job job = {.handle = ufor_store_from(pointer),
+                        .name = ufor_name(name),
+                        .version = version == R_NilValue ? 0 : (uint64_t)Rf_asReal(version),
+                        .absent = absent};
+  job.pool = ufor_pool();
+  PROTECT_WITH_INDEX(job.value = R_NilValue, &job.index);
+  R_UnwindProtect(get_consistently, &job, clean_up, &job, NULL);
+  if (job.status != UFO_OK) ufor_raise(&job.error, ufo_store_path(job.handle->store), job.name);
+  UNPROTECT(1);
+  return job.value;
+}

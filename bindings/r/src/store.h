@@ -1,0 +1,46 @@
+/* store.h - the handle of an open store, as R holds it.
+ *
+ * LIFE CYCLE OF THE EXTERNAL POINTERS OF THIS PACKAGE
+ *
+ *   pointer | made by               | address           | protects        | ends
+ *   --------|-----------------------|-------------------|-----------------|------------------------------------------
+ *   store   | ufor_store_open       | ufor_store *      | its path        | ufor_store_close, the garbage collector or
+ *           |                       |                   | (a string)      | the end of the session: the open
+ * transaction |                       |                   |                 | is rolled back, the address becomes NULL
+ *   view    | ufor_view_shell, as   | ufor_view *       | nothing         | the garbage collector or the end of the
+ *           | data1 of an ALTREP    | (view.h)          |                 | session; never NULL while its vector lives
+ *
+ * A view keeps what it needs of its store, so the two may end in any order. Finalizers run in the middle of other work
+ * of R: they release, and never touch the memory of a view. A pointer that was saved and loaded again has no address:
+ * it counts as closed. */
+#ifndef UFOR_STORE_H
+#define UFOR_STORE_H
+
+#include "r.h"
+
+typedef struct ufor_store {
+  ufo_store *store;
+  ufo_txn *txn;   /* the transaction of ufo_begin(), or NULL */
+  int txn_broken; /* an edit was carried out in part: the transaction can only be rolled back */
+} ufor_store;
+
+/* The store of an external pointer; raises ufo_usage_error if it is closed. */
+ufor_store *ufor_store_from(SEXP pointer);
+
+/* UTF-8 of a character vector of length one that R code has checked. Valid while `name` is protected. */
+const char *ufor_name(SEXP name);
+
+/* .Call entry points. */
+SEXP ufor_store_open(SEXP path, SEXP mode);
+SEXP ufor_store_close(SEXP pointer);
+SEXP ufor_store_state(SEXP pointer); /* "closed", "read-only", "read-write" or "transaction" */
+SEXP ufor_store_path(SEXP pointer);
+SEXP ufor_store_names(SEXP pointer);
+SEXP ufor_store_begin(SEXP pointer);
+SEXP ufor_store_commit(SEXP pointer);
+SEXP ufor_store_rollback(SEXP pointer);
+SEXP ufor_store_create(SEXP pointer, SEXP name, SEXP type, SEXP length, SEXP chunk);
+SEXP ufor_store_remove(SEXP pointer, SEXP name);
+SEXP ufor_store_compact(SEXP pointer, SEXP path);
+
+#endif

@@ -1,0 +1,11 @@
+/* verify.h - checking a whole store. */
+#ifndef UFOR_VERIFY_H
+#define UFOR_VERIFY_H
+
+#include "r.h"
+
+/* .Call: a list of vectors (object, version, first, last, cause), one element for each damage found; `progress` says
+ * whether to show how far it is. Interrupts end it as they would any R code. */
+SEXP ufor_verify(SEXP pointer, SEXP progress);
+
+#endif

@@ -1,0 +1,52 @@
+/* view.h - a view of the library as an R vector (an ALTREP object).
+ *
+ * The vector's data pointer is the view's memory itself: constant, found without a lock, good for any C code. It is
+ * private: writing through it changes no store. Duplicating the vector clones the view, at the cost of what was changed
+ * in it. Attributes are ordinary R attributes of the vector.
+ *
+ * Making one takes two steps, so that nothing can be lost to an error of R between them: a shell first, which the
+ * garbage collector already owns, then the view put into it, then the vector around it. */
+#ifndef UFOR_VIEW_H
+#define UFOR_VIEW_H
+
+#include "r.h"
+
+typedef struct ufor_view {
+  ufo_view *view;
+  void *data;
+  R_xlen_t length; /* in elements of the R vector */
+  ufo_type type;
+  uint32_t chunk_bytes;
+} ufor_view;
+
+/* An external pointer to an empty ufor_view. May run a garbage collection first (see ufor_memory_relieve). */
+SEXP ufor_view_shell(void);
+/* Gives `view`, of an object as `shape` says, to the shell, which releases it one day, also if this fails
+ * (UFO_UNSUPPORTED: too long for R). Of `shape`, name, type, element_bytes and chunk_bytes are used. */
+ufo_status ufor_view_fill(SEXP shell, ufo_view *view, const ufo_object_info *shape, ufo_error *error);
+/* The same for a clone of the view `source`. */
+void ufor_view_fill_clone(SEXP shell, ufo_view *clone, const ufor_view *source);
+/* The vector around a filled shell, without attributes. */
+SEXP ufor_view_vector(SEXP shell);
+/* The view in a shell. */
+ufor_view *ufor_view_in(SEXP shell);
+
+/* The view behind a vector, seen through the wrappers R puts around vectors to change their attributes; NULL if there
+ * is none. Valid while `x` is protected and not modified. */
+ufor_view *ufor_view_behind(SEXP x);
+
+/* Bytes of an element of an atomic vector of R type `type`; 0 for other types. */
+size_t ufor_element_bytes(SEXPTYPE type);
+/* The library's type for it; 0 if there is none. */
+ufo_type ufor_type_of(SEXPTYPE type);
+
+/* Copies elements first .. first + count - 1 of any atomic vector, ALTREP or not, without materialising it. */
+void ufor_copy_elements(SEXP x, R_xlen_t first, R_xlen_t count, void *target);
+/* The elements of a logical, integer, double, complex or raw vector, as R hands them out for writing. */
+void *ufor_vector_data(SEXP x);
+
+/* .Call entry points. */
+SEXP ufor_is_view(SEXP x);
+SEXP ufor_materialize(SEXP x);
+
+#endif

@@ -1,0 +1,4 @@
+library(testthat)
+library(ufostore)
+
+test_check("ufostore")

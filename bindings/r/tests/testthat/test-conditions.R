@@ -1,0 +1,57 @@
+test_that("every kind of error is classed and says what, where and what to do", {
+  s <- new_store()
+  path <- .subset2(s, "path")
+  problem <- expect_error(ufo_get(s, "absent"), class = "ufo_missing_error")
+  expect_s3_class(problem, c("ufo_missing_error", "ufo_error", "error", "condition"), exact = TRUE)
+  expect_identical(problem$code, "missing")
+  expect_identical(problem$object, "absent")
+  expect_identical(problem$path, path)
+  expect_match(conditionMessage(problem), "absent", fixed = TRUE)
+  expect_match(conditionMessage(problem), path, fixed = TRUE)
+  expect_error(ufo_info(s, "absent"), class = "ufo_missing_error")
+})
+
+test_that("what is for later versions is refused as unsupported", {
+  s <- new_store()
+  s$x <- 1
+  expect_error(ufo_append(s, "x", 2), class = "ufo_unsupported_error")
+  expect_error(ufo_versions(s, "x"), class = "ufo_unsupported_error")
+  expect_error(ufo_snapshot(s, "a"), class = "ufo_unsupported_error")
+  expect_error(ufo_snapshots(s), class = "ufo_unsupported_error")
+  expect_error(ufo_get(s, "x", form = "plain"), class = "ufo_unsupported_error")
+  expect_error(ufo_open(new_path(), snapshot = "a"), class = "ufo_unsupported_error")
+})
+
+test_that("wrong arguments are refused", {
+  expect_error(ufo_open(1), class = "ufo_usage_error")
+  expect_error(ufo_open(c("a", "b")), class = "ufo_usage_error")
+  expect_error(ufo_open(new_path(), mode = "w"), class = "ufo_usage_error")
+  expect_error(ufo_get(list(), "x"), class = "ufo_usage_error")
+  expect_error(ufo_close(1), class = "ufo_usage_error")
+  s <- new_store()
+  s$x <- 1
+  for (version in list(0, -1, 1.5, NA, "1", c(1, 2))) {
+    expect_error(ufo_get(s, "x", version = version), class = "ufo_usage_error")
+  }
+  expect_error(ufo_get(s, "x", form = "other"), class = "ufo_usage_error")
+})
+
+test_that("files that are no stores, or cannot be read, are refused and left alone", {
+  text <- tempfile()
+  writeLines(rep("this is no store", 1000), text)
+  before <- readLines(text)
+  expect_error(ufo_open(text), class = "ufo_corrupt_error")
+  expect_identical(readLines(text), before)
+  empty <- tempfile()
+  file.create(empty)
+  expect_error(ufo_open(empty), class = "ufo_error")
+  expect_error(ufo_open(tempdir()), class = "ufo_error")
+  expect_error(ufo_open(file.path(tempdir(), "no", "such", "folder.ufo")), class = "ufo_error")
+  s <- new_store()
+  s$x <- noise(1e5)
+  path <- .subset2(s, "path")
+  ufo_close(s)
+  short <- tempfile()
+  writeBin(readBin(path, "raw", file.size(path) / 2), short)
+  expect_error({ s <- ufo_open(short); sum(s$x); stop("read") }, class = "ufo_error")
+})

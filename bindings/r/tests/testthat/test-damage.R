@@ -1,0 +1,83 @@
+# A damaged chunk is an error that can be caught, and the session goes on.
+
+# A copy of a closed store in which the bytes of a stored pattern are flipped.
+damaged_copy <- function(path, pattern) {
+  bytes <- readBin(path, "raw", file.size(path))
+  at <- grepRaw(pattern, bytes, fixed = TRUE)
+  stopifnot(length(at) == 1)
+  bytes[at + 0:7] <- xor(bytes[at + 0:7], as.raw(0xff))
+  copy <- new_path()
+  writeBin(bytes, copy)
+  copy
+}
+
+# Random bytes cannot be compressed: they are stored as they are, and an element is found in the file by its bytes.
+damaged_store <- function() {
+  s <- new_store()
+  set.seed(7)
+  x <- readBin(as.raw(sample(0:255, 4 * 10 * 16384, replace = TRUE)), "integer", 10 * 16384)
+  s$x <- x
+  s$good <- x / 2
+  path <- .subset2(s, "path")
+  ufo_close(s)
+  list(path = path, pattern = writeBin(x[60000 + 0:3], raw()), x = x)
+}
+
+test_that("a damaged chunk raises ufo_corrupt_error, again and again, and nothing else suffers", {
+  made <- damaged_store()
+  s <- ufo_open(damaged_copy(made$path, made$pattern))
+  x <- s$x
+  for (attempt in 1:3) {
+    problem <- expect_error(sum(x), class = "ufo_corrupt_error")
+    expect_match(conditionMessage(problem), "x", fixed = TRUE)
+  }
+  expect_error(s$x[60000], class = "ufo_corrupt_error")
+  expect_error(x[60000] <- 0L, class = "ufo_corrupt_error")
+  expect_error(exp(s$x), class = "ufo_corrupt_error")
+  expect_error(ufo_materialize(s$x), class = "ufo_corrupt_error")
+  expect_identical(x[1:16384], made$x[1:16384])
+  expect_identical(s$good, made$x / 2)
+  gc()
+  s$new <- 1:10
+  expect_identical(s$new, 1:10)
+  other <- new_store()
+  expect_error(other$copy <- x, class = "ufo_corrupt_error")
+  expect_length(other, 0)
+  s$x[1] <- 0L
+  expect_identical(s$x[1:2], c(0L, made$x[2]))
+})
+
+test_that("an error in the middle of a list leaves an open transaction as it was", {
+  made <- damaged_store()
+  x <- ufo_open(damaged_copy(made$path, made$pattern))$x
+  s <- new_store()
+  s$a <- "old"
+  ufo_begin(s)
+  s$a <- 1
+  expect_error(s$a <- list(1:10, list("text", x)), class = "ufo_corrupt_error")
+  expect_error(s$a <- x, class = "ufo_corrupt_error")
+  expect_identical(s$a, 1)
+  s$b <- 2
+  expect_identical(names(s), c("a", "b"))
+  ufo_commit(s)
+  expect_identical(names(s), c("a", "b"))
+  expect_identical(c(s$a, s$b), c(1, 2))
+  expect_identical(nrow(ufo_verify(s)), 0L)
+})
+
+test_that("ufo_verify lists the damage", {
+  made <- damaged_store()
+  s <- ufo_open(made$path)
+  sound <- ufo_verify(s)
+  expect_s3_class(sound, "data.frame")
+  expect_identical(nrow(sound), 0L)
+  expect_named(sound, c("object", "version", "first", "last", "cause"))
+  s <- ufo_open(damaged_copy(made$path, made$pattern))
+  damage <- ufo_verify(s)
+  expect_identical(damage$object, "x")
+  expect_lte(damage$first, 60000)
+  expect_gte(damage$last, 60000)
+  expect_lte(damage$last - damage$first, 16384)
+  expect_true(nzchar(damage$cause))
+})
+

@@ -1,0 +1,79 @@
+test_that("the budget is set, asked for and kept", {
+  old <- ufo_memory("64MB")
+  on.exit(ufo_memory(old))
+  expect_identical(ufo_memory(), 64 * mb)
+  expect_identical(ufo_memory(32 * mb), 64 * mb)
+  expect_identical(ufo_memory("0.0625GiB"), 32 * mb)
+  for (size in list("x", "12 bananas", -1, NA, "", c("1MB", "2MB"), TRUE, 0, Inf, "-1MB")) {
+    expect_error(ufo_memory(size), class = "ufo_usage_error")
+  }
+  expect_identical(ufo_memory(), 64 * mb)
+})
+
+test_that("a scan of many times the budget stays within it, and loses no change", {
+  with_budget("8MB", {
+    s <- new_store()
+    n <- 6e6
+    x <- as.double(seq_len(n))
+    s$x <- x
+    y <- s$x
+    expect_identical(sum(y), sum(x))
+    at <- seq(1, n, by = 97)
+    y[at] <- -1
+    x[at] <- -1
+    expect_identical(y[rev(at)], x[rev(at)])
+    expect_true(identical(y, x))
+    expect_lte(ufo_stats()$resident, 8 * mb)
+    expect_gt(ufo_stats()$evictions_dirty, 0)
+    s$x <- y
+    expect_true(identical(s$x, x))
+  })
+})
+
+test_that("results that are never put back do not grow the store", {
+  with_budget("8MB", {
+    s <- new_store()
+    s$x <- noise(4e6)
+    size <- file.size(.subset2(s, "path"))
+    for (i in 1:2) sum(exp(s$x))
+    expect_lte(file.size(.subset2(s, "path")), size)
+  })
+})
+
+test_that("views that nobody refers to are released", {
+  s <- new_store()
+  s$x <- 1:10
+  for (i in 1:5000) s$x[1]
+  gc()
+  expect_lt(ufo_stats()$views, 5000)
+  views <- lapply(1:5000, function(i) s$x)
+  expect_gte(ufo_stats()$views, 5000)
+  expect_identical(views[[5000]], 1:10)
+  rm(views)
+  gc()
+  expect_lt(ufo_stats()$views, 5000)
+})
+
+test_that("figures print readably", {
+  out <- capture.output(print(ufo_stats()))
+  expect_true(any(grepl("resident peak", out)))
+  expect_true(all(c("budget", "resident", "dirty", "staged", "faults", "evictions", "waits") %in% names(ufo_stats())))
+})
+
+test_that("garbage collection under torture harms no view", {
+  s <- new_store()
+  s$x <- structure(1:100, note = "n")
+  s$frame <- iris[1:5, ]
+  gctorture(TRUE)
+  x <- s$x
+  y <- x
+  y[1] <- 0L
+  s$x <- y
+  frame <- s$frame
+  s$words <- c("a", "b")
+  words <- s$words
+  gctorture(FALSE)
+  expect_identical(s$x, structure(c(0L, 2:100), note = "n"))
+  expect_identical(frame, iris[1:5, ])
+  expect_identical(words, c("a", "b"))
+})

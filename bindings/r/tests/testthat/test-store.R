@@ -1,0 +1,126 @@
+test_that("a store is opened, used by name and closed", {
+  path <- new_path()
+  s <- ufo_open(path)
+  expect_s3_class(s, "ufo_store")
+  expect_true(file.exists(path))
+  expect_identical(names(s), character())
+  expect_length(s, 0)
+  s$b <- 1:3
+  s[["a"]] <- "text"
+  expect_identical(names(s), c("a", "b"))
+  expect_length(s, 2)
+  expect_true("a" %in% names(s))
+  expect_identical(s$b, 1:3)
+  expect_identical(s[["a"]], "text")
+  s$b <- NULL
+  expect_identical(names(s), "a")
+  expect_null(s$b)
+  expect_null(s[["b"]])
+  s$b <- NULL
+  expect_null(ufo_close(s))
+  expect_null(ufo_close(s))
+})
+
+test_that("modes create, require and protect", {
+  path <- new_path()
+  expect_error(ufo_open(path, mode = "r"), class = "ufo_missing_error")
+  expect_false(file.exists(path))
+  s <- ufo_open(path, mode = "create")
+  s$x <- 1
+  ufo_close(s)
+  expect_error(ufo_open(path, mode = "create"), class = "ufo_usage_error")
+  r <- ufo_open(path, mode = "r")
+  expect_identical(r$x, 1)
+  expect_error(r$x <- 2, class = "ufo_usage_error")
+  expect_error(ufo_begin(r), class = "ufo_usage_error")
+  x <- r$x
+  x[1] <- 5
+  expect_identical(c(x, r$x), c(5, 1))
+  ufo_close(r)
+})
+
+test_that("stores are references, and a file may be opened twice", {
+  s <- new_store()
+  alias <- s
+  alias$x <- 1:3
+  expect_identical(s$x, 1:3)
+  second <- ufo_open(.subset2(s, "path"))
+  second$x[2] <- 9L
+  expect_identical(s$x, c(1L, 9L, 3L))
+  ufo_close(second)
+  expect_identical(s$x, c(1L, 9L, 3L))
+})
+
+test_that("a path is made absolute when the store is opened", {
+  folder <- tempfile("folder")
+  dir.create(folder)
+  old <- setwd(folder)
+  on.exit(setwd(old))
+  s <- ufo_open("relative.ufo")
+  setwd(old)
+  s$x <- 1
+  expect_identical(s$x, 1)
+  expect_true(startsWith(.subset2(s, "path"), "/"))
+  expect_true(file.exists(file.path(folder, "relative.ufo")))
+})
+
+test_that("a closed store says so", {
+  s <- new_store()
+  s$x <- 1:10
+  x <- s$x
+  ufo_close(s)
+  expect_error(s$x, class = "ufo_usage_error", "closed")
+  expect_error(s$x <- 1, class = "ufo_usage_error", "closed")
+  expect_error(names(s), class = "ufo_usage_error")
+  expect_error(ufo_info(s, "x"), class = "ufo_usage_error")
+  expect_error(ufo_begin(s), class = "ufo_usage_error")
+  expect_identical(x, 1:10)
+  expect_output(print(s), "closed")
+})
+
+test_that("a store that was saved with the session counts as closed", {
+  s <- new_store()
+  copy <- unserialize(serialize(s, NULL))
+  expect_error(copy$x, class = "ufo_usage_error", "closed")
+  expect_identical(names(s), character())
+})
+
+test_that("printing shows a table and never the data", {
+  s <- new_store()
+  expect_output(print(s), "no objects")
+  s$x <- as.double(1:1e5)
+  s$f <- factor(c("a", "b"))
+  s[["odd\nname\033[31m"]] <- 1
+  out <- capture.output(print(s))
+  expect_match(out[[1]], "ufo_store")
+  expect_true(any(grepl("x +double +100,000", out)))
+  expect_true(any(grepl("factor (integer)", out, fixed = TRUE)))
+  expect_false(any(grepl("\033", out, fixed = TRUE)))
+  expect_length(out, 5)
+  for (i in 1:25) s[[paste0("n", i)]] <- i
+  expect_output(print(s), "and 8 more")
+})
+
+test_that("names of any script and up to 480 bytes are kept", {
+  s <- new_store()
+  long <- strrep("n", 480)
+  for (name in c("a b", "caf\u00e9", "\u6570\u636e", "with/slash", "$dollar", "1", long)) {
+    s[[name]] <- name
+    expect_identical(s[[name]], name)
+  }
+  latin <- "caf\xe9"
+  Encoding(latin) <- "latin1"
+  expect_identical(s[[latin]], "caf\u00e9")
+  expect_error(s[[strrep("n", 481)]] <- 1, class = "ufo_usage_error")
+  expect_error(s[[""]] <- 1, class = "ufo_usage_error")
+  expect_error(s[[NA_character_]] <- 1, class = "ufo_usage_error")
+  expect_error(s[[1]], class = "ufo_usage_error")
+  expect_error(s[[c("a", "b")]], class = "ufo_usage_error")
+})
+
+test_that("completion offers the names", {
+  s <- new_store()
+  s$alpha <- 1
+  s$beta <- 2
+  expect_identical(utils::.DollarNames(s, "^al"), "alpha")
+})
