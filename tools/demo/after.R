@@ -1,0 +1,10 @@
+# after.R - what a new process finds after the kill: everything that was committed, nothing that was not.
+source(file.path(Sys.getenv("DEMO_SCRIPTS"), "common.R"))
+opened <- seconds(s <- ufo_open(store_path))
+say("opened after the kill in %.4f s", opened)
+check(identical(s$counter, 5L), "the fifth commit is there, the sixth transaction is not")
+check(identical(s$squares[5000], 25e6) && length(s$squares) == 5000, "what was committed with it is whole")
+check("words" %in% names(s), "what the killed transaction had removed is there")
+total <- sum(s$readings)
+check(identical(total, recall()$total), "sum(readings) is %s, as committed", big(total))
+ufo_close(s)
