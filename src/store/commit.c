@@ -1,7 +1,7 @@
 /* commit.c - publishing a transaction.
  *
  *   1. extents that take much room are staged, in short transactions of their own;
- *   2. one write transaction: resolve (conflicts, ids, versions), write, queue garbage, reclaim older garbage;
+ *   2. one write transaction: resolve (conflicts, ids, versions), reclaim older garbage, write, queue garbage;
  *   3. new versions that somebody will hold are pinned, then the transaction is committed: this is the instant;
  *   4. extents learn where they are now, and views that were put learn their new version.
  *
@@ -130,12 +130,35 @@ static ufo_status write_names(ufo_commit *commit, ufo_error *error) {
   return status;
 }
 
+static ufo_status count_entries(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error) {
+  (void)name, (void)error;
+  if (draft->commit.untouched) return UFO_OK;
+  commit->planned += draft->extents.count + draft->child_count;
+  if (draft->commit.continues && draft->policy == UFO_POLICY_REPLACE) {
+    commit->planned += draft->commit.record.chunks_written;
+  } else if (!draft->commit.continues && draft->base) {
+    commit->planned += draft->base->map_record.chunks_written;
+  }
+  return UFO_OK;
+}
+
+/* What a commit adds is what earlier ones left behind, so that the store stays as large as its content. Before it
+ * writes anything: what this commit supersedes is current for everybody else until it ends, and somebody may be about
+ * to pin it, whatever older garbage names the same chunk. */
+static ufo_status reclaim_first(ufo_commit *commit, ufo_error *error) {
+  visit_all(commit, count_entries, NULL);
+  ufo_reclaim reclaim = {.budget = 2 * commit->planned + COLLECT_ENTRIES};
+  ufo_status status = ufo_garbage_reclaim(commit->core, commit->etxn, commit->counters.generation, &reclaim, error);
+  return status == UFO_CORRUPT ? UFO_OK : status; /* verify reports it; new data must not be refused for it */
+}
+
 static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_error *error) {
   ufo_txn *txn = commit->txn;
   ufo_status status = ufo_counters_get(commit->etxn, &commit->counters, error);
   if (status) return status;
   commit->counters.generation++;
   status = ufo_commit_resolve(commit, error);
+  if (!status) status = reclaim_first(commit, error);
   for (size_t i = 0; i < txn->pending_count && !status; i++) {
     ufo_pending *pending = txn->pending[i];
     if (!pending->draft) continue;
@@ -143,12 +166,6 @@ static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_erro
     if (status) ufo_fail_prefix(error, status, "cannot commit '%s' to store %s", pending->name, commit->core->path);
   }
   if (!status) status = write_names(commit, error);
-  if (!status) {
-    /* What a commit adds is what earlier ones left behind, so that the store stays as large as its content. */
-    ufo_reclaim reclaim = {.budget = 2 * commit->entries + COLLECT_ENTRIES};
-    status = ufo_garbage_reclaim(commit->core, commit->etxn, commit->counters.generation, &reclaim, error);
-    if (status == UFO_CORRUPT) status = UFO_OK; /* verify reports it; new data must not be refused for it */
-  }
   if (!status) status = ufo_garbage_unstage(commit->core, commit->etxn, unstaged, error);
   if (!status) status = ufo_counters_put(commit->etxn, &commit->counters, error);
   if (!status) status = visit_all(commit, pin_draft, error);

@@ -11,7 +11,8 @@ typedef struct ufo_commit {
   ufo_counters counters;
   int64_t now_ns;
   uint32_t garbage_sequence;
-  uint64_t entries;          /* of the map, written */
+  uint64_t planned;          /* entries of the map that it will write, at most */
+  uint64_t entries;          /* that it wrote */
   uint64_t superseded_bytes; /* queued as garbage */
   ufo_u64map live;           /* ids of the objects that the drafts are; the values mean nothing */
   ufo_u64map blobs;          /* extent (its address) -> blob */

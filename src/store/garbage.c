@@ -1,9 +1,10 @@
 /* garbage.c - see garbage.h.
  *
  * A commit frees nothing of what it supersedes: a reader may have seen the old version and be about to pin it (pin.c).
- * It queues the chunks; later write transactions look at them. An old entry of a chunk, of version u with the next
- * newer entry of version s, is what versions u .. s-1 see, so it may go when none of these is pinned, and the records
- * of these versions go before it: a version that has a record has all its chunks.
+ * It queues the chunks; later write transactions look at them, each before it writes versions of its own: the newest
+ * entry of a chunk is then of a committed version, and the older ones are what commits superseded. An old entry of a
+ * chunk, of version u with the next newer entry of version s, is what versions u .. s-1 see, so it may go when none of
+ * these is pinned, and the records of these versions go before it: a version that has a record has all its chunks.
  *
  * Work is bounded: each call has a budget, continues where the last one ended, and leaves pinned garbage queued. */
 #include "store/garbage.h"

@@ -28,7 +28,8 @@ typedef struct ufo_reclaim {
   uint64_t deleted;
 } ufo_reclaim;
 
-/* Reclaims, inside a write transaction, what was queued before `generation` and is not pinned. */
+/* Reclaims, inside a write transaction that has not written a version yet, what was queued before `generation` and is
+ * not pinned. */
 ufo_status ufo_garbage_reclaim(ufo_core *core, ufo_etxn *txn, uint64_t generation, ufo_reclaim *reclaim,
                                ufo_error *error);
 

@@ -1,0 +1,121 @@
+/* What a commit supersedes stays whole until a later write transaction: readers count on it between their two looks. */
+#include "fixture.h"
+
+#include "store/object.h"
+#include "store/store.h"
+
+enum { CHUNK = 4096, PER_CHUNK = CHUNK / 4, CHUNKS = 6, LENGTH = CHUNKS * PER_CHUNK };
+
+static ufo_store *store;
+static int32_t values[LENGTH];
+
+static void make(void) {
+  fixture_make();
+  store = open_store(in_folder("s.ufo"));
+}
+
+static void end(void) {
+  assert_sound(store);
+  ufo_store_close(store);
+  fixture_remove();
+}
+
+TestSuite(garbage, .init = make, .fini = end, .timeout = 60);
+
+static void fill(int32_t *out, uint64_t count, uint64_t seed) {
+  for (uint64_t i = 0; i < count; i++) out[i] = (int32_t)mix(seed * 100000 + i);
+}
+
+static void ended(void *user, ufo_object *committed) {
+  (void)user;
+  ufo_object_release(committed);
+}
+
+static ufo_object *open_object(const char *name, uint64_t version) {
+  ufo_object *object = NULL;
+  OK(ufo_object_open(store, NULL, name, -1, version, &object, &error));
+  return object;
+}
+
+/* Makes `base`, without changes, the next version whatever others did since. */
+static void take_back_to(ufo_object *base) {
+  ufo_put *put;
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_extents(txn, "x", base, NULL, NULL, 0, UFO_POLICY_REPLACE, ended, NULL, &put, &error));
+  OK(ufo_txn_commit(txn, &error));
+  ufo_put_forget(put);
+}
+
+/* Between a commit's look at the pins and its end a reader may still pin the version that it supersedes. The garbage of
+ * the commit before names the same chunk. */
+Test(garbage, a_commit_leaves_what_it_supersedes) {
+  fill(values, PER_CHUNK, 1);
+  put_now(store, "x", spec_of(UFO_INTEGER, 0, PER_CHUNK, CHUNK), values);
+  for (uint64_t round = 2; round < 6; round++) {
+    ufo_object *base = open_object("x", 0);
+    fill(values, PER_CHUNK, round);
+    write_now(store, "x", 0, PER_CHUNK, values);
+    uint64_t before = info_of(store, NULL, "x").version;
+    take_back_to(base);
+    ufo_object_release(base);
+    cr_assert_eq(info_of(store, NULL, "x").version, before + 1);
+    int32_t back[PER_CHUNK];
+    OK(ufo_store_read(store, NULL, "x", before, 0, PER_CHUNK, back, &error));
+    cr_assert_eq(memcmp(back, values, sizeof back), 0, "round %" PRIu64, round);
+  }
+}
+
+/* One random commit of "x"; `values` follow. */
+static void change(uint64_t *state, ufo_object *base, const int32_t *base_values) {
+  uint64_t first = random_below(state, CHUNKS) * PER_CHUNK, seed = random_below(state, 1u << 30);
+  ufo_txn *txn = begin(store);
+  switch (random_below(state, 4)) {
+  case 0: /* the base's chunks again */
+    ufo_txn_abort(txn);
+    take_back_to(base);
+    memcpy(values, base_values, sizeof values);
+    return;
+  case 1:
+    fill(values, PER_CHUNK, seed);
+    OK(ufo_txn_write(txn, "x", 0, PER_CHUNK, values, &error));
+    break;
+  case 2: {
+    ufo_attributes *set;
+    OK(ufo_attributes_create(&set, &error));
+    OK(ufo_attributes_set(set, "seed", UFO_ATTRIBUTE_INTEGER, &seed, 1, &error));
+    OK(ufo_txn_set_attributes(txn, "x", set, &error));
+    ufo_attributes_free(set);
+    break;
+  }
+  default:
+    fill(values + first, PER_CHUNK, seed);
+    OK(ufo_txn_write(txn, "x", first, PER_CHUNK, values + first, &error));
+  }
+  OK(ufo_txn_commit(txn, &error));
+}
+
+/* Whatever the commit does, and whatever garbage waits: the version before it can be read as it was. */
+Test(garbage, the_version_before_is_whole_after_any_commit) {
+  static int32_t before[LENGTH], base_values[LENGTH], back[LENGTH];
+  uint64_t state = 77;
+  fill(values, LENGTH, 1);
+  put_now(store, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values);
+  ufo_object *base = open_object("x", 0);
+  memcpy(base_values, values, sizeof base_values);
+  for (int round = 0; round < 400; round++) {
+    if (random_below(&state, 3) == 0) {
+      ufo_object_release(base);
+      base = open_object("x", 0);
+      memcpy(base_values, values, sizeof base_values);
+    }
+    memcpy(before, values, sizeof before);
+    uint64_t version = info_of(store, NULL, "x").version;
+    change(&state, base, base_values);
+    OK(ufo_store_read(store, NULL, "x", version, 0, LENGTH, back, &error));
+    cr_assert_eq(memcmp(back, before, sizeof back), 0, "round %d, version %" PRIu64, round, version);
+    assert_content(store, NULL, "x", values, sizeof back);
+  }
+  ufo_object_release(base);
+  let_it_reclaim(store);
+  cr_assert_leq(stat_of(store).blobs, CHUNKS);
+}
