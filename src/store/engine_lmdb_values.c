@@ -135,8 +135,17 @@ static ufo_status move(ufo_cursor *cursor, MDB_val *key, MDB_cursor_op operation
 ufo_status ufo_cursor_seek(ufo_cursor *cursor, const void *key, size_t key_bytes, ufo_slice *key_out,
                            ufo_slice *value_out, ufo_error *error) {
   MDB_val name = {key_bytes, (void *)(uintptr_t)key};
-  ufo_lmdb_trim(cursor->txn->engine, UFO_TRIM_BYTES / 256);
-  return move(cursor, &name, key_bytes ? MDB_SET_RANGE : MDB_FIRST, key_out, value_out, error);
+  ufo_engine *engine = cursor->txn->engine;
+  ufo_lmdb_trim(engine, UFO_TRIM_BYTES / 256);
+  ufo_status status = move(cursor, &name, key_bytes ? MDB_SET_RANGE : MDB_FIRST, key_out, value_out, error);
+  if (status || key_bytes == 0) return status;
+  /* Index pages have no checksum, and a damaged one leads to another leaf. Who seeks on from what was found must not go
+   * round in circles. */
+  size_t common = key_out->bytes < key_bytes ? key_out->bytes : key_bytes;
+  int order = memcmp(key_out->data, key, common);
+  if (order > 0 || (order == 0 && key_out->bytes >= key_bytes)) return UFO_OK;
+  return ufo_fail(error, UFO_CORRUPT, "cannot read store %s: an index page is damaged, a search ended too early",
+                  engine->path);
 }
 
 ufo_status ufo_cursor_next(ufo_cursor *cursor, ufo_slice *key_out, ufo_slice *value_out, ufo_error *error) {

@@ -4,116 +4,19 @@
  * Works in one read transaction, so that what refers and what is referred to are of one commit; space that others free
  * meanwhile is reclaimed after it. Goes on past damage: each is reported with the object, version and elements that it
  * makes unreadable, and only a failure of the reading itself ends the work. */
-#include <stdio.h>
+#include "store/verify.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/attributes.h"
 #include "store/map.h"
-#include "store/verify.h"
 #include "util/bytes.h"
 #include "util/checked.h"
 #include "util/fail.h"
 
-/* Where an object hangs: under a name, or in a list. */
-typedef struct place {
-  uint64_t parent; /* 0: named */
-  uint64_t index;
-  char name[]; /* of a named object */
-} place;
-
-typedef struct verifier {
-  ufo_core *core;
-  ufo_etxn *txn;
-  ufo_damage_fn report;
-  ufo_progress_fn progress;
-  void *user;
-  uint64_t damages;
-  uint64_t done_bytes, total_bytes, shown_bytes;
-  bool stop;
-  ufo_u64map places;  /* object id -> place */
-  ufo_u64map dropped; /* ids of objects that wait to be reclaimed; the values mean nothing */
-  ufo_u64map owners;  /* blob id -> referents counted, as a number */
-  ufo_work *work;
-  uint8_t *raw; /* one decoded chunk */
-  size_t raw_capacity;
-} verifier;
-
-/* ---- reporting ------------------------------------------------------------------------------------------------- */
-
-static void damage(verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count, const char *cause) {
-  v->damages++;
-  ufo_damage found = {.name = name, .version = version, .first = first, .count = count, .cause = cause};
-  if (v->report && v->report(v->user, &found)) v->stop = true;
-}
-
-enum { NAME_TEXT_BYTES = UFO_NAME_MAX + 64 };
-
-/* The object's name, "list[[3]]" for a child, or "object 17" for one that nothing leads to. */
-static void name_of(const verifier *v, uint64_t id, char text[NAME_TEXT_BYTES]) {
-  char tail[64] = "";
-  for (int depth = 0; depth < 8; depth++) {
-    const place *at = ufo_u64map_get(&v->places, id);
-    if (!at) break;
-    if (at->parent == 0) {
-      snprintf(text, NAME_TEXT_BYTES, "%.*s%s", UFO_NAME_MAX, at->name, tail);
-      return;
-    }
-    char longer[sizeof tail];
-    int length = snprintf(longer, sizeof longer, "[[%llu]]%s", (unsigned long long)at->index + 1, tail);
-    if (length > 0 && (size_t)length < sizeof longer) memcpy(tail, longer, sizeof tail);
-    id = at->parent;
-  }
-  snprintf(text, NAME_TEXT_BYTES, "object %llu%s", (unsigned long long)id, tail);
-}
-
-static void damage_object(verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
-                          const char *cause) {
-  char name[NAME_TEXT_BYTES];
-  name_of(v, id, name);
-  damage(v, name, version, first, count, cause);
-}
-
-static ufo_status show_progress(verifier *v, uint64_t bytes) {
-  v->done_bytes += bytes;
-  if (!v->progress || v->done_bytes - v->shown_bytes < (1u << 22)) return UFO_OK;
-  v->shown_bytes = v->done_bytes;
-  return v->progress(v->user, v->done_bytes, ufo_max(v->total_bytes, v->done_bytes)) ? UFO_END : UFO_OK;
-}
-
-/* ---- walking a table
- * ------------------------------------------------------------------------------------------------- */
-
-typedef ufo_status (*visit_fn)(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
-
-/* Visits every record whose seal holds; the others are damage. `key_bytes` 0: keys are text. */
-static ufo_status walk(verifier *v, ufo_table table, size_t key_bytes, visit_fn visit, ufo_error *error) {
-  ufo_cursor *cursor;
-  ufo_status status = ufo_cursor_open(v->txn, table, &cursor, error);
-  if (status != UFO_OK) return status;
-  ufo_slice key, value;
-  status = ufo_cursor_seek(cursor, NULL, 0, &key, &value, error);
-  while (status == UFO_OK && !v->stop) {
-    ufo_error cause;
-    if (key_bytes && key.bytes != key_bytes) {
-      ufo_fail(&cause, UFO_CORRUPT, "a key of table %s has %zu bytes, not %zu", ufo_table_name(table), key.bytes,
-               key_bytes);
-      damage(v, NULL, 0, 0, 0, cause.message);
-    } else if (ufo_record_check(table, key.data, key.bytes, value, &cause) != UFO_OK) {
-      if (table == UFO_TABLE_MAP || table == UFO_TABLE_OBJECTS)
-        damage_object(v, ufo_get_be64(key.data), ~ufo_get_be64(key.data + key.bytes - 8), 0, 0, cause.message);
-      else damage(v, NULL, 0, 0, 0, cause.message);
-    } else {
-      status = visit(v, key, (ufo_slice){value.data, value.bytes - UFO_SEAL_BYTES}, error);
-    }
-    if (status == UFO_OK) status = ufo_cursor_next(cursor, &key, &value, error);
-  }
-  ufo_cursor_close(cursor);
-  return status == UFO_END && !v->stop ? UFO_OK : status;
-}
-
 /* The newest record of an object at or below `version`; false if there is none that is sound. */
-static bool find_object(verifier *v, uint64_t id, uint64_t version, ufo_record *record) {
+static bool find_object(ufo_verifier *v, uint64_t id, uint64_t version, ufo_record *record) {
   ufo_cursor *cursor;
   if (ufo_cursor_open(v->txn, UFO_TABLE_OBJECTS, &cursor, NULL) != UFO_OK) return false;
   uint8_t wanted[UFO_OBJECT_KEY_BYTES];
@@ -129,9 +32,9 @@ static bool find_object(verifier *v, uint64_t id, uint64_t version, ufo_record *
 
 /* ---- names and lists --------------------------------------------------------------------------------------------- */
 
-static ufo_status add_place(verifier *v, uint64_t id, uint64_t parent, uint64_t index, ufo_slice name,
+static ufo_status add_place(ufo_verifier *v, uint64_t id, uint64_t parent, uint64_t index, ufo_slice name,
                             ufo_error *error) {
-  place *at = malloc(sizeof *at + name.bytes + 1);
+  ufo_verify_place *at = malloc(sizeof *at + name.bytes + 1);
   void *old = NULL;
   if (!at) return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
   at->parent = parent;
@@ -145,41 +48,41 @@ static ufo_status add_place(verifier *v, uint64_t id, uint64_t parent, uint64_t 
   if (old && !parent) {
     ufo_error cause;
     ufo_fail(&cause, UFO_CORRUPT, "object %llu has two names", (unsigned long long)id);
-    damage(v, at->name, 0, 0, 0, cause.message);
+    ufo_verify_damage(v, at->name, 0, 0, 0, cause.message);
   }
   free(old);
   return UFO_OK;
 }
 
-static ufo_status visit_name(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+static ufo_status visit_name(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   char name[UFO_NAME_MAX + 1];
   size_t length = ufo_min(key.bytes, UFO_NAME_MAX);
   memcpy(name, key.data, length);
   name[length] = '\0';
   if (content.bytes != 8 || key.bytes > UFO_NAME_MAX) {
-    damage(v, name, 0, 0, 0, "its entry in the table of names has a wrong length");
+    ufo_verify_damage(v, name, 0, 0, 0, "its entry in the table of names has a wrong length");
     return UFO_OK;
   }
   uint64_t id = ufo_get_le64(content.data);
   ufo_record record;
   if (!find_object(v, id, UFO_VERSION_LIMIT - 1, &record)) {
-    damage(v, name, 0, 0, 0, "the name leads to an object that is not there, or whose record is damaged");
+    ufo_verify_damage(v, name, 0, 0, 0, "the name leads to an object that is not there, or whose record is damaged");
   }
   return add_place(v, id, 0, 0, key, error);
 }
 
-static ufo_status visit_child(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+static ufo_status visit_child(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   ufo_entry entry;
   if (ufo_record_decode_entry(content, &entry, NULL) != UFO_OK || !entry.is_child) return UFO_OK;
   return add_place(v, entry.child_id, ufo_get_be64(key.data), ufo_get_be64(key.data + 8), (ufo_slice){NULL, 0}, error);
 }
 
-static ufo_status visit_garbage(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+static ufo_status visit_garbage(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   (void)key;
   ufo_garbage garbage;
   ufo_error cause;
   if (ufo_record_decode_garbage(content, &garbage, &cause) != UFO_OK) {
-    damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
     return UFO_OK;
   }
   if (garbage.kind == UFO_GARBAGE_DROPPED && !ufo_u64map_put(&v->dropped, garbage.id, v, NULL))
@@ -198,45 +101,45 @@ static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version
 }
 
 /* A lost entry reads as a chunk that was never written, so the record's count is the only witness. */
-static void check_count(verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
+static void check_count(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
   uint64_t count = 0, expected = record->type == UFO_LIST ? record->length : record->chunks_written;
   ufo_error cause;
   if (ufo_map_walk(v->txn, id, 0, version, count_entry, &count, NULL) != UFO_OK) return; /* reported with the map */
   if (count == expected) return;
   ufo_fail(&cause, UFO_CORRUPT, "the map has %llu entries of it, and should have %llu", (unsigned long long)count,
            (unsigned long long)expected);
-  damage_object(v, id, version, 0, 0, cause.message);
+  ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
 }
 
-static ufo_status visit_object(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+static ufo_status visit_object(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   (void)error;
   uint64_t id = ufo_get_be64(key.data), version = ~ufo_get_be64(key.data + 8);
   ufo_record record;
   ufo_error cause;
   if (ufo_record_decode_object(content, &record, &cause) != UFO_OK) {
-    damage_object(v, id, version, 0, 0, cause.message);
+    ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
     return UFO_OK;
   }
   check_count(v, id, version, &record);
   if (!ufo_u64map_get(&v->places, id) && !ufo_u64map_get(&v->dropped, id)) {
-    damage_object(v, id, version, 0, record.length, "no name and no list leads to it (any more)");
+    ufo_verify_damage_object(v, id, version, 0, record.length, "no name and no list leads to it (any more)");
   }
   if (record.attributes_version) {
     uint8_t wanted[UFO_OBJECT_KEY_BYTES];
     ufo_key_attributes(wanted, id, record.attributes_version);
     ufo_slice value;
     if (ufo_engine_get(v->txn, UFO_TABLE_ATTRIBUTES, wanted, sizeof wanted, &value, NULL) != UFO_OK)
-      damage_object(v, id, version, 0, 0, "its attributes are missing");
+      ufo_verify_damage_object(v, id, version, 0, 0, "its attributes are missing");
   }
   return UFO_OK;
 }
 
-static ufo_status visit_attributes(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+static ufo_status visit_attributes(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   (void)error;
   ufo_attributes *attributes;
   ufo_error cause;
   if (ufo_attributes_decode(content.data, content.bytes, &attributes, &cause) != UFO_OK)
-    damage_object(v, ufo_get_be64(key.data), ufo_get_be64(key.data + 8), 0, 0, cause.message);
+    ufo_verify_damage_object(v, ufo_get_be64(key.data), ufo_get_be64(key.data + 8), 0, 0, cause.message);
   else ufo_attributes_free(attributes);
   return UFO_OK;
 }
@@ -245,7 +148,7 @@ static ufo_status visit_attributes(verifier *v, ufo_slice key, ufo_slice content
  */
 
 /* Referents are counted in the map's pointers: numbers from 1. */
-static ufo_status count_owner(verifier *v, uint64_t blob, ufo_error *error) {
+static ufo_status count_owner(ufo_verifier *v, uint64_t blob, ufo_error *error) {
   uintptr_t count = (uintptr_t)ufo_u64map_get(&v->owners, blob);
   /* The map keeps whatever is not NULL; no pointer is ever followed. */
   if (!ufo_u64map_put(&v->owners, blob, (void *)(count + 1), NULL)) // NOLINT(performance-no-int-to-ptr)
@@ -253,7 +156,7 @@ static ufo_status count_owner(verifier *v, uint64_t blob, ufo_error *error) {
   return UFO_OK;
 }
 
-static ufo_status decode_chunk(verifier *v, const ufo_entry *entry, ufo_error *error) {
+static ufo_status decode_chunk(ufo_verifier *v, const ufo_entry *entry, ufo_error *error) {
   const ufo_chunk_meta *meta = &entry->meta;
   if (v->raw_capacity < meta->raw_bytes) {
     free(v->raw);
@@ -274,7 +177,7 @@ static ufo_status decode_chunk(verifier *v, const ufo_entry *entry, ufo_error *e
   return ufo_codec_decode(v->work->codec, meta, v->work->buffer, v->raw, error);
 }
 
-static ufo_status visit_entry(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+static ufo_status visit_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   uint64_t id = ufo_get_be64(key.data), chunk = ufo_get_be64(key.data + 8), version = ~ufo_get_be64(key.data + 16);
   ufo_entry entry;
   ufo_error cause;
@@ -286,12 +189,13 @@ static ufo_status visit_entry(verifier *v, ufo_slice key, ufo_slice content, ufo
     count = ufo_min(ufo_div_up(record.chunk_bytes, record.element_bytes), record.length - first);
   }
   if (ufo_record_decode_entry(content, &entry, &cause) != UFO_OK) {
-    damage_object(v, id, version, first, count, cause.message);
+    ufo_verify_damage_object(v, id, version, first, count, cause.message);
     return UFO_OK;
   }
   if (entry.is_child) {
     if (!find_object(v, entry.child_id, entry.child_version, &record))
-      damage_object(v, id, version, chunk, 1, "this element of the list is missing or its record is damaged");
+      ufo_verify_damage_object(v, id, version, chunk, 1,
+                               "this element of the list is missing or its record is damaged");
     return UFO_OK;
   }
   ufo_status status = entry.blob ? count_owner(v, entry.blob, error) : UFO_OK;
@@ -303,70 +207,63 @@ static ufo_status visit_entry(verifier *v, ufo_slice key, ufo_slice content, ufo
     if (error) *error = cause;
     return status;
   }
-  if (status != UFO_OK) damage_object(v, id, version, first, count, cause.message);
-  return show_progress(v, entry.meta.stored_bytes + UFO_ENTRY_BYTES_MAX);
+  if (status != UFO_OK) ufo_verify_damage_object(v, id, version, first, count, cause.message);
+  return ufo_verify_progress(v, entry.meta.stored_bytes + UFO_ENTRY_BYTES_MAX);
 }
 
 /* ---- owners of blobs ------------------------------------------------------------------------------------------------
  */
 
-static ufo_status visit_staged(verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+static ufo_status visit_staged(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   (void)content;
   return count_owner(v, ufo_get_be64(key.data + 8), error);
 }
 
-static ufo_status check_owners(verifier *v, ufo_error *error) {
-  ufo_cursor *cursor;
-  ufo_status status = ufo_cursor_open(v->txn, UFO_TABLE_BLOBS, &cursor, error);
-  if (status != UFO_OK) return status;
-  ufo_slice key, value;
-  status = ufo_cursor_seek(cursor, NULL, 0, &key, &value, error);
-  for (; status == UFO_OK && !v->stop; status = ufo_cursor_next(cursor, &key, &value, error)) {
-    if (key.bytes != UFO_BLOB_KEY_BYTES) continue;
-    uint64_t blob = ufo_get_be64(key.data);
-    uint64_t counted = (uintptr_t)ufo_u64map_get(&v->owners, blob), recorded = 1;
-    ufo_slice further;
-    if (ufo_record_get(v->txn, UFO_TABLE_REFS, key.data, key.bytes, &further, NULL) == UFO_OK && further.bytes == 8)
-      recorded = 1 + ufo_get_le64(further.data);
-    if (counted == recorded) continue;
-    ufo_error cause;
-    ufo_fail(&cause, UFO_CORRUPT, "blob %llu is referred to %llu times, and %llu are recorded",
-             (unsigned long long)blob, (unsigned long long)counted, (unsigned long long)recorded);
-    damage(v, NULL, 0, 0, 0, cause.message);
-  }
-  ufo_cursor_close(cursor);
-  return status == UFO_END ? UFO_OK : status;
+static ufo_status visit_blob(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+  (void)content, (void)error;
+  uint64_t blob = ufo_get_be64(key.data);
+  uint64_t counted = (uintptr_t)ufo_u64map_get(&v->owners, blob), recorded = 1;
+  ufo_slice further;
+  if (ufo_record_get(v->txn, UFO_TABLE_REFS, key.data, key.bytes, &further, NULL) == UFO_OK && further.bytes == 8)
+    recorded = 1 + ufo_get_le64(further.data);
+  if (counted == recorded) return UFO_OK;
+  ufo_error cause;
+  ufo_fail(&cause, UFO_CORRUPT, "blob %llu is referred to %llu times, and %llu are recorded", (unsigned long long)blob,
+           (unsigned long long)counted, (unsigned long long)recorded);
+  ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  return UFO_OK;
 }
 
 /* ---- all of it
  * ------------------------------------------------------------------------------------------------------- */
 
-static ufo_status verify_all(verifier *v, ufo_error *error) {
+static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   ufo_engine_stat stat;
   ufo_status status = ufo_engine_get_stat(v->txn, &stat, error);
   if (status != UFO_OK) return status;
   v->total_bytes = stat.used_pages * stat.page_bytes;
   ufo_counters counters;
   ufo_error cause;
-  if (ufo_counters_get(v->txn, &counters, &cause) != UFO_OK) damage(v, NULL, 0, 0, 0, cause.message);
-  status = walk(v, UFO_TABLE_NAMES, 0, visit_name, error);
+  if (ufo_counters_get(v->txn, &counters, &cause) != UFO_OK) ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  status = ufo_verify_walk(v, UFO_TABLE_NAMES, 0, visit_name, error);
   /* Damaged entries of the map are reported by the second walk, when lists are known by name. */
   uint64_t before = v->damages;
   ufo_damage_fn report = v->report;
   v->report = NULL;
-  if (status == UFO_OK) status = walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_child, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_child, error);
   v->report = report;
   v->damages = before;
-  if (status == UFO_OK) status = walk(v, UFO_TABLE_GARBAGE, UFO_GARBAGE_KEY_BYTES, visit_garbage, error);
-  if (status == UFO_OK) status = walk(v, UFO_TABLE_OBJECTS, UFO_OBJECT_KEY_BYTES, visit_object, error);
-  if (status == UFO_OK) status = walk(v, UFO_TABLE_ATTRIBUTES, UFO_OBJECT_KEY_BYTES, visit_attributes, error);
-  if (status == UFO_OK) status = walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_entry, error);
-  if (status == UFO_OK) status = walk(v, UFO_TABLE_STAGED, UFO_STAGED_KEY_BYTES, visit_staged, error);
-  if (status == UFO_OK && !v->stop) status = check_owners(v, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_GARBAGE, UFO_GARBAGE_KEY_BYTES, visit_garbage, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_OBJECTS, UFO_OBJECT_KEY_BYTES, visit_object, error);
+  if (status == UFO_OK)
+    status = ufo_verify_walk(v, UFO_TABLE_ATTRIBUTES, UFO_OBJECT_KEY_BYTES, visit_attributes, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_entry, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_STAGED, UFO_STAGED_KEY_BYTES, visit_staged, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_BLOBS, UFO_BLOB_KEY_BYTES, visit_blob, error);
   return status;
 }
 
-static void free_places(verifier *v) {
+static void free_places(ufo_verifier *v) {
   for (size_t i = 0; i < v->places.slots; i++) free(v->places.values[i]);
   ufo_u64map_clear(&v->places);
   ufo_u64map_clear(&v->owners);
@@ -375,7 +272,7 @@ static void free_places(verifier *v) {
 
 ufo_status ufo_core_verify(ufo_core *core, ufo_damage_fn report, ufo_progress_fn progress, void *user,
                            ufo_error *error) {
-  verifier v = {.core = core, .report = report, .progress = progress, .user = user};
+  ufo_verifier v = {.core = core, .report = report, .progress = progress, .user = user};
   v.work = ufo_core_take_work(core);
   if (!v.work) return ufo_fail(error, UFO_FULL, "cannot verify %s: out of memory", core->path);
   ufo_status status = ufo_core_begin_read(core, &v.txn, error);

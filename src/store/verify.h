@@ -1,4 +1,5 @@
-/* verify.h - what ufo_store_verify does, below the handle. */
+/* verify.h - what ufo_store_verify does, below the handle. verify.c knows what records mean; verify_walk.c goes through
+ * the tables and reports. */
 #ifndef UFO_STORE_VERIFY_H
 #define UFO_STORE_VERIFY_H
 
@@ -6,6 +7,47 @@
 
 /* As ufo_store_verify in <ufostore/store.h>. */
 ufo_status ufo_core_verify(ufo_core *core, ufo_damage_fn report, ufo_progress_fn progress, void *user,
+                           ufo_error *error);
+
+/* ---- for the two files ------------------------------------------------------------------------------------------- */
+
+/* Where an object hangs: under a name, or in a list. */
+typedef struct ufo_verify_place {
+  uint64_t parent; /* 0: named */
+  uint64_t index;
+  char name[]; /* of a named object */
+} ufo_verify_place;
+
+typedef struct ufo_verifier {
+  ufo_core *core;
+  ufo_etxn *txn;
+  ufo_damage_fn report;
+  ufo_progress_fn progress;
+  void *user;
+  uint64_t damages;
+  uint64_t done_bytes, total_bytes, shown_bytes;
+  bool stop;
+  ufo_u64map places;  /* object id -> place */
+  ufo_u64map dropped; /* ids of objects that wait to be reclaimed; the values mean nothing */
+  ufo_u64map owners;  /* blob id -> referents counted, as a number */
+  ufo_work *work;
+  uint8_t *raw; /* one decoded chunk */
+  size_t raw_capacity;
+} ufo_verifier;
+
+void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
+                       const char *cause);
+/* Names the object, "list[[3]]" for a child. */
+void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
+                              const char *cause);
+/* Counts what was read; UFO_END: the caller wants no more. */
+ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes);
+
+typedef ufo_status (*ufo_verify_visit_fn)(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
+
+/* Visits every record whose seal holds; the others are damage, and so is a key that is out of order or that a search
+ * does not find. `key_bytes` 0: keys are text. Blobs have no seal. */
+ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, ufo_verify_visit_fn visit,
                            ufo_error *error);
 
 #endif

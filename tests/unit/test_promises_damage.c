@@ -120,6 +120,50 @@ Test(promises_damage, flipped_bits) {
   for (int n = 0; n < OBJECTS; n++) free(contents[n]);
 }
 
+/* ---- keys that lead the way ------------------------------------------------------------------------------------- */
+
+static uint16_t u16_at(const uint8_t *at) { return (uint16_t)(at[0] | at[1] << 8); }
+
+/* Keys in LMDB's branch pages are copies that no seal covers: a flipped bit sends searches into the wrong leaf. */
+Test(promises_damage, flipped_separators) {
+  enum { PAGE = 4096, HEADER = 16, NODE = 8, BRANCH = 1 };
+  char *path = in_folder("s.ufo");
+  build(path);
+  for (int n = 0; n < OBJECTS; n++) contents[n] = content_of(n);
+  uint64_t size = size_of_file(path), state = 99;
+  uint8_t *image = malloc(size);
+  int file = open(path, O_RDWR), flips = 0, reported = 0;
+  cr_assert_eq(pread(file, image, size, 0), (ssize_t)size);
+  int quiet = open("/dev/null", O_WRONLY), loud = dup(2);
+  dup2(quiet, 2);
+  for (uint64_t page = 2; page < size / PAGE; page++) {
+    const uint8_t *at = image + page * PAGE;
+    uint16_t lower = u16_at(at + 12);
+    if (u16_at(at + 10) != BRANCH || lower > PAGE || memcmp(at, &page, sizeof page) != 0) continue;
+    for (int node = 1; node < (lower - HEADER) / 2; node++) {
+      uint64_t start = u16_at(at + HEADER + 2 * node), bytes = u16_at(at + start + 6);
+      for (int i = 0; i < (nightly() ? 200 : 24); i++) {
+        uint64_t offset = page * PAGE + start + NODE + random_below(&state, bytes);
+        uint8_t mask = (uint8_t)(1u << random_below(&state, 8));
+        flip(file, offset, mask);
+        int result = in_child(inspect, path, 5);
+        flip(file, offset, mask);
+        flips++;
+        reported += result == REPORTED;
+        if (result == ALL_RIGHT || result == REPORTED) continue;
+        dup2(loud, 2);
+        cr_assert_fail("bit %02x of byte %" PRIu64 " of page %" PRIu64 ": outcome %d", mask, offset % PAGE, page,
+                       result);
+      }
+    }
+  }
+  dup2(loud, 2);
+  close(quiet), close(loud), close(file);
+  cr_assert_gt(reported, 20, "%d of %d flips", reported, flips);
+  free(image);
+  for (int n = 0; n < OBJECTS; n++) free(contents[n]);
+}
+
 /* ---- records that changed places --------------------------------------------------------------------------------- */
 
 /* Exchanges two values of a table, picked by `pick` from all with equal length. */

@@ -1,0 +1,132 @@
+/* verify_walk.c - going through a table with suspicion, and reporting what is found; see verify.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "store/verify.h"
+#include "util/bytes.h"
+#include "util/checked.h"
+#include "util/fail.h"
+
+/* ---- reporting ------------------------------------------------------------------------------------------------- */
+
+void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
+                       const char *cause) {
+  v->damages++;
+  ufo_damage found = {.name = name, .version = version, .first = first, .count = count, .cause = cause};
+  if (v->report && v->report(v->user, &found)) v->stop = true;
+}
+
+enum { NAME_TEXT_BYTES = UFO_NAME_MAX + 64 };
+
+/* The object's name, "list[[3]]" for a child, or "object 17" for one that nothing leads to. */
+static void name_of(const ufo_verifier *v, uint64_t id, char text[NAME_TEXT_BYTES]) {
+  char tail[64] = "";
+  for (int depth = 0; depth < 8; depth++) {
+    const ufo_verify_place *at = ufo_u64map_get(&v->places, id);
+    if (!at) break;
+    if (at->parent == 0) {
+      snprintf(text, NAME_TEXT_BYTES, "%.*s%s", UFO_NAME_MAX, at->name, tail);
+      return;
+    }
+    char longer[sizeof tail];
+    int length = snprintf(longer, sizeof longer, "[[%llu]]%s", (unsigned long long)at->index + 1, tail);
+    if (length > 0 && (size_t)length < sizeof longer) memcpy(tail, longer, sizeof tail);
+    id = at->parent;
+  }
+  snprintf(text, NAME_TEXT_BYTES, "object %llu%s", (unsigned long long)id, tail);
+}
+
+void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
+                              const char *cause) {
+  char name[NAME_TEXT_BYTES];
+  name_of(v, id, name);
+  ufo_verify_damage(v, name, version, first, count, cause);
+}
+
+ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes) {
+  v->done_bytes += bytes;
+  if (!v->progress || v->done_bytes - v->shown_bytes < (1u << 22)) return UFO_OK;
+  v->shown_bytes = v->done_bytes;
+  return v->progress(v->user, v->done_bytes, ufo_max(v->total_bytes, v->done_bytes)) ? UFO_END : UFO_OK;
+}
+
+/* ---- walking a table ------------------------------------------------------------------------------------------- */
+
+/* The record with this key is damaged: whose is it? */
+static void damage_record(ufo_verifier *v, ufo_table table, ufo_slice key, const char *cause) {
+  bool of_object = table == UFO_TABLE_MAP || table == UFO_TABLE_OBJECTS;
+  if (of_object && key.bytes >= 16) {
+    ufo_verify_damage_object(v, ufo_get_be64(key.data), ~ufo_get_be64(key.data + key.bytes - 8), 0, 0, cause);
+  } else {
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause);
+  }
+}
+
+/* The keys in LMDB's index pages have no checksum. If each key that is there is also found by a search, then a search
+ * for any other key ends at the right place, too: between the same two leaves. */
+static void check_key(ufo_verifier *v, ufo_table table, ufo_slice key, ufo_slice value) {
+  ufo_slice found;
+  ufo_status status = ufo_engine_get(v->txn, table, key.data, key.bytes, &found, NULL);
+  if (status == UFO_OK && found.data == value.data) return;
+  ufo_error cause;
+  ufo_fail(&cause, UFO_CORRUPT,
+           "a record of table %s is there, but a search does not find it: an index page is damaged",
+           ufo_table_name(table));
+  damage_record(v, table, key, cause.message);
+}
+
+static ufo_status check_record(ufo_verifier *v, ufo_table table, size_t key_bytes, ufo_slice key, ufo_slice value,
+                               ufo_verify_visit_fn visit, ufo_error *error) {
+  ufo_error cause;
+  if (key_bytes && key.bytes != key_bytes) {
+    ufo_fail(&cause, UFO_CORRUPT, "a key of table %s has %zu bytes, not %zu", ufo_table_name(table), key.bytes,
+             key_bytes);
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    return UFO_OK;
+  }
+  if (table == UFO_TABLE_BLOBS) return visit(v, key, value, error);
+  if (ufo_record_check(table, key.data, key.bytes, value, &cause) != UFO_OK) {
+    damage_record(v, table, key, cause.message);
+    return UFO_OK;
+  }
+  return visit(v, key, (ufo_slice){value.data, value.bytes - UFO_SEAL_BYTES}, error);
+}
+
+static bool ascends(ufo_slice before, ufo_slice key) {
+  size_t common = ufo_min(before.bytes, key.bytes);
+  int order = common ? memcmp(before.data, key.data, common) : 0;
+  return order < 0 || (order == 0 && before.bytes < key.bytes);
+}
+
+ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, ufo_verify_visit_fn visit,
+                           ufo_error *error) {
+  ufo_cursor *cursor;
+  uint64_t entries, count = 0;
+  ufo_status status = ufo_engine_get_entries(v->txn, table, &entries, error);
+  if (status == UFO_OK) status = ufo_cursor_open(v->txn, table, &cursor, error);
+  if (status != UFO_OK) return status;
+  ufo_slice key, value, before = {0}; /* keys stay where they are as long as the transaction reads */
+  ufo_error cause;
+  status = ufo_cursor_seek(cursor, NULL, 0, &key, &value, error);
+  while (status == UFO_OK && !v->stop) {
+    if (count > 0 && !ascends(before, key)) { /* it might go round in circles */
+      ufo_fail(&cause, UFO_CORRUPT, "the keys of table %s are out of order: the rest of it was not checked",
+               ufo_table_name(table));
+      ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+      break;
+    }
+    check_key(v, table, key, value);
+    status = check_record(v, table, key_bytes, key, value, visit, error);
+    before = key;
+    count++;
+    if (status == UFO_OK) status = ufo_cursor_next(cursor, &key, &value, error);
+  }
+  ufo_cursor_close(cursor);
+  if (status != UFO_END || v->stop) return status;
+  if (count != entries) {
+    ufo_fail(&cause, UFO_CORRUPT, "table %s has %llu records, and should have %llu", ufo_table_name(table),
+             (unsigned long long)count, (unsigned long long)entries);
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  }
+  return UFO_OK;
+}
