@@ -93,20 +93,27 @@ static ufo_status visit_garbage(ufo_verifier *v, ufo_slice key, ufo_slice conten
 /* ---- objects and attributes ----------------------------------------------------------------------------------------
  */
 
+typedef struct counting {
+  ufo_verifier *verifier;
+  uint64_t count;
+} counting;
+
 static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
                               ufo_error *error) {
   (void)chunk, (void)entry_version, (void)entry, (void)error;
-  ++*(uint64_t *)user;
-  return UFO_OK;
+  counting *so_far = user;
+  so_far->count++;
+  return ufo_verify_progress(so_far->verifier, 0);
 }
 
 /* A lost entry reads as a chunk that was never written, so the record's count is the only witness. */
 static void check_count(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
-  uint64_t count = 0, expected = record->type == UFO_LIST ? record->length : record->chunks_written;
+  uint64_t expected = record->type == UFO_LIST ? record->length : record->chunks_written;
+  counting found = {.verifier = v};
   ufo_error cause;
-  if (ufo_map_walk(v->txn, id, 0, version, count_entry, &count, NULL) != UFO_OK) return; /* reported with the map */
-  if (count == expected) return;
-  ufo_fail(&cause, UFO_CORRUPT, "the map has %llu entries of it, and should have %llu", (unsigned long long)count,
+  if (ufo_map_walk(v->txn, id, 0, version, count_entry, &found, NULL) != UFO_OK) return; /* reported with the map */
+  if (found.count == expected) return;
+  ufo_fail(&cause, UFO_CORRUPT, "the map has %llu entries of it, and should have %llu", (unsigned long long)found.count,
            (unsigned long long)expected);
   ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
 }
@@ -281,8 +288,8 @@ ufo_status ufo_core_verify(ufo_core *core, ufo_damage_fn report, ufo_progress_fn
   ufo_core_give_work(core, v.work);
   free_places(&v);
   free(v.raw);
-  if (status == UFO_END) return UFO_END;
-  if (status != UFO_OK) return ufo_fail_prefix(error, status, "cannot verify %s", core->path);
+  if (v.ended) return UFO_END;
+  if (status != UFO_OK && status != UFO_END) return ufo_fail_prefix(error, status, "cannot verify %s", core->path);
   if (v.damages == 0) return UFO_OK;
   return ufo_fail(error, UFO_CORRUPT, "%s is damaged: %llu damages were found", core->path,
                   (unsigned long long)v.damages);

@@ -26,7 +26,8 @@ typedef struct ufo_verifier {
   void *user;
   uint64_t damages;
   uint64_t done_bytes, total_bytes, shown_bytes;
-  bool stop;
+  uint64_t steps;     /* records since progress was shown */
+  bool stop, ended;   /* by either callback; by that for progress */
   ufo_u64map places;  /* object id -> place */
   ufo_u64map dropped; /* ids of objects that wait to be reclaimed; the values mean nothing */
   ufo_u64map owners;  /* blob id -> referents counted, as a number */
@@ -40,7 +41,7 @@ void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint
 /* Names the object, "list[[3]]" for a child. */
 void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
                               const char *cause);
-/* Counts what was read; UFO_END: the caller wants no more. */
+/* Called for each record, and with the bytes of what was decoded. UFO_END: the caller wants no more. */
 ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes);
 
 typedef ufo_status (*ufo_verify_visit_fn)(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);

@@ -7,10 +7,13 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
+enum { STEP_BYTES = 1 << 22, STEP_RECORDS = 10000 };
+
 /* ---- reporting ------------------------------------------------------------------------------------------------- */
 
 void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
                        const char *cause) {
+  if (v->stop) return; /* what was not looked at is not damaged */
   v->damages++;
   ufo_damage found = {.name = name, .version = version, .first = first, .count = count, .cause = cause};
   if (v->report && v->report(v->user, &found)) v->stop = true;
@@ -45,9 +48,13 @@ void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, ui
 
 ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes) {
   v->done_bytes += bytes;
-  if (!v->progress || v->done_bytes - v->shown_bytes < (1u << 22)) return UFO_OK;
+  v->steps++;
+  if (!v->progress || (v->done_bytes - v->shown_bytes < STEP_BYTES && v->steps < STEP_RECORDS)) return UFO_OK;
   v->shown_bytes = v->done_bytes;
-  return v->progress(v->user, v->done_bytes, ufo_max(v->total_bytes, v->done_bytes)) ? UFO_END : UFO_OK;
+  v->steps = 0;
+  if (!v->progress(v->user, v->done_bytes, ufo_max(v->total_bytes, v->done_bytes))) return UFO_OK;
+  v->stop = v->ended = true;
+  return UFO_END;
 }
 
 /* ---- walking a table ------------------------------------------------------------------------------------------- */
@@ -119,6 +126,7 @@ ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, u
     status = check_record(v, table, key_bytes, key, value, visit, error);
     before = key;
     count++;
+    if (status == UFO_OK) status = ufo_verify_progress(v, 0);
     if (status == UFO_OK) status = ufo_cursor_next(cursor, &key, &value, error);
   }
   ufo_cursor_close(cursor);
