@@ -170,6 +170,8 @@ static ufo_status reclaim_chunk(object_garbage *object, uint64_t chunk, uint64_t
 static ufo_status reclaim_superseded(object_garbage *object, ufo_garbage *garbage, bool *kept, bool *rest,
                                      ufo_error *error) {
   ufo_status status = release_versions(object, garbage->version - 1, garbage->version - 1, kept, error);
+  /* That version sees what was superseded of every chunk; what is older has records of its own. */
+  if (*kept) return UFO_OK;
   for (uint32_t r = 0; r < garbage->run_count && !status; r++) {
     ufo_run *run = &garbage->runs[r];
     while (run->count > 0 && !status) {
@@ -286,7 +288,9 @@ ufo_status ufo_garbage_reclaim(ufo_core *core, ufo_etxn *txn, uint64_t generatio
     status = reclaim_record(core, txn, at, value, reclaim, &kept, error);
     if (status) break;
     if (kept) kept_count++;
-    if (reclaim->budget == 0) break; /* this one may have a rest: begin with it */
+    /* One that may have a rest comes first the next time, but not if it is needed: the others would wait for its end.
+     */
+    if (reclaim->budget == 0 && !kept) break;
     ufo_key_garbage(at, ufo_get_be64(at), ufo_get_be32(at + 8) + 1);
   }
   core->garbage_generation = ufo_get_be64(at);

@@ -119,3 +119,33 @@ Test(garbage, the_version_before_is_whole_after_any_commit) {
   let_it_reclaim(store);
   cr_assert_leq(stat_of(store).blobs, CHUNKS);
 }
+
+/* `versions` commits follow the one that a reader holds; the last of them writes every chunk. */
+static void starve(int versions) {
+  enum { MANY = 1500, SMALL = 4 * PER_CHUNK };
+  int32_t *big = malloc((size_t)MANY * CHUNK), small[SMALL] = {0};
+  for (int i = 0; i < MANY * PER_CHUNK; i++) big[i] = i / PER_CHUNK + 1;
+  put_now(store, "big", spec_of(UFO_INTEGER, 0, MANY * PER_CHUNK, CHUNK), big);
+  put_now(store, "small", spec_of(UFO_INTEGER, 0, SMALL, CHUNK), small);
+  ufo_object *held = open_object("big", 0);
+  for (int i = 1; i < versions; i++) write_now(store, "big", 0, 1, big + i);
+  for (int i = 0; i < MANY * PER_CHUNK; i++) big[i]++;
+  write_now(store, "big", 0, MANY * PER_CHUNK, big);
+  uint64_t most = 0;
+  for (uint64_t round = 0; round < 100; round++) {
+    fill(small, SMALL, round);
+    write_now(store, "small", 0, SMALL, small);
+    uint64_t blobs = stat_of(store).blobs;
+    if (blobs > most) most = blobs;
+  }
+  cr_assert_leq(most, 60, "%" PRIu64 " blobs for four chunks that change", most);
+  OK(ufo_object_load(held, MANY - 1, big, &error));
+  cr_assert_eq(big[0], MANY, "what is held stays");
+  ufo_object_release(held);
+  free(big);
+  let_it_reclaim(store);
+}
+
+/* More superseded chunks than one call looks at, and all of them held by a reader, do not keep the rest waiting. */
+Test(garbage, held_chunks_starve_nobody) { starve(1); }
+Test(garbage, held_chunks_of_an_older_version_starve_nobody) { starve(3); }
