@@ -79,9 +79,9 @@ typedef enum ufo_put_mode {
 
 /* Makes the view's content the next version of `name`. If the view is of that object, only its changed chunks are
  * written, and the object's attributes stay; else the object is made anew, sharing with the view's object every chunk
- * that did not change, without attributes. After the commit the view is based on the new version. The view's pointer
- * and content stay as they are; it may be changed further, before the commit too, without effect on the transaction.
- */
+ * that did not change, without attributes. After the commit the view is based on the new version; but a view put under
+ * another name stays on its own object (also if it is put under both). The view's pointer and content stay as they are;
+ * it may be changed further, before the commit too, without effect on the transaction. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_put_view(ufo_txn *txn, const char *name, ufo_view *view, ufo_put_mode mode,
                                                    ufo_error *error);
 

@@ -3,6 +3,7 @@
  * The changed chunks are handed over as extents, encoded once; the view keeps them in its overlay until it is known
  * whether the transaction was committed. Then the new version has them, and the view is based on that. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/fail.h"
 #include "view/view.h"
@@ -28,6 +29,7 @@ static void ended(void *user, ufo_object *committed) {
   if (committed && shows(view, committed)) ufo_overlay_rebase(view, committed, &view->put_changes);
   else ufo_object_release(committed);
   ufo_changes_free(&view->put_changes);
+  atomic_store(&view->put_is_open, false);
 }
 
 ufo_status ufo_txn_put_view(ufo_txn *txn, const char *name, ufo_view *view, ufo_put_mode mode, ufo_error *error) {
@@ -47,11 +49,19 @@ ufo_status ufo_txn_put_view(ufo_txn *txn, const char *name, ufo_view *view, ufo_
     ufo_changes_free(&changes);
     return status;
   }
-  /* Only the last put of a view decides what it is based on. */
+  /* One put decides what the view is based on: that under its own name, else the last one. */
+  bool own = strcmp(name, view->name) == 0;
+  if (!own && view->put_is_own && atomic_load(&view->put_is_open)) {
+    ufo_put_forget(put);
+    ufo_changes_free(&changes);
+    return UFO_OK;
+  }
   ufo_put_forget(view->pending);
   ufo_changes_free(&view->put_changes);
   view->pending = put;
   view->put_changes = changes;
   view->put_mode = mode;
+  view->put_is_own = own;
+  atomic_store(&view->put_is_open, true);
   return UFO_OK;
 }

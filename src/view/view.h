@@ -12,6 +12,7 @@
 #define UFO_VIEW_VIEW_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <ufostore/view.h>
 
@@ -39,9 +40,11 @@ struct ufo_view {
   ufo_object *base;   /* overlay lock; never NULL */
   ufo_u64map overlay; /* overlay lock: chunk -> ufo_extent, one reference each */
 
-  ufo_put *pending; /* of the last put whose transaction has not ended; used by the view's thread only */
+  ufo_put *pending; /* of the put that decides what the view is based on; used by the view's thread only */
   ufo_changes put_changes;
   ufo_put_mode put_mode;
+  bool put_is_own;         /* under the view's own name */
+  atomic_bool put_is_open; /* its transaction has not ended */
 };
 
 /* ---- overlay.c -------------------------------------------------------------------------------------------------- */

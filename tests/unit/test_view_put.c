@@ -338,6 +338,46 @@ Test(view_put, under_another_name_shares_and_parts) {
   free(other);
 }
 
+/* In whichever order: the view goes on with its own object. */
+static void with_a_copy(ufo_txn *txn, ufo_view *view, const char *name, int copy_first) {
+  if (copy_first) OK(ufo_txn_put_view(txn, "copy", view, UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_put_view(txn, name, view, UFO_PUT_CHECKED, &error));
+  if (!copy_first) OK(ufo_txn_put_view(txn, "copy", view, UFO_PUT_CHECKED, &error));
+}
+
+Test(view_put, beside_a_copy) {
+  ufo_view *view = open_view(store, NULL, pool, "x");
+  for (int round = 0; round < 6; round++) {
+    data_of(view)[7] = stored[7] = round;
+    ufo_txn *txn = begin(store);
+    with_a_copy(txn, view, "x", round % 2);
+    OK(ufo_txn_commit(txn, &error));
+    cr_assert_eq(view_info(view).version, info_of(store, NULL, "x").version, "round %d", round);
+    cr_assert_eq(view_info(view).chunks_changed, 0);
+    assert_content(store, NULL, "x", stored, BYTES);
+    assert_content(store, NULL, "copy", stored, BYTES);
+  }
+  ufo_view_release(view);
+}
+
+Test(view_put, pending_beside_a_copy) {
+  for (int round = 0; round < 2; round++) {
+    const char *name = round ? "two" : "one"; /* sort after "copy" */
+    ufo_txn *txn = begin(store);
+    ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+    OK(ufo_txn_put(txn, name, &spec, stored, &error));
+    ufo_view *view = open_view(store, txn, pool, name);
+    data_of(view)[1] = stored[1] = round + 10;
+    with_a_copy(txn, view, name, round);
+    OK(ufo_txn_commit(txn, &error));
+    cr_assert_eq(view_info(view).object_id, info_of(store, NULL, name).id);
+    data_of(view)[2] = stored[2] = round + 20;
+    put_view_now(store, name, view);
+    assert_content(store, NULL, name, stored, BYTES);
+    ufo_view_release(view);
+  }
+}
+
 /* A chain of copies: each shares with the one before; they go in any order. */
 Test(view_put, many_copies) {
   char name[16];
