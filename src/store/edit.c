@@ -7,6 +7,22 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
+/* ---- an edit that fails leaves nothing ------------------------------------------------------------------------- */
+
+/* *fresh: the transaction had not changed the name before. */
+static ufo_status begin_edit(ufo_txn *txn, const char *name, ufo_draft **draft_out, bool *fresh, ufo_error *error) {
+  *fresh = ufo_txn_find(txn, name) == NULL;
+  return ufo_txn_edit(txn, name, draft_out, error);
+}
+
+/* Else the commit would find conflicts over a name that the transaction does not change. */
+static void undo_edit(ufo_txn *txn, const char *name, bool fresh) {
+  ufo_pending *pending = fresh ? ufo_txn_find(txn, name) : NULL;
+  if (!pending) return;
+  ufo_pending_set(pending, NULL);
+  ufo_txn_tidy(txn, pending);
+}
+
 /* ---- elements -------------------------------------------------------------------------------------------------- */
 
 /* New extents, not yet in the draft. */
@@ -74,41 +90,59 @@ static ufo_status apply(ufo_draft *draft, changes *made, ufo_error *error) {
   return UFO_OK;
 }
 
-static ufo_status edit_elements(ufo_txn *txn, const char *name, const uint64_t *first_or_end, uint64_t count,
-                                const void *data, ufo_error *error) {
-  ufo_draft *draft;
-  ufo_spill *spill;
-  ufo_status status = ufo_txn_check_edit(txn, name, error);
-  if (!status && count && !data) status = ufo_fail(error, UFO_USAGE, "cannot change '%s': no data", name);
-  if (!status) status = ufo_txn_edit(txn, name, &draft, error);
-  if (status) return status;
-  ufo_record record = draft->record;
-  if (record.type == UFO_LIST || record.type == UFO_SERIALIZED) {
+/* Which elements an edit writes; their number in bytes is known to be sane after check_range. */
+typedef struct range {
+  uint64_t first, count;
+} range;
+
+static ufo_status check_range(const ufo_txn *txn, const char *name, const ufo_record *record, const range *at,
+                              bool appends, ufo_error *error) {
+  if (record->type == UFO_LIST || record->type == UFO_SERIALIZED) {
     return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
-                    txn->core->path, ufo_type_name(record.type));
+                    txn->core->path, ufo_type_name(record->type));
   }
-  uint64_t first = first_or_end ? *first_or_end : record.length, bytes;
-  if (first_or_end && !ufo_range_inside(first, count, record.length)) {
+  if (!appends && !ufo_range_inside(at->first, at->count, record->length)) {
     return ufo_fail(error, UFO_USAGE, "cannot write elements %llu to %llu of '%s' of store %s: it has %llu",
-                    (unsigned long long)first, (unsigned long long)(first + count), name, txn->core->path,
-                    (unsigned long long)record.length);
+                    (unsigned long long)at->first, (unsigned long long)(at->first + at->count), name, txn->core->path,
+                    (unsigned long long)record->length);
   }
-  if (count > UFO_LENGTH_MAX || first + count > UFO_LENGTH_MAX ||
-      ufo_mul_overflows(first + count, record.element_bytes, &bytes) || bytes > INT64_MAX) {
+  uint64_t bytes;
+  if (at->count > UFO_LENGTH_MAX || at->first + at->count > UFO_LENGTH_MAX ||
+      ufo_mul_overflows(at->first + at->count, record->element_bytes, &bytes) || bytes > INT64_MAX) {
     return ufo_fail(error, UFO_USAGE, "cannot append %llu elements to '%s' of store %s: it gets too long",
-                    (unsigned long long)count, name, txn->core->path);
+                    (unsigned long long)at->count, name, txn->core->path);
   }
-  if (count == 0) return UFO_OK;
-  record.length = ufo_max(record.length, first + count);
+  return UFO_OK;
+}
+
+static ufo_status write_range(ufo_txn *txn, const char *name, ufo_draft *draft, const range *at, const void *data,
+                              ufo_error *error) {
+  ufo_record record = draft->record;
+  record.length = ufo_max(record.length, at->first + at->count);
   changes made;
-  status = ufo_txn_get_spill(txn, &spill, error);
+  ufo_spill *spill;
+  ufo_status status = ufo_txn_get_spill(txn, &spill, error);
   if (!status) {
-    status = make_changes(spill, draft, &record, first * record.element_bytes, count * record.element_bytes, data,
-                          &made, error);
+    status = make_changes(spill, draft, &record, at->first * record.element_bytes, at->count * record.element_bytes,
+                          data, &made, error);
   }
   if (!status) status = apply(draft, &made, error);
   if (!status) draft->record.length = record.length;
-  if (status) ufo_fail_prefix(error, status, "cannot change '%s' of store %s", name, txn->core->path);
+  return status ? ufo_fail_prefix(error, status, "cannot change '%s' of store %s", name, txn->core->path) : UFO_OK;
+}
+
+static ufo_status edit_elements(ufo_txn *txn, const char *name, const uint64_t *first_or_end, uint64_t count,
+                                const void *data, ufo_error *error) {
+  ufo_draft *draft;
+  bool fresh;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status && count && !data) status = ufo_fail(error, UFO_USAGE, "cannot change '%s': no data", name);
+  if (!status) status = begin_edit(txn, name, &draft, &fresh, error);
+  if (status) return status;
+  range at = {.first = first_or_end ? *first_or_end : draft->record.length, .count = count};
+  status = check_range(txn, name, &draft->record, &at, first_or_end == NULL, error);
+  if (!status && count) status = write_range(txn, name, draft, &at, data, error);
+  if (status) undo_edit(txn, name, fresh);
   return status;
 }
 
@@ -124,12 +158,10 @@ ufo_status ufo_txn_write(ufo_txn *txn, const char *name, uint64_t first, uint64_
 /* ---- attributes ------------------------------------------------------------------------------------------------ */
 
 ufo_status ufo_txn_set_attributes(ufo_txn *txn, const char *name, const ufo_attributes *attributes, ufo_error *error) {
-  ufo_draft *draft;
-  ufo_status status = ufo_txn_check_edit(txn, name, error);
-  if (!status) status = ufo_txn_edit(txn, name, &draft, error);
-  if (status) return status;
   uint64_t count = attributes ? ufo_attributes_count(attributes) : 0;
   uint64_t length = count ? ufo_attributes_encoded_bytes(attributes) : 0;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (status) return status;
   if (length > UINT32_MAX - 64) {
     return ufo_fail(error, UFO_USAGE, "the attributes of '%s' take more than 4 GiB", name);
   }
@@ -138,6 +170,12 @@ ufo_status ufo_txn_set_attributes(ufo_txn *txn, const char *name, const ufo_attr
     bytes = malloc(length);
     if (!bytes) return ufo_fail(error, UFO_FULL, "out of memory");
     ufo_attributes_encode(attributes, bytes);
+  }
+  ufo_draft *draft;
+  status = ufo_txn_edit(txn, name, &draft, error);
+  if (status) {
+    free(bytes);
+    return status;
   }
   free(draft->attributes);
   draft->attributes = bytes;
@@ -161,10 +199,14 @@ ufo_status ufo_txn_rename(ufo_txn *txn, const char *from, const char *to, ufo_er
     return ufo_fail(error, UFO_USAGE, "cannot rename '%s' to '%s' in store %s: that name is taken", from, to,
                     txn->core->path);
   }
-  status = ufo_txn_edit(txn, from, &draft, error);
+  bool fresh;
+  status = begin_edit(txn, from, &draft, &fresh, error);
   if (!status) status = ufo_txn_touch(txn, from, &source, error);
-  if (!status) status = ufo_txn_touch(txn, to, &target, error); /* the array may have moved on */
-  if (status) return status;
+  if (status) {
+    undo_edit(txn, from, fresh);
+    ufo_txn_tidy(txn, target);
+    return status;
+  }
   ufo_pending_set(target, ufo_draft_retain(draft));
   ufo_pending_remove(source);
   ufo_txn_tidy(txn, source);
@@ -233,12 +275,10 @@ ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *c
   }
   for (uint64_t i = 0; i < count; i++) {
     ufo_pending *child = ufo_txn_find(txn, children[i]);
+    if (child == pending) continue; /* the list takes its name */
     ufo_pending_remove(child);
     ufo_txn_tidy(txn, child);
   }
-  pending = NULL;
-  status = ufo_txn_touch(txn, name, &pending, error);
-  if (status) ufo_draft_release(list);
-  else ufo_pending_set(pending, list);
-  return status;
+  ufo_pending_set(pending, list);
+  return UFO_OK;
 }

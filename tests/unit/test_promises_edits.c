@@ -1,0 +1,71 @@
+/* An edit that fails leaves the transaction as it was: what it holds, and what it may conflict with. */
+#include "fixture.h"
+
+enum { CHUNK = 4096, LENGTH = 3000 };
+
+static ufo_store *store;
+static int32_t values[LENGTH];
+
+static void make(void) {
+  fixture_make();
+  store = open_store(in_folder("s.ufo"));
+  for (int i = 0; i < LENGTH; i++) values[i] = (int32_t)mix((uint64_t)i);
+  put_now(store, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values);
+  put_now(store, "text", spec_of(UFO_SERIALIZED, 0, 100, 0), values);
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  OK(ufo_txn_put(txn, "child", &spec, values, &error));
+  OK(ufo_txn_put_list(txn, "list", (const char *[]){"child"}, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
+static void unmake(void) {
+  assert_sound(store);
+  ufo_store_close(store);
+  fixture_remove();
+}
+
+TestSuite(promises_edits, .init = make, .fini = unmake, .timeout = 60);
+
+static const char *const names[] = {"x", "text", "list"};
+
+static void fail_edits(ufo_txn *txn) {
+  FAILS(UFO_USAGE, ufo_txn_write(txn, "x", LENGTH, 1, values, &error));
+  FAILS(UFO_USAGE, ufo_txn_append(txn, "x", values, UFO_LENGTH_MAX, &error));
+  FAILS(UFO_USAGE, ufo_txn_write(txn, "text", 0, 1, values, &error));
+  FAILS(UFO_USAGE, ufo_txn_append(txn, "list", values, 1, &error));
+  FAILS(UFO_USAGE, ufo_txn_rename(txn, "x", "list", &error));
+  FAILS(UFO_MISSING, ufo_txn_rename(txn, "none", "other", &error));
+  FAILS(UFO_MISSING, ufo_txn_put_list(txn, "list", (const char *[]){"none"}, 1, &error));
+}
+
+Test(promises_edits, a_failed_edit_is_no_edit) {
+  ufo_txn *txn = begin(store);
+  fail_edits(txn);
+  OK(ufo_txn_write(txn, "x", 0, 1, values + 1, &error));
+  OK(ufo_txn_remove(txn, "x", &error));
+  FAILS(UFO_MISSING, ufo_txn_write(txn, "x", 0, 1, values, &error));
+  ufo_txn_abort(txn);
+
+  txn = begin(store);
+  fail_edits(txn);
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  OK(ufo_txn_put(txn, "mine", &spec, values, &error));
+  ufo_txn *rival = begin(store);
+  for (int i = 0; i < 3; i++) OK(ufo_txn_rename(rival, names[i], i ? names[i - 1] : "theirs", &error));
+  OK(ufo_txn_commit(rival, &error));
+  OK(ufo_txn_commit(txn, &error));
+  assert_content(store, NULL, "mine", values, sizeof values);
+}
+
+/* The name of the list may be that of one of its children. */
+Test(promises_edits, a_list_named_like_a_child) {
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  OK(ufo_txn_put(txn, "a", &spec, values, &error));
+  OK(ufo_txn_put(txn, "b", &spec, values, &error));
+  OK(ufo_txn_put_list(txn, "a", (const char *[]){"a", "b"}, 2, &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(info_of(store, NULL, "a").length, 2);
+  assert_content(store, NULL, "a[[2]]", values, sizeof values);
+}
