@@ -23,9 +23,9 @@ static ufo_status add_extents(ufo_etxn *etxn, const ufo_draft *draft, ufo_object
     if (!extent) continue;
     ufo_status status = UFO_MISSING;
     ufo_entry entry;
-    if (draft->base && draft->base->map_id) {
-      status = ufo_map_find(etxn, draft->base->map_id, draft->extents.keys[i], draft->base->map_version, &entry, NULL,
-                            error);
+    const ufo_object *base = draft->base;
+    if (base && base->map_id && draft->extents.keys[i] < ufo_record_chunk_count(&base->map_record)) {
+      status = ufo_map_find(etxn, base->map_id, draft->extents.keys[i], base->map_version, &entry, NULL, error);
     }
     if (status && status != UFO_MISSING) return status;
     if (!status && entry.meta.codec < UFO_CODEC_COUNT) {

@@ -121,6 +121,7 @@ static ufo_status copy_foreign(copying *copy, ufo_error *error) {
   }
   for (uint64_t chunk = 0; copy->from->map_id && !status; chunk++) {
     status = next_written(copy->from, &chunk, error);
+    if (!status && chunk >= ufo_record_chunk_count(&copy->from->map_record)) break; /* behind the end */
     if (!status && !ufo_u64map_get(extents, chunk)) status = copy_chunk(copy, chunk, error);
   }
   free(copy->buffer);

@@ -3,7 +3,7 @@
  * A draft becomes the next version of the object that it continues, or a new object:
  *   - an edit in place continues what its name held at the first edit; the name must still hold that very version;
  *   - a put view continues the object it is of, if the name holds it; or if the draft is a child of a list whose name
- *     holds a list with that child. CHECKED demands the view's own version;
+ *     holds a list with that child. CHECKED demands the view's own version; REPLACE continues whatever length it has;
  *   - a list continues the list that its name holds if one of its children does that.
  * Nothing is written here, and no id is taken twice. */
 #include <stdlib.h>
@@ -147,7 +147,7 @@ static ufo_status try_continue(ufo_commit *commit, ufo_draft *draft, uint64_t id
     status = check_disjoint(commit, draft, id, mine, found, name, error);
     if (status) return status;
   }
-  if (!same || (moved_on && record.length != draft->record.length)) return UFO_OK;
+  if (!same) return UFO_OK;
   draft->commit.id = id;
   draft->commit.from_version = found;
   draft->commit.continues = true;

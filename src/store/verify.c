@@ -95,21 +95,22 @@ static ufo_status visit_garbage(ufo_verifier *v, ufo_slice key, ufo_slice conten
 
 typedef struct counting {
   ufo_verifier *verifier;
+  uint64_t end; /* entries behind the end of the version are not in force */
   uint64_t count;
 } counting;
 
 static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
                               ufo_error *error) {
-  (void)chunk, (void)entry_version, (void)entry, (void)error;
+  (void)entry_version, (void)entry, (void)error;
   counting *so_far = user;
-  so_far->count++;
+  so_far->count += chunk < so_far->end;
   return ufo_verify_progress(so_far->verifier, 0);
 }
 
 /* A lost entry reads as a chunk that was never written, so the record's count is the only witness. */
 static void check_count(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
   uint64_t expected = record->type == UFO_LIST ? record->length : record->chunks_written;
-  counting found = {.verifier = v};
+  counting found = {.verifier = v, .end = record->type == UFO_LIST ? record->length : ufo_record_chunk_count(record)};
   ufo_error cause;
   if (ufo_map_walk(v->txn, id, 0, version, count_entry, &found, NULL) != UFO_OK) return; /* reported with the map */
   if (found.count == expected) return;

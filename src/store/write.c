@@ -76,6 +76,7 @@ typedef struct writing {
   ufo_draft *draft;
   ufo_record *record;
   ufo_garbage_queue queue;
+  uint64_t from_chunks;  /* of the version that is continued: entries behind its end count for nothing */
   uint64_t base_version; /* for taking back */
 } writing;
 
@@ -95,13 +96,13 @@ static ufo_status write_entry(writing *to, uint64_t chunk, const ufo_entry *entr
     ufo_status status =
         ufo_map_find(commit->etxn, draft->commit.id, chunk, draft->commit.from_version, &old, NULL, error);
     if (!status) {
-      if (!old.is_child) count_entry(to->record, &old.meta, -1);
+      if (!old.is_child && chunk < to->from_chunks) count_entry(to->record, &old.meta, -1);
       commit->superseded_bytes += old.meta.stored_bytes;
       status = ufo_garbage_add(&to->queue, chunk, error);
     }
     if (status && status != UFO_MISSING) return status;
   }
-  if (!entry->is_child) count_entry(to->record, &entry->meta, 1);
+  if (!entry->is_child && chunk < ufo_record_chunk_count(to->record)) count_entry(to->record, &entry->meta, 1);
   to->record->chunks_changed++;
   commit->entries++;
   return ufo_map_put(commit->etxn, draft->commit.id, chunk, draft->commit.version, entry, error);
@@ -113,23 +114,33 @@ static ufo_status share_entry(void *user, uint64_t chunk, uint64_t entry_version
   writing *to = user;
   if (entry->is_child) return ufo_fail(error, UFO_CORRUPT, "a vector has an entry that is a child");
   if (ufo_u64map_get(&to->draft->extents, chunk)) return UFO_OK;
+  if (chunk >= ufo_record_chunk_count(&to->draft->base->map_record)) return UFO_OK; /* behind the end */
   ufo_status status = entry->blob ? ufo_blob_add_referent(to->commit->etxn, entry->blob, error) : UFO_OK;
   return status ? status : write_entry(to, chunk, entry, error);
 }
 
-/* A chunk that others changed since the view's version: as it was in that version again. */
+/* In place of a chunk that is not there, or not any more. */
+static ufo_status write_zeros(writing *to, uint64_t chunk, uint32_t raw_bytes, ufo_error *error) {
+  ufo_entry zeros = {0};
+  ufo_status status = ufo_commit_zero_meta(to->commit->core, &to->draft->record, raw_bytes, &zeros.meta, error);
+  return status ? status : write_entry(to, chunk, &zeros, error);
+}
+
+/* A chunk that others changed since the view's version: as it was in that version again. If they made the object
+ * longer, what they wrote behind the view's end is superseded by zeros that take no room, so that it can be reclaimed.
+ */
 static ufo_status take_back(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
                             ufo_error *error) {
-  (void)entry;
   writing *to = user;
+  if (chunk >= ufo_record_chunk_count(&to->draft->record)) {
+    return chunk < to->from_chunks ? write_zeros(to, chunk, entry->meta.raw_bytes, error) : UFO_OK;
+  }
   if (entry_version <= to->base_version || ufo_u64map_get(&to->draft->extents, chunk)) return UFO_OK;
   ufo_entry before;
   ufo_status status =
       ufo_map_find(to->commit->etxn, to->draft->commit.id, chunk, to->base_version, &before, NULL, error);
-  if (status == UFO_MISSING) { /* it was never written: zeros */
-    uint32_t raw_bytes = ufo_record_chunk_raw_bytes(&to->draft->record, chunk);
-    before = (ufo_entry){0};
-    status = ufo_commit_zero_meta(to->commit->core, &to->draft->record, raw_bytes, &before.meta, error);
+  if (status == UFO_MISSING) { /* it was never written */
+    return write_zeros(to, chunk, ufo_record_chunk_raw_bytes(&to->draft->record, chunk), error);
   }
   if (!status && before.blob) status = ufo_blob_add_referent(to->commit->etxn, before.blob, error);
   return status ? status : write_entry(to, chunk, &before, error);
@@ -235,6 +246,7 @@ ufo_status ufo_commit_write(ufo_commit *commit, ufo_draft *draft, ufo_error *err
     record->attribute_count = record->attributes_version = 0;
     record->created_ns = commit->now_ns;
   }
+  to.from_chunks = ufo_record_chunk_count(record);
   record->length = draft->record.length;
   record->chunks_changed = 0;
   record->changed_ns = commit->now_ns;

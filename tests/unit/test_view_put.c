@@ -257,8 +257,64 @@ Test(view_put, conflict_with_another_length) {
   OK(ufo_txn_commit(txn, &error));
   stored[0] = 5;
   assert_content(store, NULL, "x", stored, BYTES);
+  data_of(view)[1] = stored[1] = 6; /* it is still the view's object */
+  put_view_now(store, "x", view);
+  assert_content(store, NULL, "x", stored, BYTES);
   ufo_view_release(view);
   assert_sound(store);
+}
+
+/* What others appended goes, and so may the chunks that it took; the object stays the same one. */
+Test(view_put, replaced_after_appends) {
+  enum { MOST = 6 * LENGTH };
+  int32_t *rival = malloc(MOST * sizeof *rival);
+  uint64_t state = 5, id = info_of(store, NULL, "x").id;
+  ufo_attributes *attributes;
+  OK(ufo_attributes_create(&attributes, &error));
+  OK(ufo_attributes_set(attributes, "unit", UFO_ATTRIBUTE_INTEGER, stored, 1, &error));
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_set_attributes(txn, "x", attributes, &error));
+  OK(ufo_txn_commit(txn, &error));
+  ufo_attributes_free(attributes);
+  ufo_view *view = open_view(store, NULL, pool, "x"), *longer = NULL;
+  for (uint64_t round = 0; round < 40; round++) {
+    uint64_t length = info_of(store, NULL, "x").length, added = 1 + random_below(&state, LENGTH);
+    for (uint64_t i = 0; i < added; i++) rival[i] = (int32_t)mix(round * 77777 + i);
+    txn = begin(store);
+    OK(ufo_txn_append(txn, "x", rival, added, &error));
+    if (random_below(&state, 2)) OK(ufo_txn_write(txn, "x", random_below(&state, LENGTH), 1, rival, &error));
+    OK(ufo_txn_commit(txn, &error));
+    if (round % 5 == 2) longer = open_view(store, NULL, pool, "x"); /* is put back after it was cut */
+    uint64_t at = random_below(&state, LENGTH);
+    data_of(view)[at] = stored[at] = (int32_t)round;
+    txn = begin(store);
+    OK(ufo_txn_put_view(txn, "x", view, UFO_PUT_REPLACE, &error));
+    OK(ufo_txn_commit(txn, &error));
+    ufo_object_info info = info_of(store, NULL, "x");
+    cr_assert(info.id == id && info.attribute_count == 1 && info.length == LENGTH);
+    cr_assert_eq(view_info(view).version, info.version, "round %" PRIu64, round);
+    assert_content(store, NULL, "x", stored, BYTES);
+    put_view_now(store, "copy", view); /* shares what is within the length only */
+    assert_sound(store);
+    if (!longer) continue;
+    length = ufo_view_length(longer);
+    memcpy(rival, data_of(longer), length * 4);
+    txn = begin(store);
+    OK(ufo_txn_put_view(txn, "x", longer, UFO_PUT_REPLACE, &error));
+    OK(ufo_txn_commit(txn, &error));
+    assert_content(store, NULL, "x", rival, length * 4);
+    assert_sound(store);
+    ufo_view_release(longer);
+    longer = NULL;
+  }
+  ufo_view_release(view);
+  let_it_reclaim(store);
+  assert_sound(store);
+  cr_assert_leq(stat_of(store).blobs, 12 * CHUNKS);
+  remove_now(store, "x"), remove_now(store, "copy");
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, 0);
+  free(rival);
 }
 
 Test(view_put, conflict_with_a_removal) {
