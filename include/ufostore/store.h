@@ -34,6 +34,7 @@ typedef struct ufo_txn ufo_txn; /* txn.h */
 #define UFO_CHUNK_BYTES_MAX (16 * 1024 * 1024)
 #define UFO_CHUNK_BYTES_DEFAULT (64 * 1024)
 #define UFO_RECORD_BYTES_MAX 65536
+#define UFO_LIST_DEPTH_MAX 64 /* lists inside of each other */
 
 typedef enum ufo_type {
   UFO_LOGICAL = 1,    /* int32: 0, 1, INT32_MIN for NA */

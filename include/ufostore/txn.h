@@ -75,7 +75,8 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_txn_write(ufo_txn *txn, const char *name, 
                                                 const void *data, ufo_error *error);
 
 /* Makes `name` a list of `count` children, which are the pending objects children[i] of this transaction: each must
- * have been put or created in it under that (temporary) name, and loses the name by this. */
+ * have been put or created in it under that (temporary) name, and loses the name by this. UFO_USAGE if more than
+ * UFO_LIST_DEPTH_MAX lists were inside of each other. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *children,
                                                    uint64_t count, ufo_error *error);
 

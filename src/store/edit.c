@@ -240,6 +240,20 @@ static ufo_status fail_child(ufo_txn *txn, const char *child, const char *name, 
                   child, name);
 }
 
+/* Deeper ones could not be read. */
+static ufo_status check_depth(ufo_txn *txn, const char *name, ufo_draft *list, ufo_error *error) {
+  ufo_etxn *etxn;
+  ufo_found found = {.draft = list, .record = list->record};
+  ufo_status status = ufo_core_begin_read(txn->core, &etxn, error);
+  if (status) return status;
+  status = ufo_lookup_depth(etxn, &found, &list->depth, error);
+  ufo_core_end(txn->core, etxn);
+  if (status) return ufo_fail_prefix(error, status, "cannot put '%s' into store %s", name, txn->core->path);
+  if (list->depth <= UFO_LIST_DEPTH_MAX) return UFO_OK;
+  return ufo_fail(error, UFO_USAGE, "cannot put '%s' into store %s: more than %d lists would be inside of each other",
+                  name, txn->core->path, UFO_LIST_DEPTH_MAX);
+}
+
 ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *children, uint64_t count,
                             ufo_error *error) {
   ufo_status status = ufo_txn_check_edit(txn, name, error);
@@ -267,6 +281,7 @@ ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *c
     if (!status) list->children[list->child_count++] = ufo_draft_retain(child->draft);
   }
   ufo_u64map_clear(&seen);
+  if (!status) status = check_depth(txn, name, list, error);
   ufo_pending *pending;
   if (!status) status = ufo_txn_touch(txn, name, &pending, error);
   if (status) {

@@ -8,8 +8,6 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
-enum { DEPTH_MAX = 64 };
-
 static void set_name(ufo_object_info *info, const char *name, size_t bytes) {
   if (bytes > UFO_NAME_MAX) bytes = UFO_NAME_MAX;
   memcpy(info->name, name, bytes);
@@ -85,7 +83,7 @@ static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object
 
 static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *info, int depth, ufo_error *error) {
   *info = (ufo_object_info){.struct_size = sizeof *info};
-  if (depth > DEPTH_MAX) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
+  if (depth > UFO_LIST_DEPTH_MAX) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
   ufo_status status = UFO_OK;
   const ufo_draft *draft = found->draft;
   set_record(info, &found->record);

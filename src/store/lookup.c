@@ -12,8 +12,6 @@
 #include "store/transaction.h"
 #include "util/fail.h"
 
-enum { DEPTH_MAX = 32 };
-
 static ufo_status find_exact(ufo_etxn *etxn, ufo_txn *txn, const char *name, ufo_found *found, ufo_error *error) {
   *found = (ufo_found){0};
   const ufo_pending *pending = txn ? ufo_txn_find(txn, name) : NULL;
@@ -59,6 +57,27 @@ ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t inde
                     (unsigned long long)index + 1, (unsigned long long)entry.child_id);
   }
   return status;
+}
+
+/* No deeper than `levels`: in a damaged store a list may lead to itself. */
+static ufo_status measure(ufo_etxn *etxn, const ufo_found *found, unsigned levels, unsigned *depth_out,
+                          ufo_error *error) {
+  *depth_out = found->record.type == UFO_LIST && found->draft ? found->draft->depth : 0;
+  if (found->record.type != UFO_LIST || *depth_out) return UFO_OK;
+  unsigned most = 0, depth;
+  for (uint64_t i = 0; levels > 0 && i < found->record.length; i++) {
+    ufo_found child;
+    ufo_status status = ufo_lookup_child(etxn, found, i, &child, error);
+    if (!status) status = measure(etxn, &child, levels - 1, &depth, error);
+    if (status) return status;
+    if (depth > most) most = depth;
+  }
+  *depth_out = most + 1;
+  return UFO_OK;
+}
+
+ufo_status ufo_lookup_depth(ufo_etxn *etxn, const ufo_found *found, unsigned *depth_out, ufo_error *error) {
+  return measure(etxn, found, UFO_LIST_DEPTH_MAX, depth_out, error);
 }
 
 ufo_status ufo_lookup_attributes(ufo_etxn *etxn, const ufo_found *found, ufo_slice *bytes_out, ufo_error *error) {
@@ -107,7 +126,7 @@ static ufo_status follow(ufo_etxn *etxn, const ufo_found *list, const char *path
     *found = *list;
     return UFO_OK;
   }
-  if (list->record.type != UFO_LIST || depth > DEPTH_MAX) return UFO_MISSING;
+  if (list->record.type != UFO_LIST || depth >= UFO_LIST_DEPTH_MAX) return UFO_MISSING;
   ufo_found child;
   if (path[0] == '[' && path[1] == '[') {
     char *end;

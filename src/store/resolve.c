@@ -66,7 +66,7 @@ static ufo_status gather_child(void *user, uint64_t chunk, uint64_t entry_versio
 }
 
 static ufo_status gather(gathering *gathered, uint64_t id, uint64_t version, ufo_error *error) {
-  if (++gathered->depth > 64) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
+  if (++gathered->depth > UFO_LIST_DEPTH_MAX) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
   ufo_status status = ufo_map_walk(gathered->commit->etxn, id, 0, version, gather_child, gathered, error);
   gathered->depth--;
   return status;

@@ -49,7 +49,7 @@ static ufo_status sum_staged(ufo_etxn *txn, uint64_t *bytes_out, ufo_error *erro
 }
 
 static ufo_status add_object(ufo_etxn *txn, const ufo_found *found, ufo_store_stat *stat, int depth, ufo_error *error) {
-  if (depth > 64) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
+  if (depth > UFO_LIST_DEPTH_MAX) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
   stat->live_bytes += found->record.stored_bytes;
   stat->element_bytes += ufo_record_body_bytes(&found->record);
   ufo_status status = UFO_OK;

@@ -29,8 +29,9 @@ struct ufo_draft {
   uint64_t attribute_count;
   ufo_draft **children; /* of a list; NULL with `base`: the base's children */
   uint64_t child_count;
-  ufo_put *puts; /* to be told the end */
-  struct {       /* what a commit in progress decided */
+  unsigned depth; /* of a list that was put: as ufo_lookup_depth; 0: not known */
+  ufo_put *puts;  /* to be told the end */
+  struct {        /* what a commit in progress decided */
     uint64_t id, version;
     bool continues, untouched;
     uint64_t from_version; /* the one that it continues */

@@ -120,6 +120,35 @@ Test(promises_lists, nested) {
   assert_sound(store);
 }
 
+/* Whatever can be put can be read, by its path, too. */
+Test(promises_lists, as_deep_as_it_gets) {
+  int32_t value = 42, back = 0;
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, 0);
+  char name[16] = "n0", next[16], path[UFO_NAME_MAX];
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put(txn, name, &spec, &value, &error));
+  for (int depth = 1; depth <= UFO_LIST_DEPTH_MAX; depth++) {
+    snprintf(next, sizeof next, "n%d", depth);
+    OK(ufo_txn_put_list(txn, next, (const char *[]){name}, 1, &error));
+    strcpy(name, next);
+  }
+  FAILS(UFO_USAGE, ufo_txn_put_list(txn, "more", (const char *[]){name}, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(info_of(store, NULL, name).length, 1);
+  int length = snprintf(path, sizeof path, "%s", name);
+  for (int depth = 0; depth < UFO_LIST_DEPTH_MAX; depth++)
+    length += snprintf(path + length, sizeof path - (size_t)length, "[[1]]");
+  OK(ufo_store_read(store, NULL, path, 0, 0, 1, &back, &error));
+  cr_assert_eq(back, value);
+  assert_sound(store);
+  stat_of(store);
+
+  txn = begin(store); /* a committed list as an element */
+  OK(ufo_txn_rename(txn, name, "deep", &error));
+  FAILS(UFO_USAGE, ufo_txn_put_list(txn, "more", (const char *[]){"deep"}, 1, &error));
+  ufo_txn_abort(txn);
+}
+
 Test(promises_lists, empty_and_wrong) {
   ufo_txn *txn = begin(store);
   OK(ufo_txn_put_list(txn, "none", NULL, 0, &error));
