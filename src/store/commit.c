@@ -8,6 +8,7 @@
  * Until 3 nothing in memory changed, so a failed commit can be tried again. Memory of callers is never touched. */
 #include "store/commit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +21,16 @@
 #define COLLECT_BYTES (UINT64_C(1) << 20)
 #define COLLECT_ENTRIES 256
 
-/* Calls `visit` for all drafts, children before their list. */
+/* Calls `visit` for all drafts, children ("list[[3]]") before their list. */
 typedef ufo_status (*visit_fn)(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error);
 
 static ufo_status visit_draft(ufo_commit *commit, ufo_draft *draft, const char *name, visit_fn visit,
                               ufo_error *error) {
   ufo_status status = UFO_OK;
+  char label[UFO_NAME_MAX + 32];
   for (uint64_t i = 0; i < draft->child_count && !status; i++) {
-    status = visit_draft(commit, draft->children[i], "", visit, error);
+    snprintf(label, sizeof label, "%s[[%llu]]", name, (unsigned long long)i + 1);
+    status = visit_draft(commit, draft->children[i], label, visit, error);
   }
   return status ? status : visit(commit, draft, name, error);
 }
@@ -82,10 +85,12 @@ static ufo_status pin_draft(ufo_commit *commit, ufo_draft *draft, const char *na
   if (status || !draft->puts) return status;
   ufo_found found = {.id = draft->commit.id, .version = draft->commit.version, .record = draft->commit.record};
   ufo_object_info info;
-  status = ufo_info_fill(commit->etxn, &found, name, &info, error);
+  const ufo_pending *pending = ufo_txn_find(commit->txn, name);
+  bool is_named = pending && pending->draft == draft;
+  status = ufo_info_fill(commit->etxn, &found, is_named ? name : "", &info, error);
   if (status) return status;
-  return ufo_object_make(commit->core, &info, &found.record, ufo_pin_retain(draft->commit.pin), &draft->commit.object,
-                         error);
+  return ufo_object_make(commit->core, name, &info, &found.record, ufo_pin_retain(draft->commit.pin),
+                         &draft->commit.object, error);
 }
 
 static ufo_status forget_outcome(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error) {

@@ -11,6 +11,7 @@ struct ufo_object {
   atomic_uint references;
   ufo_core *core;
   ufo_object_info info;
+  char label[UFO_NAME_MAX + 32]; /* for messages: its name, or where it is in its list */
   ufo_record record;
   ufo_pin *pin;    /* on map_id and map_version; NULL: none is needed */
   uint64_t map_id; /* whose entries give the chunks that `extents` does not have; 0: they are zeros */
@@ -45,9 +46,9 @@ ufo_status ufo_lookup_attributes(ufo_etxn *etxn, const ufo_found *found, ufo_sli
 ufo_status ufo_info_fill(ufo_etxn *etxn, const ufo_found *found, const char *name, ufo_object_info *info,
                          ufo_error *error);
 
-/* Takes over the reference to `pin`, which may be NULL, in every case. */
-ufo_status ufo_object_make(ufo_core *core, const ufo_object_info *info, const ufo_record *record, ufo_pin *pin,
-                           ufo_object **object_out, ufo_error *error);
+/* Takes over the reference to `pin`, which may be NULL, in every case. `label` is copied. */
+ufo_status ufo_object_make(ufo_core *core, const char *label, const ufo_object_info *info, const ufo_record *record,
+                           ufo_pin *pin, ufo_object **object_out, ufo_error *error);
 /* The same as ufo_object_open, for those who checked store and transaction. */
 ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const char *name, int64_t index, uint64_t version,
                           ufo_object **object_out, ufo_error *error);

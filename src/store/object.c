@@ -1,6 +1,7 @@
 /* object.c - pinned versions: see object.h, and pin.c for why two looks are needed. */
 #include "store/object.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,10 @@
 #include "store/transaction.h"
 #include "util/fail.h"
 
-ufo_status ufo_object_make(ufo_core *core, const ufo_object_info *info, const ufo_record *record, ufo_pin *pin,
-                           ufo_object **object_out, ufo_error *error) {
+enum { LABEL_BYTES = sizeof((ufo_object *)0)->label };
+
+ufo_status ufo_object_make(ufo_core *core, const char *label, const ufo_object_info *info, const ufo_record *record,
+                           ufo_pin *pin, ufo_object **object_out, ufo_error *error) {
   *object_out = NULL;
   ufo_object *object = calloc(1, sizeof *object);
   if (!object) {
@@ -21,6 +24,7 @@ ufo_status ufo_object_make(ufo_core *core, const ufo_object_info *info, const uf
   object->core = core;
   ufo_core_retain(core);
   object->info = *info;
+  snprintf(object->label, sizeof object->label, "%s", label);
   object->record = object->map_record = *record;
   object->pin = pin;
   object->map_id = info->id;
@@ -51,11 +55,17 @@ uint32_t ufo_object_chunk_raw_bytes(const ufo_object *object, uint64_t chunk) {
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
 
+/* "name", or "name[[3]]" for a child. */
+static void make_label(const char *name, int64_t index, char label[LABEL_BYTES]) {
+  if (index < 0) snprintf(label, LABEL_BYTES, "%s", name);
+  else snprintf(label, LABEL_BYTES, "%s[[%lld]]", name, (long long)index + 1);
+}
+
 /* A snapshot of a draft: what it has now, whatever is edited later. */
-static ufo_status make_pending(ufo_core *core, const ufo_draft *draft, const ufo_object_info *info,
+static ufo_status make_pending(ufo_core *core, const char *label, const ufo_draft *draft, const ufo_object_info *info,
                                ufo_object **object_out, ufo_error *error) {
   ufo_pin *pin = draft->base ? ufo_pin_retain(draft->base->pin) : NULL;
-  ufo_status status = ufo_object_make(core, info, &draft->record, pin, object_out, error);
+  ufo_status status = ufo_object_make(core, label, info, &draft->record, pin, object_out, error);
   if (status) return status;
   ufo_object *object = *object_out;
   object->draft_serial = draft->serial;
@@ -89,12 +99,14 @@ static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const char *name, in
   ufo_found found, second;
   ufo_object_info info;
   ufo_pin *pin = NULL;
+  char label[LABEL_BYTES];
+  make_label(name, index, label);
   *again = false;
   ufo_status status = ufo_core_begin_read(core, &etxn, error);
   if (status) return status;
   status = look(etxn, txn, name, index, 0, &found, error);
   if (!status) status = ufo_info_fill(etxn, &found, index < 0 ? name : "", &info, error);
-  if (!status && found.draft) status = make_pending(core, found.draft, &info, object_out, error);
+  if (!status && found.draft) status = make_pending(core, label, found.draft, &info, object_out, error);
   ufo_core_end(core, etxn);
   if (status || found.draft) return status;
   status = ufo_pin_create(core, found.id, found.version, &pin, error);
@@ -110,7 +122,7 @@ static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const char *name, in
     ufo_pin_release(pin);
     return status;
   }
-  return ufo_object_make(core, &info, &found.record, pin, object_out, error);
+  return ufo_object_make(core, label, &info, &found.record, pin, object_out, error);
 }
 
 /* An older version may be reclaimed at any time unless no other write transaction can run. */
@@ -129,7 +141,9 @@ static ufo_status pin_version(ufo_core *core, const char *name, int64_t index, u
   if (!status) status = ufo_info_fill(etxn, &found, index < 0 ? name : "", &info, error);
   if (!status) status = ufo_pin_create(core, found.id, found.version, &pin, error);
   ufo_core_end(core, etxn); /* nothing was written */
-  return status ? status : ufo_object_make(core, &info, &found.record, pin, object_out, error);
+  char label[LABEL_BYTES];
+  make_label(name, index, label);
+  return status ? status : ufo_object_make(core, label, &info, &found.record, pin, object_out, error);
 }
 
 ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const char *name, int64_t index, uint64_t version,
@@ -149,8 +163,9 @@ ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const char *name, int64_
     }
   }
   if (status) {
-    if (index < 0) ufo_fail_prefix(error, status, "cannot read '%s' of store %s", name, core->path);
-    else ufo_fail_prefix(error, status, "cannot read '%s[[%lld]]' of store %s", name, (long long)index + 1, core->path);
+    char label[LABEL_BYTES];
+    make_label(name, index, label);
+    ufo_fail_prefix(error, status, "cannot read '%s' of store %s", label, core->path);
   }
   return status;
 }
@@ -209,7 +224,7 @@ static ufo_status load_committed(ufo_object *object, uint64_t chunk, uint8_t *ta
 
 ufo_status ufo_object_load(ufo_object *object, uint64_t chunk, void *target, ufo_error *error) {
   if (object->record.type == UFO_LIST || chunk >= object->info.chunk_count) {
-    return ufo_fail(error, UFO_USAGE, "'%s' has no chunk %llu", object->info.name, (unsigned long long)chunk);
+    return ufo_fail(error, UFO_USAGE, "'%s' has no chunk %llu", object->label, (unsigned long long)chunk);
   }
   uint32_t bytes = ufo_object_chunk_raw_bytes(object, chunk);
   ufo_extent *extent = ufo_u64map_get(&object->extents, chunk);
@@ -227,7 +242,7 @@ ufo_status ufo_object_load(ufo_object *object, uint64_t chunk, void *target, ufo
     ufo_fail_prefix(error, status,
                     "cannot read chunk %llu (elements %llu to %llu, zero-based) of '%s' (object %llu) version %llu in "
                     "store %s",
-                    (unsigned long long)chunk, (unsigned long long)first, (unsigned long long)last, object->info.name,
+                    (unsigned long long)chunk, (unsigned long long)first, (unsigned long long)last, object->label,
                     (unsigned long long)object->info.id, (unsigned long long)object->info.version, object->core->path);
   }
   return status;

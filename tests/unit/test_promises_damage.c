@@ -341,3 +341,58 @@ Test(promises_damage, one_damaged_chunk) {
   ufo_store_close(store);
   free(bytes), free(back);
 }
+
+/* Flips a bit of `bytes`, which are stored as they are, in the file. */
+static void spoil(const char *path, const uint8_t *bytes) {
+  uint64_t size = size_of_file(path);
+  uint8_t *image = malloc(size);
+  int file = open(path, O_RDWR);
+  cr_assert_eq(pread(file, image, size, 0), (ssize_t)size);
+  const uint8_t *spot = memmem(image, size, bytes, 512);
+  cr_assert(spot, "noise is stored as it is");
+  flip(file, (uint64_t)(spot - image) + 100, 0x10);
+  close(file);
+  free(image);
+}
+
+static void assert_names_element(ufo_view *view, uint64_t at, const char *name) {
+  place p = {ufo_view_data(view), at};
+  FAILS(UFO_CORRUPT, ufo_guarded(ufo_view_region(view), touch, &p, NULL, &error));
+  cr_assert(strstr(error.message, name), "names %s: %s", name, error.message);
+}
+
+/* An element of a list has no name of its own; the message says where it is. */
+Test(promises_damage, one_damaged_element) {
+  enum { BYTES = 6 * CHUNK };
+  char *path = in_folder("s.ufo");
+  uint8_t *bytes = malloc(BYTES);
+  for (uint64_t i = 0; i < BYTES; i++) bytes[i] = (uint8_t)mix(i);
+  ufo_store *store = open_store(path);
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_RAW, 0, BYTES, CHUNK);
+  OK(ufo_txn_create(txn, "a", &spec, &error));
+  OK(ufo_txn_put(txn, "b", &spec, bytes, &error));
+  OK(ufo_txn_put_list(txn, "inner", (const char *[]){"b"}, 1, &error));
+  OK(ufo_txn_put_list(txn, "df", (const char *[]){"a", "inner"}, 2, &error));
+  OK(ufo_txn_commit(txn, &error));
+  ufo_store_close(store);
+  spoil(path, bytes + 3 * CHUNK);
+
+  store = open_store(path);
+  ufo_pool *pool = make_pool(16 * CHUNK);
+  ufo_view *view;
+  OK(ufo_view_open_child(store, NULL, pool, "df[[2]]", 0, NULL, &view, &error));
+  assert_names_element(view, 3 * CHUNK, "'df[[2]][[1]]'");
+  ((uint8_t *)ufo_view_data(view))[0] = bytes[0] = 1;
+  txn = begin(store); /* and after the view moved on to a new version of the element */
+  OK(ufo_txn_create(txn, "a", &spec, &error));
+  OK(ufo_txn_put_view(txn, "b", view, UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_put_list(txn, "df", (const char *[]){"a", "b"}, 2, &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(view_info(view).chunks_changed, 0);
+  assert_names_element(view, 3 * CHUNK, "'df[[2]]'");
+  ufo_view_release(view);
+  OK(ufo_pool_destroy(pool, &error));
+  ufo_store_close(store);
+  free(bytes);
+}
