@@ -61,9 +61,15 @@ ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes) {
 
 /* The record with this key is damaged: whose is it? */
 static void damage_record(ufo_verifier *v, ufo_table table, ufo_slice key, const char *cause) {
-  bool of_object = table == UFO_TABLE_MAP || table == UFO_TABLE_OBJECTS;
-  if (of_object && key.bytes >= 16) {
-    ufo_verify_damage_object(v, ufo_get_be64(key.data), ~ufo_get_be64(key.data + key.bytes - 8), 0, 0, cause);
+  bool newest_first = table == UFO_TABLE_MAP || table == UFO_TABLE_OBJECTS;
+  if ((newest_first || table == UFO_TABLE_ATTRIBUTES) && key.bytes >= UFO_OBJECT_KEY_BYTES) {
+    uint64_t version = ufo_get_be64(key.data + key.bytes - 8);
+    ufo_verify_damage_object(v, ufo_get_be64(key.data), newest_first ? ~version : version, 0, 0, cause);
+  } else if (table == UFO_TABLE_NAMES && key.bytes <= UFO_NAME_MAX) {
+    char name[UFO_NAME_MAX + 1];
+    memcpy(name, key.data, key.bytes);
+    name[key.bytes] = '\0';
+    ufo_verify_damage(v, name, 0, 0, 0, cause);
   } else {
     ufo_verify_damage(v, NULL, 0, 0, 0, cause);
   }

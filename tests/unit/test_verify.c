@@ -1,6 +1,10 @@
 /* What verifying says, and when it ends. Damage is made by writing into the file's tables with LMDB itself. */
 #include "fixture.h"
 
+#include <lmdb.h>
+
+#include "store/record.h"
+
 TestSuite(verify, .init = fixture_make, .fini = fixture_remove, .timeout = 60);
 
 static int stop(void *user, uint64_t done, uint64_t total) {
@@ -23,4 +27,106 @@ Test(verify, progress_ends_it) {
   OK(ufo_store_verify(store, show_damage, stop, &calls, &error));
   cr_assert_gt(calls, 4);
   ufo_store_close(store);
+}
+
+/* ---- damage ------------------------------------------------------------------------------------------------------ */
+
+typedef struct edit {
+  MDB_env *env;
+  MDB_txn *txn;
+  MDB_dbi dbi;
+} edit;
+
+static edit begin_edit(const char *table) {
+  edit e;
+  cr_assert_eq(mdb_env_create(&e.env), 0);
+  mdb_env_set_maxdbs(e.env, 16);
+  mdb_env_set_mapsize(e.env, UINT64_C(1) << 30);
+  cr_assert_eq(mdb_env_open(e.env, in_folder("s.ufo"), MDB_NOSUBDIR, 0600), 0);
+  cr_assert_eq(mdb_txn_begin(e.env, NULL, 0, &e.txn), 0);
+  cr_assert_eq(mdb_dbi_open(e.txn, table, 0, &e.dbi), 0);
+  return e;
+}
+
+static void end_edit(edit e) {
+  cr_assert_eq(mdb_txn_commit(e.txn), 0);
+  mdb_env_close(e.env);
+}
+
+/* Flips a bit of the first record of a table. */
+static void spoil_first(const char *table) {
+  edit e = begin_edit(table);
+  MDB_cursor *cursor;
+  MDB_val key, value;
+  uint8_t copy[600];
+  cr_assert_eq(mdb_cursor_open(e.txn, e.dbi, &cursor), 0);
+  cr_assert_eq(mdb_cursor_get(cursor, &key, &value, MDB_FIRST), 0);
+  cr_assert_leq(value.mv_size, sizeof copy);
+  memcpy(copy, value.mv_data, value.mv_size);
+  copy[3] ^= 4;
+  MDB_val spoiled = {value.mv_size, copy};
+  cr_assert_eq(mdb_cursor_put(cursor, &key, &spoiled, MDB_CURRENT), 0);
+  mdb_cursor_close(cursor);
+  end_edit(e);
+}
+
+typedef struct found {
+  int count; /* and of the first: */
+  char name[UFO_NAME_MAX + 100], cause[1000];
+} found;
+
+static int note(void *user, const ufo_damage *damage) {
+  found *f = user;
+  if (f->count++ > 0) return 0;
+  snprintf(f->name, sizeof f->name, "%s", damage->name ? damage->name : "(store)");
+  snprintf(f->cause, sizeof f->cause, "%s", damage->cause);
+  return 0;
+}
+
+static found verify(void) {
+  found f = {0};
+  ufo_store *store;
+  ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
+  OK(ufo_store_open(in_folder("s.ufo"), &options, &store, &error));
+  ufo_status status = ufo_store_verify(store, note, NULL, &f, &error);
+  cr_assert_eq(status, f.count ? UFO_CORRUPT : UFO_OK, "%s", error.message);
+  ufo_store_close(store);
+  return f;
+}
+
+/* A list "df" of one vector with noise and attributes. */
+static void build(void) {
+  enum { LENGTH = 2000 };
+  int32_t values[LENGTH];
+  for (int i = 0; i < LENGTH; i++) values[i] = (int32_t)mix((uint64_t)i);
+  ufo_store *store = open_store(in_folder("s.ufo"));
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, 0);
+  ufo_attributes *set;
+  OK(ufo_attributes_create(&set, &error));
+  OK(ufo_attributes_set(set, "unit", UFO_ATTRIBUTE_INTEGER, values, 1, &error));
+  OK(ufo_txn_put(txn, "a", &spec, values, &error));
+  OK(ufo_txn_set_attributes(txn, "a", set, &error));
+  OK(ufo_txn_put_list(txn, "df", (const char *[]){"a"}, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+  ufo_attributes_free(set);
+  ufo_store_close(store);
+  cr_assert_eq(verify().count, 0);
+}
+
+Test(verify, damaged_attributes_name_their_object) {
+  build();
+  spoil_first("attributes");
+  found f = verify();
+  cr_assert_eq(f.count, 1);
+  cr_assert_str_eq(f.name, "df[[1]]");
+  cr_assert(strstr(f.cause, "attributes"), "%s", f.cause);
+}
+
+Test(verify, a_damaged_name_is_named) {
+  build();
+  spoil_first("names");
+  found f = verify();
+  cr_assert_geq(f.count, 1);
+  cr_assert_str_eq(f.name, "df");
 }
