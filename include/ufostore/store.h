@@ -6,6 +6,8 @@
  *
  * NAMES  UTF-8, 1 to UFO_NAME_MAX bytes, no NUL. Element E of a list (data frame) object L can be addressed as "L$E"
  *   or, by position, "L[[3]]" (one-based), wherever a function reads; an object whose whole name is "L$E" goes first.
+ *   What is put or renamed goes under its whole name: a name that would hide an element of a list that exists is
+ *   UFO_USAGE. An element is changed by putting its list anew.
  *
  * VERSIONS  Every object counts its own: 1 when created, one more with each commit that changes it. A superseded
  *   version is kept exactly as long as a view or a reader of it is open in any process.

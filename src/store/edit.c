@@ -191,7 +191,7 @@ ufo_status ufo_txn_rename(ufo_txn *txn, const char *from, const char *to, ufo_er
   ufo_draft *draft;
   ufo_pending *source, *target;
   ufo_status status = ufo_txn_check_edit(txn, from, error);
-  if (!status) status = ufo_txn_check_edit(txn, to, error);
+  if (!status) status = ufo_txn_check_target(txn, to, error);
   if (!status) status = ufo_txn_touch(txn, to, &target, error);
   if (status) return status;
   if (target->draft || (target->base_id && !target->removed)) {
@@ -256,7 +256,7 @@ static ufo_status check_depth(ufo_txn *txn, const char *name, ufo_draft *list, u
 
 ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *children, uint64_t count,
                             ufo_error *error) {
-  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  ufo_status status = ufo_txn_check_target(txn, name, error);
   if (status) return status;
   if (count > UFO_LENGTH_MAX || (count && !children)) return ufo_fail(error, UFO_USAGE, "no children were given");
   ufo_draft *list = ufo_draft_create();

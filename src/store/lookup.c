@@ -146,23 +146,48 @@ static ufo_status follow(ufo_etxn *etxn, const ufo_found *list, const char *path
   return UFO_MISSING;
 }
 
+/* As an element of a list that exists, whose name is then in `list_name`. UFO_MISSING without a message. */
+static ufo_status find_element(ufo_etxn *etxn, ufo_txn *txn, const char *name, char list_name[UFO_NAME_MAX + 1],
+                               ufo_found *found, ufo_error *error) {
+  ufo_status status = UFO_MISSING;
+  for (size_t cut = strlen(name); status == UFO_MISSING && cut-- > 1;) {
+    if (name[cut] != '$' && !(name[cut] == '[' && name[cut + 1] == '[')) continue;
+    memcpy(list_name, name, cut);
+    list_name[cut] = '\0';
+    ufo_found list;
+    status = find_exact(etxn, txn, list_name, &list, error);
+    if (!status) status = follow(etxn, &list, name + cut, found, 0, error);
+  }
+  return status;
+}
+
 ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const char *name, uint64_t version, ufo_found *found,
                       ufo_error *error) {
   if (version) txn = NULL;
+  char list_name[UFO_NAME_MAX + 1];
   ufo_status status = find_exact(etxn, txn, name, found, error);
-  char head[UFO_NAME_MAX + 1];
-  size_t bytes = strlen(name);
-  for (size_t cut = bytes; status == UFO_MISSING && cut-- > 1;) {
-    if (name[cut] != '$' && !(name[cut] == '[' && name[cut + 1] == '[')) continue;
-    memcpy(head, name, cut);
-    head[cut] = '\0';
-    ufo_found list;
-    status = find_exact(etxn, txn, head, &list, error);
-    if (!status) status = follow(etxn, &list, name + cut, found, 0, error);
-  }
+  if (status == UFO_MISSING) status = find_element(etxn, txn, name, list_name, found, error);
   if (status == UFO_MISSING) return ufo_fail(error, UFO_MISSING, "there is no such object");
   if (!status && version) {
     status = ufo_catalogue_get_object(etxn, found->id, version, &found->version, &found->record, error);
   }
   return status;
+}
+
+ufo_status ufo_txn_check_target(ufo_txn *txn, const char *name, ufo_error *error) {
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (status || (!strchr(name, '$') && !strstr(name, "[["))) return status;
+  ufo_etxn *etxn;
+  ufo_found found;
+  char list_name[UFO_NAME_MAX + 1];
+  status = ufo_core_begin_read(txn->core, &etxn, error);
+  if (status) return status;
+  /* What is damaged does not stand in the way of something new. */
+  bool is_element = find_exact(etxn, txn, name, &found, NULL) == UFO_MISSING &&
+                    find_element(etxn, txn, name, list_name, &found, NULL) == UFO_OK;
+  ufo_core_end(txn->core, etxn);
+  if (!is_element) return UFO_OK;
+  return ufo_fail(error, UFO_USAGE,
+                  "cannot make '%s' in store %s: it is an element of the list '%s'; put that list anew", name,
+                  txn->core->path, list_name);
 }

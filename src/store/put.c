@@ -209,7 +209,7 @@ ufo_status ufo_txn_put_extents(ufo_txn *txn, const char *name, ufo_object *base,
                                void *user, ufo_put **put_out, ufo_error *error) {
   *put_out = NULL;
   ufo_pending *pending;
-  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  ufo_status status = ufo_txn_check_target(txn, name, error);
   if (!status && base->record.type == UFO_LIST) status = ufo_fail(error, UFO_USAGE, "a list cannot be put by chunks");
   if (!status) status = ufo_txn_touch(txn, name, &pending, error);
   if (status) return status;

@@ -57,7 +57,7 @@ static ufo_status set_pending(ufo_txn *txn, const char *name, ufo_draft *draft, 
 
 ufo_status ufo_txn_create(ufo_txn *txn, const char *name, const ufo_object_spec *spec, ufo_error *error) {
   ufo_record record;
-  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  ufo_status status = ufo_txn_check_target(txn, name, error);
   if (!status) status = check_spec(txn, spec, &record, error);
   if (status) return status;
   ufo_draft *draft = ufo_draft_create();
@@ -73,7 +73,7 @@ ufo_status ufo_writer_open(ufo_txn *txn, const char *name, const ufo_object_spec
   ufo_object_spec unknown_length;
   ufo_record record;
   ufo_spill *spill;
-  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  ufo_status status = ufo_txn_check_target(txn, name, error);
   if (!status && spec && spec->struct_size == sizeof *spec) {
     unknown_length = *spec;
     unknown_length.length = 0;

@@ -89,9 +89,46 @@ Test(promises_lists, addressing) {
       "df$d", "df$", "df[[0]]", "df[[4]]", "df[[]]", "df[[-1]]", "df[[1", "nodf$a", "df[[18446744073709551617]]"};
   for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
     FAILS(UFO_MISSING, ufo_store_info(store, NULL, missing[i], 0, &info, &error));
-  put_now(store, "df$a", spec_of(UFO_INTEGER, 0, 1, 0), &(int32_t){77});
-  cr_assert_eq(info_of(store, NULL, "df$a").length, 1, "an object whose whole name it is goes first");
-  assert_content(store, NULL, "df[[1]]", values[0], LENGTH * 4);
+  put_now(store, "t$a", spec_of(UFO_INTEGER, 0, 1, 0), &(int32_t){77});
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_rename(txn, "df", "t", &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(info_of(store, NULL, "t$a").length, 1, "an object whose whole name it is goes first");
+  assert_content(store, NULL, "t[[1]]", values[0], LENGTH * 4);
+}
+
+/* What is put under the path of an element would hide the element. */
+Test(promises_lists, no_object_hides_an_element) {
+  static const char *const hidden[] = {"df$a", "df[[3]]", "new$b"};
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  ufo_writer *writer;
+  ufo_view *view = open_view(store, NULL, pool, "df$a");
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_rename(txn, "df", "new", &error));
+  OK(ufo_txn_create(txn, "df$a", &spec, &error));
+  ufo_txn_abort(txn);
+  txn = begin(store);
+  OK(ufo_txn_put(txn, ".1", &spec, values[1], &error));
+  OK(ufo_txn_put(txn, ".2", &spec, values[1], &error));
+  OK(ufo_txn_put_list(txn, "new", (const char *[]){".1"}, 1, &error));
+  set_names(txn, "new", (const char *[]){"b"}, 1);
+  for (int i = 0; i < 3; i++) {
+    FAILS(UFO_USAGE, ufo_txn_put(txn, hidden[i], &spec, values[1], &error));
+    cr_assert(strstr(error.message, i == 2 ? "list 'new'" : "list 'df'"), "%s", error.message);
+    FAILS(UFO_USAGE, ufo_txn_create(txn, hidden[i], &spec, &error));
+    FAILS(UFO_USAGE, ufo_writer_open(txn, hidden[i], &spec, &writer, &error));
+    FAILS(UFO_USAGE, ufo_txn_put_view(txn, hidden[i], view, UFO_PUT_CHECKED, &error));
+    FAILS(UFO_USAGE, ufo_txn_rename(txn, ".2", hidden[i], &error));
+    FAILS(UFO_USAGE, ufo_txn_put_list(txn, hidden[i], (const char *[]){".2"}, 1, &error));
+  }
+  OK(ufo_txn_put(txn, "df$none", &spec, values[1], &error));
+  OK(ufo_txn_put(txn, "df[[4]]", &spec, values[1], &error));
+  OK(ufo_txn_put(txn, "df[[4]]", &spec, values[2], &error));
+  OK(ufo_txn_remove(txn, "df", &error));
+  OK(ufo_txn_rename(txn, ".2", "df$a", &error));
+  OK(ufo_txn_commit(txn, &error));
+  assert_content(store, NULL, "df$a", values[1], LENGTH * 4);
+  ufo_view_release(view);
 }
 
 Test(promises_lists, nested) {
