@@ -27,6 +27,31 @@ static ufo_status find_exact(ufo_etxn *etxn, ufo_txn *txn, const char *name, ufo
   return ufo_catalogue_get_object(etxn, found->id, 0, &found->version, &found->record, error);
 }
 
+/* Elements are kept for the current version of their list only. Is the list another one by now? */
+static bool moved_on(ufo_etxn *etxn, const ufo_found *list) {
+  uint64_t id, version;
+  ufo_record record;
+  if (ufo_catalogue_get_newest(etxn, list->id, UINT64_MAX, &version, &record, NULL) || version != list->version) {
+    return true;
+  }
+  return list->draft && (ufo_catalogue_get_name(etxn, list->draft->base->info.name, &id, NULL) || id != list->id);
+}
+
+static ufo_status fail_element(ufo_etxn *etxn, const ufo_found *list, uint64_t index, uint64_t id, ufo_error *error) {
+  unsigned long long number = index + 1;
+  if (!moved_on(etxn, list)) {
+    return ufo_fail(error, UFO_CORRUPT, "element %llu of the list, object %llu, is missing", number,
+                    (unsigned long long)id);
+  }
+  if (list->draft) {
+    return ufo_fail(error, UFO_CONFLICT,
+                    "the list was edited from version %llu, and another commit changed or removed its element %llu",
+                    (unsigned long long)list->version, number);
+  }
+  return ufo_fail(error, UFO_MISSING, "element %llu of version %llu of the list is not kept (any more)", number,
+                  (unsigned long long)list->version);
+}
+
 ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t index, ufo_found *found, ufo_error *error) {
   ufo_found parent = *list; /* `found` may be the same place */
   if (parent.record.type != UFO_LIST) return ufo_fail(error, UFO_USAGE, "it is not a list");
@@ -52,11 +77,7 @@ ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t inde
   if (status) return status;
   found->id = entry.child_id;
   status = ufo_catalogue_get_object(etxn, entry.child_id, entry.child_version, &found->version, &found->record, error);
-  if (status == UFO_MISSING) {
-    return ufo_fail(error, UFO_CORRUPT, "element %llu of the list, object %llu, is missing",
-                    (unsigned long long)index + 1, (unsigned long long)entry.child_id);
-  }
-  return status;
+  return status == UFO_MISSING ? fail_element(etxn, &parent, index, entry.child_id, error) : status;
 }
 
 /* No deeper than `levels`: in a damaged store a list may lead to itself. */

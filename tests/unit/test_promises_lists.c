@@ -97,6 +97,31 @@ Test(promises_lists, addressing) {
   assert_content(store, NULL, "t[[1]]", values[0], LENGTH * 4);
 }
 
+static void replace_column(void) {
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  ufo_txn *txn = begin(store);
+  for (int c = 0; c < 3; c++) OK(ufo_txn_put(txn, (const char *[]){".1", ".2", ".3"}[c], &spec, values[0], &error));
+  OK(ufo_txn_put_list(txn, "df", (const char *[]){".1", ".2", ".3"}, 3, &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
+/* An edited list is of the version that it was edited from; its elements are not kept when others replace them. */
+Test(promises_lists, edited_while_others_replace_it) {
+  ufo_object_info info = {.struct_size = sizeof info};
+  ufo_txn *txn = begin(store);
+  set_names(txn, "df", (const char *[]){"p", "q", "r"}, 3);
+  for (int i = 0; i < 3; i++) replace_column();
+  FAILS(UFO_CONFLICT, ufo_store_info(store, txn, "df", 0, &info, &error));
+  FAILS(UFO_CONFLICT, ufo_txn_commit(txn, &error));
+  ufo_txn_abort(txn);
+  txn = begin(store);
+  set_names(txn, "df", (const char *[]){"p", "q", "r"}, 3);
+  remove_now(store, "df");
+  let_it_reclaim(store);
+  FAILS(UFO_CONFLICT, ufo_store_info(store, txn, "df", 0, &info, &error));
+  ufo_txn_abort(txn);
+}
+
 /* What is put under the path of an element would hide the element. */
 Test(promises_lists, no_object_hides_an_element) {
   static const char *const hidden[] = {"df$a", "df[[3]]", "new$b"};
