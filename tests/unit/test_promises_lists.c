@@ -122,6 +122,22 @@ Test(promises_lists, edited_while_others_replace_it) {
   ufo_txn_abort(txn);
 }
 
+/* Such a list is no damage, neither while somebody holds its version nor while it waits to be reclaimed. */
+Test(promises_lists, old_lists_are_sound) {
+  for (int removed = 0; removed < 2; removed++) {
+    ufo_txn *txn = begin(store);
+    set_names(txn, "df", (const char *[]){"p", "q", "r"}, 3);
+    for (int i = 0; i < 3; i++) replace_column();
+    if (removed) remove_now(store, "df");
+    let_it_reclaim(store);
+    assert_sound(store);
+    ufo_txn_abort(txn);
+    assert_sound(store);
+  }
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, 0);
+}
+
 /* What is put under the path of an element would hide the element. */
 Test(promises_lists, no_object_hides_an_element) {
   static const char *const hidden[] = {"df$a", "df[[3]]", "new$b"};
