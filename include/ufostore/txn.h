@@ -56,7 +56,8 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_txn_put(ufo_txn *txn, const char *name, co
 typedef struct ufo_writer ufo_writer;
 UFO_API UFO_MUST_CHECK ufo_status ufo_writer_open(ufo_txn *txn, const char *name, const ufo_object_spec *spec,
                                                   ufo_writer **writer_out, ufo_error *error);
-/* Appends `bytes` bytes; pieces need not be whole elements. */
+/* Appends `bytes` bytes; pieces need not be whole elements. After an error nothing of them was appended: they may be
+ * written again. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes,
                                                    ufo_error *error);
 /* Ends the object and frees the writer. UFO_USAGE if the bytes written are not whole elements; the writer is freed

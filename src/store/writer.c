@@ -117,25 +117,50 @@ static ufo_status encode_chunk(ufo_writer *writer, ufo_error *error) {
   return UFO_OK;
 }
 
-/* A full chunk is encoded when the next byte comes, so that after an error the same bytes may be written again. */
-ufo_status ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes, ufo_error *error) {
-  if (!writer || (bytes && !data)) return ufo_fail(error, UFO_USAGE, "nothing to write, or nothing to write to");
-  ufo_status status = ufo_txn_check(writer->txn, error);
-  const ufo_record *record = &writer->draft->record;
-  uint64_t total, before = writer->chunk * record->chunk_bytes + writer->filled;
-  if (!status && (ufo_add_overflows(before, bytes, &total) || total / record->element_bytes > UFO_LENGTH_MAX)) {
-    return ufo_fail(error, UFO_USAGE, "cannot write '%s': it gets too long", writer->name);
-  }
-  const uint8_t *at = data;
-  while (bytes > 0 && !status) {
-    if (writer->filled == record->chunk_bytes) status = encode_chunk(writer, error);
-    if (status) break;
-    uint32_t count = (uint32_t)ufo_min(bytes, record->chunk_bytes - writer->filled);
+/* A full chunk is encoded when the next byte comes. */
+static ufo_status take_bytes(ufo_writer *writer, const uint8_t *at, uint64_t bytes, ufo_error *error) {
+  uint32_t chunk_bytes = writer->draft->record.chunk_bytes;
+  while (bytes > 0) {
+    ufo_status status = writer->filled == chunk_bytes ? encode_chunk(writer, error) : UFO_OK;
+    if (status) return status;
+    uint32_t count = (uint32_t)ufo_min(bytes, chunk_bytes - writer->filled);
     memcpy(writer->buffer + writer->filled, at, count);
     writer->filled += count;
     at += count;
     bytes -= count;
   }
+  return UFO_OK;
+}
+
+/* Back to a chunk of which `filled` bytes were there: what the call added is forgotten. */
+static void step_back(ufo_writer *writer, uint64_t chunk, uint32_t filled, const uint8_t *start) {
+  for (uint64_t added = chunk; added < writer->chunk; added++) {
+    ufo_extent_release(ufo_u64map_take(&writer->draft->extents, added));
+  }
+  writer->chunk = chunk;
+  writer->filled = filled;
+  if (start) memcpy(writer->buffer, start, filled);
+}
+
+ufo_status ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes, ufo_error *error) {
+  if (!writer || (bytes && !data)) return ufo_fail(error, UFO_USAGE, "nothing to write, or nothing to write to");
+  ufo_status status = ufo_txn_check(writer->txn, error);
+  if (status) return status;
+  const ufo_record *record = &writer->draft->record;
+  uint64_t total, chunk = writer->chunk, before = chunk * record->chunk_bytes + writer->filled;
+  if (ufo_add_overflows(before, bytes, &total) || total / record->element_bytes > UFO_LENGTH_MAX) {
+    return ufo_fail(error, UFO_USAGE, "cannot write '%s': it gets too long", writer->name);
+  }
+  uint32_t filled = writer->filled;
+  uint8_t *start = NULL; /* of the chunk in the buffer, if the buffer will be needed for the next */
+  if (filled && bytes > record->chunk_bytes - filled) {
+    start = malloc(filled);
+    if (!start) return ufo_fail(error, UFO_FULL, "cannot write '%s': out of memory", writer->name);
+    memcpy(start, writer->buffer, filled);
+  }
+  status = take_bytes(writer, data, bytes, error);
+  if (status) step_back(writer, chunk, filled, start);
+  free(start);
   return status;
 }
 

@@ -69,3 +69,34 @@ Test(promises_edits, a_list_named_like_a_child) {
   cr_assert_eq(info_of(store, NULL, "a").length, 2);
   assert_content(store, NULL, "a[[2]]", values, sizeof values);
 }
+
+/* A call may fill many chunks before the room ends. */
+Test(promises_edits, bytes_are_written_again_after_an_error) {
+  enum { MIB = 1 << 20, PIECE = 3 * MIB + 777, PIECES = 4 };
+  ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_CREATE, .map_bytes = 16 * MIB};
+  ufo_store *small;
+  OK(ufo_store_open(in_folder("small.ufo"), &options, &small, &error));
+  uint8_t *bytes = malloc(PIECES * PIECE);
+  for (int i = 0; i < PIECES * PIECE; i++) bytes[i] = (uint8_t)mix((uint64_t)i);
+  put_now(small, "ballast", spec_of(UFO_RAW, 0, 7 * MIB, 0), bytes);
+  ufo_txn *txn = begin(small);
+  ufo_object_spec spec = spec_of(UFO_RAW, 0, 0, 65536);
+  ufo_writer *writer;
+  OK(ufo_writer_open(txn, "x", &spec, &writer, &error));
+  int failures = 0;
+  for (int piece = 0; piece < PIECES; piece++) {
+    ufo_status status = ufo_writer_write(writer, bytes + piece * PIECE, PIECE, &error);
+    if (status == UFO_OK) continue;
+    cr_assert_eq(status, UFO_FULL, "%s", error.message);
+    cr_assert_eq(failures++, 0, "%s", error.message);
+    remove_now(small, "ballast");
+    let_it_reclaim(small);
+    piece--;
+  }
+  cr_assert_eq(failures, 1, "the store was meant to be full once");
+  OK(ufo_writer_finish(writer, &error));
+  assert_content(small, txn, "x", bytes, PIECES * PIECE);
+  ufo_txn_abort(txn);
+  ufo_store_close(small);
+  free(bytes);
+}
