@@ -231,9 +231,44 @@ static ufo_status visit_entry(ufo_verifier *v, ufo_slice key, ufo_slice content,
 /* ---- owners of blobs ------------------------------------------------------------------------------------------------
  */
 
+/* Length of a blob, which is not read; false if it is not there. */
+static bool find_blob(ufo_verifier *v, uint64_t blob, uint64_t *bytes_out) {
+  uint8_t key[UFO_BLOB_KEY_BYTES];
+  ufo_slice value;
+  ufo_put_be64(key, blob);
+  if (ufo_engine_get(v->txn, UFO_TABLE_BLOBS, key, sizeof key, &value, NULL) != UFO_OK) return false;
+  *bytes_out = value.bytes;
+  return true;
+}
+
 static ufo_status visit_staged(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
-  (void)content;
-  return count_owner(v, ufo_get_be64(key.data + 8), error);
+  uint64_t blob = ufo_get_be64(key.data + 8), bytes = 0;
+  ufo_error cause;
+  const char *wrong = NULL;
+  if (content.bytes != 8) wrong = "has a wrong length";
+  else if (!find_blob(v, blob, &bytes)) wrong = "leads to a blob that is missing";
+  else if (bytes != ufo_get_le64(content.data)) wrong = "does not have the length of its blob";
+  if (wrong) {
+    ufo_fail(&cause, UFO_CORRUPT, "the staged record of owner %llu and blob %llu %s",
+             (unsigned long long)ufo_get_be64(key.data), (unsigned long long)blob, wrong);
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  }
+  return count_owner(v, blob, error);
+}
+
+/* Whether the number is right is seen at the blob. */
+static ufo_status visit_refs(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+  (void)error;
+  uint64_t blob = ufo_get_be64(key.data), bytes;
+  ufo_error cause;
+  const char *wrong = NULL;
+  if (content.bytes != 8) wrong = "has a wrong length";
+  else if (!find_blob(v, blob, &bytes)) wrong = "is of a blob that is missing";
+  else if (ufo_get_le64(content.data) == 0) wrong = "counts none, and should not be there";
+  if (!wrong) return UFO_OK;
+  ufo_fail(&cause, UFO_CORRUPT, "the number of further referents of blob %llu %s", (unsigned long long)blob, wrong);
+  ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  return UFO_OK;
 }
 
 static ufo_status visit_blob(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
@@ -276,6 +311,7 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
     status = ufo_verify_walk(v, UFO_TABLE_ATTRIBUTES, UFO_OBJECT_KEY_BYTES, visit_attributes, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_entry, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_STAGED, UFO_STAGED_KEY_BYTES, visit_staged, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_REFS, UFO_BLOB_KEY_BYTES, visit_refs, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_BLOBS, UFO_BLOB_KEY_BYTES, visit_blob, error);
   return status;
 }

@@ -130,3 +130,59 @@ Test(verify, a_damaged_name_is_named) {
   cr_assert_geq(f.count, 1);
   cr_assert_str_eq(f.name, "df");
 }
+
+/* ---- records that lead nowhere ----------------------------------------------------------------------------------- */
+
+/* A sound record of one number. */
+static void add_number(ufo_table table, const void *key, size_t key_bytes, uint64_t number) {
+  uint8_t record[UFO_U64_RECORD_BYTES];
+  for (int i = 0; i < 8; i++) record[i] = (uint8_t)(number >> 8 * i);
+  ufo_record_seal(table, key, key_bytes, record, 8);
+  edit e = begin_edit(ufo_table_name(table));
+  MDB_val name = {key_bytes, (void *)(uintptr_t)key}, value = {sizeof record, record};
+  cr_assert_eq(mdb_put(e.txn, e.dbi, &name, &value, 0), 0);
+  end_edit(e);
+}
+
+static void assert_one(const char *cause) {
+  found f = verify();
+  cr_assert_eq(f.count, 1, "%d damages; %s", f.count, f.cause);
+  cr_assert(strstr(f.cause, cause), "%s", f.cause);
+}
+
+Test(verify, stray_referents) {
+  uint8_t key[UFO_BLOB_KEY_BYTES] = {0, 0, 0, 0, 0, 0, 0, 99};
+  build();
+  add_number(UFO_TABLE_REFS, key, sizeof key, 1);
+  assert_one("blob 99 is of a blob that is missing");
+}
+
+Test(verify, referents_that_are_none) {
+  uint8_t key[UFO_BLOB_KEY_BYTES] = {0, 0, 0, 0, 0, 0, 0, 1};
+  build();
+  add_number(UFO_TABLE_REFS, key, sizeof key, 0);
+  assert_one("counts none");
+}
+
+Test(verify, staged_without_a_blob) {
+  uint8_t key[UFO_STAGED_KEY_BYTES] = {[7] = 1, [15] = 99};
+  build();
+  add_number(UFO_TABLE_STAGED, key, sizeof key, 10);
+  assert_one("leads to a blob that is missing");
+}
+
+Test(verify, staged_with_another_length) {
+  uint8_t staged[UFO_STAGED_KEY_BYTES] = {[7] = 1, [15] = 1}, refs[UFO_BLOB_KEY_BYTES] = {[7] = 1};
+  build();
+  add_number(UFO_TABLE_STAGED, staged, sizeof staged, 10);
+  add_number(UFO_TABLE_REFS, refs, sizeof refs, 1);
+  assert_one("does not have the length of its blob");
+}
+
+Test(verify, damaged_referents) {
+  uint8_t key[UFO_BLOB_KEY_BYTES] = {[7] = 99};
+  build();
+  add_number(UFO_TABLE_REFS, key, sizeof key, 1);
+  spoil_first("refs");
+  assert_one("table refs is damaged");
+}
