@@ -13,8 +13,9 @@
  *   version is kept exactly as long as a view or a reader of it is open in any process.
  *
  * THREADS  A ufo_store may be used from any thread. FORK  A child may go on using it: its environment is reopened.
- * CAVEATS  Not for network file systems. LMDB's own pages carry no checksums: what this library reads is verified, but
- *   a file made by an attacker is only safe to open after `ufostore verify --preflight`. */
+ * CAVEATS  Not for network file systems. LMDB's own pages carry no checksums: what this library reads is verified, and
+ *   ufo_store_verify finds accidental damage of those pages; but a file made by an attacker is not safe to open, nor to
+ *   verify, in this version. */
 #ifndef UFOSTORE_STORE_H
 #define UFOSTORE_STORE_H
 
@@ -169,9 +170,9 @@ typedef struct ufo_store_stat {
 
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_get_stat(ufo_store *store, ufo_store_stat *stat, ufo_error *error);
 
-/* Verifies every catalogue record, every map entry, every reference and, by decoding it, every chunk. Calls `report`
- * for each damage (return non-zero to stop) and `progress` now and then; both may be NULL. UFO_OK if all is sound,
- * UFO_CORRUPT if damage was reported. */
+/* Verifies every catalogue record, every map entry, every reference, the search for each of them and, by decoding it,
+ * every chunk. Calls `report` for each damage (return non-zero to stop) and `progress` now and then; both may be NULL.
+ * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. */
 typedef struct ufo_damage {
   const char *name; /* object, or NULL if it concerns the store */
   uint64_t version;
