@@ -67,6 +67,14 @@ ufo_status ufo_garbage_drop(ufo_etxn *txn, uint64_t generation, uint32_t *sequen
   return write_record(txn, generation, (*sequence)++, &record, error);
 }
 
+/* Deletes a record that was just found in walking. */
+static ufo_status delete_found(ufo_etxn *txn, ufo_table table, const uint8_t *key, size_t key_bytes, ufo_error *error) {
+  ufo_status status = ufo_engine_delete(txn, table, key, key_bytes, error);
+  if (status != UFO_MISSING) return status;
+  return ufo_fail(error, UFO_CORRUPT, "a record of table %s is there, but a search does not find it",
+                  ufo_table_name(table));
+}
+
 /* ---- superseded versions --------------------------------------------------------------------------------------- */
 
 /* What is being reclaimed of one object. */
@@ -108,7 +116,7 @@ static ufo_status drop_versions(object_garbage *object, uint64_t first, uint64_t
          version >= first) {
     uint8_t key[UFO_OBJECT_KEY_BYTES];
     ufo_key_object(key, object->id, version);
-    status = ufo_engine_delete(object->txn, UFO_TABLE_OBJECTS, key, sizeof key, error);
+    status = delete_found(object->txn, UFO_TABLE_OBJECTS, key, sizeof key, error);
     if (!status) status = drop_attributes(object, version, &record, error);
     if (status) return status;
     object->reclaim->deleted++;
@@ -137,7 +145,7 @@ static ufo_status delete_entry(object_garbage *object, uint64_t chunk, uint64_t 
                                ufo_error *error) {
   uint8_t key[UFO_MAP_KEY_BYTES];
   ufo_key_map(key, object->id, chunk, version);
-  ufo_status status = ufo_engine_delete(object->txn, UFO_TABLE_MAP, key, sizeof key, error);
+  ufo_status status = delete_found(object->txn, UFO_TABLE_MAP, key, sizeof key, error);
   if (!status && entry->blob) status = ufo_blob_drop_referent(object->txn, entry->blob, error);
   object->reclaim->deleted++;
   return status;
@@ -220,7 +228,7 @@ static ufo_status delete_all(object_garbage *object, ufo_table table, bool *rest
     }
     object->reclaim->budget--;
     object->reclaim->deleted++;
-    status = ufo_engine_delete(object->txn, table, copy, key_bytes, error);
+    status = delete_found(object->txn, table, copy, key_bytes, error);
     if (!status && blob) status = ufo_blob_drop_referent(object->txn, blob, error);
     if (status) return status;
   }
@@ -253,7 +261,7 @@ static ufo_status reclaim_record(ufo_core *core, ufo_etxn *txn, const uint8_t *k
   }
   if (rest || *kept) return UFO_OK;
   reclaim->deleted++;
-  return ufo_engine_delete(txn, UFO_TABLE_GARBAGE, key, UFO_GARBAGE_KEY_BYTES, error);
+  return delete_found(txn, UFO_TABLE_GARBAGE, key, UFO_GARBAGE_KEY_BYTES, error);
 }
 
 ufo_status ufo_garbage_reclaim(ufo_core *core, ufo_etxn *txn, uint64_t generation, ufo_reclaim *reclaim,
