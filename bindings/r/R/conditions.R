@@ -35,6 +35,24 @@ raise_condition <- function(kind, message, path = NULL, object = NULL, hint = ad
   stop(new_condition(kind, message, path, object, hint))
 }
 
+# Called from C (fault.c): a part of a view could not be read.
+raise_fault <- function(kind, message, path = NULL, object = NULL) {
+  hint <- advice[[kind]]
+  if (is_radix_sort(sys.function(-1), sys.frame(-1))) {
+    hint <- paste(
+      hint, "Base R cannot sort any more in this session, since its radix sort was interrupted: restart R.",
+      "See ?ufo_conditions."
+    )
+  }
+  raise_condition(kind, message, path, object, hint)
+}
+
+# Whether a call of `caller` with the frame `frame` is (about to be) in the radix sort. See src/sortkey.c.
+is_radix_sort <- function(caller, frame) {
+  if (identical(caller, base::grouping)) return(exists("sortStr", frame, inherits = FALSE))
+  identical(caller, base::order) && exists("z", frame, inherits = FALSE) && identical(frame$method, "radix")
+}
+
 raise_usage <- function(..., path = NULL, object = NULL) {
   raise_condition("usage", paste0(...), path, object)
 }

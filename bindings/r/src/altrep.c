@@ -1,12 +1,13 @@
 /* altrep.c - ALTREP classes for logical, integer, double, complex and raw views.
  *
  * data1 of a vector is the shell of its view (view.h), data2 is unused. Base R calls Dataptr and Elt once per element
- * in places, so both are two loads. There is no Serialized_state method on purpose: R then writes the values, so what
- * saveRDS() and parallel clusters send is an ordinary vector that needs no store to be read again. Sums and extremes
- * are left to R, which runs over the data pointer as fast as we could. */
+ * in places, so both are two loads, and Length is little more (sortkey.h). There is no Serialized_state method on
+ * purpose: R then writes the values, so what saveRDS() and parallel clusters send is an ordinary vector that needs no
+ * store to be read again. Sums and extremes are left to R, which runs over the data pointer as fast as we could. */
 #include "altrep.h"
 
 #include "memory.h"
+#include "sortkey.h"
 #include "view.h"
 
 #include <R_ext/Altrep.h>
@@ -19,7 +20,16 @@ static ufor_view *view_of(SEXP x) { return R_ExternalPtrAddr(R_altrep_data1(x));
 
 /* ---- methods of all classes ------------------------------------------------------------------------------------- */
 
-static R_xlen_t length_method(SEXP x) { return view_of(x)->length; }
+static R_xlen_t length_method(SEXP x) {
+  ufor_sortkey_check(R_altrep_data1(x));
+  return view_of(x)->length;
+}
+
+/* Asked before a sort by one number. That the answer is not known makes R do what it would do with any vector. */
+static int is_sorted_method(SEXP x) {
+  ufor_sortkey_read(view_of(x));
+  return UNKNOWN_SORTEDNESS;
+}
 
 static void *dataptr_method(SEXP x, Rboolean writable) {
   (void)writable; /* the memory is private: read-only functions of base R ask for a writable pointer too */
@@ -105,6 +115,8 @@ void ufor_altrep_init(DllInfo *dll) {
   R_set_altlogical_Get_region_method(class_logical, logical_region_method);
   R_set_altinteger_Elt_method(class_integer, integer_elt_method);
   R_set_altinteger_Get_region_method(class_integer, integer_region_method);
+  R_set_altinteger_Is_sorted_method(class_integer, is_sorted_method);
+  R_set_altreal_Is_sorted_method(class_double, is_sorted_method);
   R_set_altreal_Elt_method(class_double, real_elt_method);
   R_set_altreal_Get_region_method(class_double, real_region_method);
   R_set_altcomplex_Elt_method(class_complex, complex_elt_method);

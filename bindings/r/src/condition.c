@@ -1,6 +1,6 @@
 /* condition.c - raises the library's errors as R conditions.
  *
- * The condition object is made by R code (raise_condition in R/conditions.R), so that its class, its message and the
+ * The condition object is made by R code (R/conditions.R), so that its class, its message and the
  * advice on what to do are written in one place. */
 #include "condition.h"
 
@@ -22,14 +22,22 @@ static SEXP string_or_null(const char *text) {
   return vector;
 }
 
-void ufor_raise(const ufo_error *error, const char *path, const char *object) {
+static _Noreturn void raise_by(const char *function, const ufo_error *error, const char *path, const char *object) {
   SEXP kind = PROTECT(Rf_mkString(ufo_status_name(error->code)));
   SEXP message = PROTECT(string_or_null(error->message));
   SEXP path_value = PROTECT(string_or_null(path));
   SEXP object_value = PROTECT(string_or_null(object));
-  SEXP call = PROTECT(Rf_lang5(Rf_install("raise_condition"), kind, message, path_value, object_value));
+  SEXP call = PROTECT(Rf_lang5(Rf_install(function), kind, message, path_value, object_value));
   Rf_eval(call, ufor_namespace());
-  Rf_error("ufostore: a condition was not raised"); /* raise_condition does not return */
+  Rf_error("ufostore: a condition was not raised"); /* the function does not return */
+}
+
+void ufor_raise(const ufo_error *error, const char *path, const char *object) {
+  raise_by("raise_condition", error, path, object);
+}
+
+void ufor_raise_fault(const ufo_error *error, const char *path, const char *object) {
+  raise_by("raise_fault", error, path, object);
 }
 
 void ufor_raise_format(ufo_status code, const char *path, const char *object, const char *format, ...) {

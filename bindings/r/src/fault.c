@@ -1,8 +1,10 @@
 /* fault.c - the hook that turns a failed page fault into a condition.
  *
  * Leaving a signal handler by longjmp is allowed here because the signal is synchronous: the interrupted code is the
- * one instruction that touched the vector, not some function in the middle of keeping its own state consistent, and R
- * code that is given a pointer must expect errors between any two of its calls into R. */
+ * one instruction that touched the vector. The functions around it are left half done, though, and that is not always
+ * harmless: C code that was given a pointer need not expect an error between two of its own statements. What it had
+ * allocated is lost, as with any error of R; what it keeps in static variables stays half changed. Base R's radix sort
+ * is of the latter kind, so its keys are read before it begins: see sortkey.h. */
 #include "fault.h"
 
 #include "condition.h"
@@ -23,7 +25,7 @@ static void on_fault(void *user, void *address, const ufo_error *error) {
   sigaddset(&signals, SIGBUS);
   sigaddset(&signals, SIGSEGV);
   pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-  ufor_raise(&copy, NULL, NULL);
+  ufor_raise_fault(&copy, NULL, NULL);
 }
 
 void ufor_fault_install(void) {

@@ -17,6 +17,7 @@ typedef struct ufor_view {
   R_xlen_t length; /* in elements of the R vector */
   ufo_type type;
   uint32_t chunk_bytes;
+  int was_read; /* wholly, before a sort: see sortkey.h */
 } ufor_view;
 
 /* An external pointer to an empty ufor_view. May run a garbage collection first (see ufor_memory_relieve). */

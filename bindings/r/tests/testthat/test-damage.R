@@ -81,3 +81,76 @@ test_that("ufo_verify lists the damage", {
   expect_true(nzchar(damage$cause))
 })
 
+
+test_that("an error in a sort does not harm later ones", {
+  made <- damaged_store()
+  s <- ufo_open(damaged_copy(made$path, made$pattern))
+  n <- length(made$x)
+  s$ones <- rep(1L, n)
+  s$odd <- odd <- seq_len(n) %% 2 == 1
+  x <- s$x
+  level <- structure(x, levels = "a", class = "factor")
+  # Radix sort is what testthat itself stops working without, so nothing more is expected once it is broken.
+  sorts <- expression(
+    order(x), order(x, decreasing = TRUE, na.last = NA), order(x, method = "radix"), sort(x), sort(s$x),
+    sort.list(x), sort.int(x, method = "radix"), order(s$ones, x), order(odd, x), order(x, odd), order(s$x, s$x),
+    order(s$ones, level, x), order(level), order(level, x, method = "radix"), sort(level), do.call(order, list(odd, x)),
+    factor(x), split(x, x), table(x), merge(data.frame(a = x), data.frame(a = x))
+  )
+  for (sort in sorts) {
+    error <- class(tryCatch(eval(sort), error = identity))[[1]]
+    after <- tryCatch({
+      stopifnot(order(3:1) == 3:1, sort(c(3, 1, 2)) == 1:3, order(c(1, 1, 2), c(2, 1, 1)) == c(2, 1, 3))
+      nrow(data.frame(a = 1:2))
+    }, error = conditionMessage)
+    if (!identical(after, 2L)) stop(deparse(sort), ": ", after)
+    expect_identical(error, "ufo_corrupt_error", info = deparse(sort))
+  }
+  expect_identical(order(s$ones, s$odd), order(odd))
+  expect_identical(order(s$odd, method = "radix"), order(odd))
+  expect_identical(grouping(s$odd), grouping(odd))
+})
+
+test_that("an error in a logical vector that is sorted does not harm either", {
+  s <- new_store()
+  set.seed(8)
+  flag <- sample(c(TRUE, FALSE, NA), 1e5, replace = TRUE)
+  s$flag <- flag
+  path <- .subset2(s, "path")
+  ufo_close(s)
+  bytes <- readBin(path, "raw", file.size(path))
+  # Compressed: the largest part of the file that is not zero is the chunks.
+  at <- which(bytes != 0)
+  bytes[at[length(at) %/% 2] + 0:7] <- xor(bytes[at[length(at) %/% 2] + 0:7], as.raw(0xff))
+  damaged <- new_path()
+  writeBin(bytes, damaged)
+  flag <- ufo_open(damaged)$flag
+  for (sort in expression(sort(flag), order(flag), order(flag, flag), sort.list(flag))) {
+    error <- class(tryCatch(eval(sort), error = identity))[[1]]
+    if (!identical(tryCatch(order(3:1), error = conditionMessage), 3:1)) stop(deparse(sort))
+    expect_identical(error, "ufo_corrupt_error", info = deparse(sort))
+  }
+})
+
+test_that("a sort that could not be kept from harm says so", {
+  made <- damaged_store()
+  out <- in_new_session(c(
+    sprintf("s <- ufo_open(%s)", deparse(damaged_copy(made$path, made$pattern))),
+    "x <- s$x",
+    "says <- function(e) grepl('restart R', conditionMessage(e), fixed = TRUE)",
+    "cat(tryCatch(sum(x), ufo_corrupt_error = says), tryCatch(order(x[]), ufo_corrupt_error = says),",
+    "    tryCatch(order(x, method = 'shell'), ufo_corrupt_error = says), '\\n')",
+    "cat(tryCatch(grouping(x), ufo_corrupt_error = says), '\\n')"
+  ))
+  expect_identical(trimws(out), c("FALSE FALSE FALSE", "TRUE"))
+})
+
+test_that("sorting by a part of a vector reads no more than that part", {
+  s <- new_store()
+  ufo_create(s, "x", "integer", length = 2^20)
+  x <- s$x
+  before <- ufo_stats()$fills
+  expect_identical(order(x[1:10], decreasing = x[1] > 0L), 1:10)
+  expect_identical(vapply(1:3, function(i) x[i], 1L), integer(3))
+  expect_lte(ufo_stats()$fills - before, 1)
+})

@@ -1,0 +1,59 @@
+/* sortkey.c - recognises the keys of a radix sort.
+ *
+ * R tells no vector that it will be sorted by. But before radix sort begins, R code asks for the length of each key, or
+ * whether it is sorted already (see Is_sorted in altrep.c). R_GetCurrentEnv() gives the frame that called the function
+ * which asks, and that is one of base R's:
+ *
+ *   vapply()                 for a function made in the frame of order(), whose keys are in a list `z`
+ *   order(), grouping()      when they call themselves for what has a class, with the keys in `z`
+ *   sort.int(), sort.list()  which call order() for their `x`
+ *
+ * Two calls remain that cannot be told from others in time, and are documented: order(method = "radix") with a logical
+ * key or several keys, and grouping(), both on vectors without a class and from code outside base R. */
+#include "sortkey.h"
+
+#include "altrep.h"
+
+/* With a look for an interrupt after so many chunks. */
+#define CHUNKS_AT_A_TIME 64
+
+void ufor_sortkey_read(ufor_view *view) {
+  if (view->was_read) return;
+  const volatile char *data = view->data;
+  size_t bytes = (size_t)view->length * (view->type == UFO_RECORD ? 1 : ufo_type_bytes(view->type));
+  size_t chunks = 0;
+  for (size_t at = 0; at < bytes; at += view->chunk_bytes) {
+    (void)data[at];
+    if (++chunks % CHUNKS_AT_A_TIME == 0) R_CheckUserInterrupt();
+  }
+  view->was_read = 1;
+}
+
+/* The variable of a frame, R_UnboundValue if there is none. Forces no promise. */
+static SEXP variable(SEXP frame, const char *name) {
+  SEXP value = Rf_findVarInFrame(frame, Rf_install(name));
+  return TYPEOF(value) == PROMSXP ? PRVALUE(value) : value;
+}
+
+static int has_key(SEXP frame, SEXP shell) {
+  SEXP keys = variable(frame, "z");
+  if (TYPEOF(keys) != VECSXP) return 0;
+  for (R_xlen_t i = 0; i < XLENGTH(keys); i++)
+    if (ufor_altrep_shell(VECTOR_ELT(keys, i)) == shell) return 1;
+  return 0;
+}
+
+static int is_frame_of_base(SEXP frame) { return TYPEOF(frame) == ENVSXP && ENCLOS(frame) == R_BaseNamespace; }
+
+void ufor_sortkey_check(SEXP shell) {
+  SEXP frame = R_GetCurrentEnv();
+  if (!is_frame_of_base(frame)) return;
+  ufor_view *view = ufor_view_in(shell);
+  if (view->was_read) return;
+  SEXP function = variable(frame, "FUN");
+  int is_key = TYPEOF(function) == CLOSXP
+                   ? is_frame_of_base(CLOENV(function)) && has_key(CLOENV(function), shell)
+                   : has_key(frame, shell) || (R_existsVarInFrame(frame, Rf_install("decreasing")) &&
+                                               ufor_altrep_shell(variable(frame, "x")) == shell);
+  if (is_key) ufor_sortkey_read(view);
+}
