@@ -41,8 +41,8 @@ static const void *dataptr_or_null_method(SEXP x) { return view_of(x)->data; }
 /* R copies the attributes afterwards. NULL makes R copy the values into ordinary memory instead. */
 static SEXP duplicate_method(SEXP x, Rboolean deep) {
   (void)deep;
-  SEXP shell = PROTECT(ufor_view_shell());
   ufor_view *source = view_of(x);
+  SEXP shell = PROTECT(ufor_view_shell(source->path));
   ufo_view *clone = NULL;
   ufo_error error;
   SEXP copy = NULL;

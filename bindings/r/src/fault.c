@@ -8,6 +8,8 @@
 #include "fault.h"
 
 #include "condition.h"
+#include "store.h"
+#include "view.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -16,7 +18,6 @@ static pthread_t main_thread;
 
 static void on_fault(void *user, void *address, const ufo_error *error) {
   (void)user;
-  (void)address;
   /* R's interface is for R's thread only. In another one (OpenMP, say) the signal takes its ordinary course. */
   if (!pthread_equal(pthread_self(), main_thread)) return;
   ufo_error copy = *error;
@@ -25,7 +26,12 @@ static void on_fault(void *user, void *address, const ufo_error *error) {
   sigaddset(&signals, SIGBUS);
   sigaddset(&signals, SIGSEGV);
   pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-  ufor_raise_fault(&copy, NULL, NULL);
+  ufor_view *view = ufor_view_at(address);
+  if (view == NULL) ufor_raise_fault(&copy, NULL, NULL);
+  ufo_view_info info = {.struct_size = sizeof info};
+  ufo_error ignored;
+  int is_named = ufo_view_get_info(view->view, &info, &ignored) == UFO_OK;
+  ufor_raise_fault(&copy, ufor_name(view->path), is_named ? info.name : NULL);
 }
 
 void ufor_fault_install(void) {

@@ -56,7 +56,7 @@ static ufo_status try_view(struct get_job *job, const struct place *place, ufo_v
 
 /* A view of the object, in its shell. */
 static SEXP open_view(struct get_job *job, const ufo_object_info *info, const struct place *place) {
-  SEXP shell = PROTECT(ufor_view_shell());
+  SEXP shell = PROTECT(ufor_view_shell(job->handle->path));
   ufo_view *view;
   ufo_status status = try_view(job, place, &view);
   if (status == UFO_FULL) {

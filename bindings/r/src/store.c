@@ -47,7 +47,10 @@ SEXP ufor_store_open(SEXP path, SEXP mode) {
     ufor_raise(&error, path_text, NULL);
   }
   R_SetExternalPtrAddr(pointer, handle);
-  UNPROTECT(1);
+  SEXP opened = PROTECT(Rf_mkCharCE(ufo_store_path(handle->store), CE_UTF8));
+  handle->path = Rf_ScalarString(opened);
+  R_SetExternalPtrProtected(pointer, handle->path);
+  UNPROTECT(2);
   return pointer;
 }
 
@@ -63,12 +66,7 @@ SEXP ufor_store_state(SEXP pointer) {
   return Rf_mkString(ufo_store_is_read_only(handle->store) ? "read-only" : "read-write");
 }
 
-SEXP ufor_store_path(SEXP pointer) {
-  SEXP string = PROTECT(Rf_mkCharCE(ufo_store_path(ufor_store_from(pointer)->store), CE_UTF8));
-  SEXP path = Rf_ScalarString(string);
-  UNPROTECT(1);
-  return path;
-}
+SEXP ufor_store_path(SEXP pointer) { return ufor_store_from(pointer)->path; }
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 

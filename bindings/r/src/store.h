@@ -7,7 +7,7 @@
  *   store   | ufor_store_open       | ufor_store *      | its path        | ufor_store_close, the garbage collector or
  *           |                       |                   | (a string)      | the end of the session: the open
  * transaction |                       |                   |                 | is rolled back, the address becomes NULL
- *   view    | ufor_view_shell, as   | ufor_view *       | nothing         | the garbage collector or the end of the
+ *   view    | ufor_view_shell, as   | ufor_view *       | the store's path| the garbage collector or the end of the
  *           | data1 of an ALTREP    | (view.h)          |                 | session; never NULL while its vector lives
  *
  * A view keeps what it needs of its store, so the two may end in any order. Finalizers run in the middle of other work
@@ -20,6 +20,7 @@
 
 typedef struct ufor_store {
   ufo_store *store;
+  SEXP path;      /* a string in UTF-8, protected by the external pointer */
   ufo_txn *txn;   /* the transaction of ufo_begin(), or NULL */
   int txn_broken; /* an edit was carried out in part: the transaction can only be rolled back */
 } ufor_store;

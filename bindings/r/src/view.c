@@ -5,27 +5,46 @@
 #include "condition.h"
 #include "memory.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Elements are copied in pieces of this many bytes, with a look for an interrupt between them. */
 #define PIECE_BYTES ((size_t)4 << 20)
 
+/* All views that have a shell. Only R's thread comes here. */
+static ufor_view *first_view;
+
+static void list_insert(ufor_view *view) {
+  view->next = first_view;
+  if (first_view != NULL) first_view->previous = view;
+  first_view = view;
+}
+
+static void list_remove(ufor_view *view) {
+  if (view->previous != NULL) view->previous->next = view->next;
+  else first_view = view->next;
+  if (view->next != NULL) view->next->previous = view->previous;
+}
+
 static void finalize_view(SEXP shell) {
   ufor_view *view = R_ExternalPtrAddr(shell);
   R_ClearExternalPtr(shell);
   if (view == NULL) return;
+  list_remove(view);
   ufo_view_release(view->view);
   free(view);
   ufor_memory_view_released();
 }
 
-SEXP ufor_view_shell(void) {
+SEXP ufor_view_shell(SEXP path) {
   ufor_memory_relieve();
-  SEXP shell = PROTECT(R_MakeExternalPtr(NULL, Rf_install("ufo_view"), R_NilValue));
+  SEXP shell = PROTECT(R_MakeExternalPtr(NULL, Rf_install("ufo_view"), path));
   R_RegisterCFinalizerEx(shell, finalize_view, TRUE);
   ufor_view *view = calloc(1, sizeof *view);
   if (view == NULL) ufor_raise_format(UFO_FULL, NULL, NULL, "Cannot open a view: out of memory");
+  view->path = path;
+  list_insert(view);
   ufor_memory_view_opened();
   R_SetExternalPtrAddr(shell, view);
   UNPROTECT(1);
@@ -51,9 +70,12 @@ ufo_status ufor_view_fill(SEXP shell, ufo_view *view, const ufo_object_info *sha
 
 void ufor_view_fill_clone(SEXP shell, ufo_view *clone, const ufor_view *source) {
   ufor_view *self = ufor_view_in(shell);
-  *self = *source;
   self->view = clone;
   self->data = ufo_view_data(clone);
+  self->length = source->length;
+  self->type = source->type;
+  self->chunk_bytes = source->chunk_bytes;
+  self->was_read = source->was_read;
 }
 
 SEXP ufor_view_vector(SEXP shell) { return ufor_altrep_new(ufor_view_in(shell)->type, shell); }
@@ -61,6 +83,17 @@ SEXP ufor_view_vector(SEXP shell) { return ufor_altrep_new(ufor_view_in(shell)->
 ufor_view *ufor_view_behind(SEXP x) {
   SEXP shell = ufor_altrep_shell(x);
   return shell == NULL ? NULL : ufor_view_in(shell);
+}
+
+ufor_view *ufor_view_at(const void *address) {
+  for (ufor_view *view = first_view; view != NULL; view = view->next) {
+    if (view->view == NULL) continue;
+    ufo_region_info info = {.struct_size = sizeof info};
+    ufo_region_get_info(ufo_view_region(view->view), &info);
+    uintptr_t body = (uintptr_t)info.body;
+    if ((uintptr_t)address >= body && (uintptr_t)address - body < info.body_bytes) return view;
+  }
+  return NULL;
 }
 
 /* ---- atomic vectors in general ---------------------------------------------------------------------------------- */

@@ -12,16 +12,19 @@
 #include "r.h"
 
 typedef struct ufor_view {
-  ufo_view *view;
+  ufo_view *view; /* NULL until the shell is filled */
   void *data;
   R_xlen_t length; /* in elements of the R vector */
   ufo_type type;
   uint32_t chunk_bytes;
-  int was_read; /* wholly, before a sort: see sortkey.h */
+  int was_read;                      /* wholly, before a sort: see sortkey.h */
+  SEXP path;                         /* of its store; protected by the shell */
+  struct ufor_view *previous, *next; /* in the list of all views */
 } ufor_view;
 
-/* An external pointer to an empty ufor_view. May run a garbage collection first (see ufor_memory_relieve). */
-SEXP ufor_view_shell(void);
+/* An external pointer to an empty ufor_view of the store at `path`, a string. May run a garbage collection first (see
+ * ufor_memory_relieve). */
+SEXP ufor_view_shell(SEXP path);
 /* Gives `view`, of an object as `shape` says, to the shell, which releases it one day, also if this fails
  * (UFO_UNSUPPORTED: too long for R). Of `shape`, name, type, element_bytes and chunk_bytes are used. */
 ufo_status ufor_view_fill(SEXP shell, ufo_view *view, const ufo_object_info *shape, ufo_error *error);
@@ -35,6 +38,9 @@ ufor_view *ufor_view_in(SEXP shell);
 /* The view behind a vector, seen through the wrappers R puts around vectors to change their attributes; NULL if there
  * is none. Valid while `x` is protected and not modified. */
 ufor_view *ufor_view_behind(SEXP x);
+
+/* The view whose memory holds `address`, or NULL. Takes time in proportion to the number of views. */
+ufor_view *ufor_view_at(const void *address);
 
 /* Bytes of an element of an atomic vector of R type `type`; 0 for other types. */
 size_t ufor_element_bytes(SEXPTYPE type);

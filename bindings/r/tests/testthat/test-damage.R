@@ -47,6 +47,29 @@ test_that("a damaged chunk raises ufo_corrupt_error, again and again, and nothin
   expect_identical(s$x[1:2], c(0L, made$x[2]))
 })
 
+test_that("the error of a damaged chunk names store and object", {
+  made <- damaged_store()
+  s <- ufo_open(made$path)
+  s$list <- list(a = 1, b = s$x)
+  ufo_close(s)
+  s <- ufo_open(damaged_copy(made$path, made$pattern))
+  path <- .subset2(s, "path")
+  x <- s$x
+  element <- s$list$b
+  ufo_close(s)
+  rm(s)
+  gc()
+  problem <- expect_error(sum(x), class = "ufo_corrupt_error")
+  expect_identical(problem[c("code", "path", "object")], list(code = "corrupt", path = path, object = "x"))
+  x[1] <- 0L
+  y <- x
+  y[2] <- 0L
+  expect_identical(expect_error(sum(y), class = "ufo_corrupt_error")$object, "x")
+  problem <- expect_error(sum(element), class = "ufo_corrupt_error")
+  expect_identical(problem[c("path", "object")], list(path = path, object = "list[[2]]"))
+  expect_match(conditionMessage(problem), "list[[2]]", fixed = TRUE)
+})
+
 test_that("an error in the middle of a list leaves an open transaction as it was", {
   made <- damaged_store()
   x <- ufo_open(damaged_copy(made$path, made$pattern))$x
