@@ -71,9 +71,17 @@ print.ufo_store <- function(x, n = 20L, ...) {
   invisible(x)
 }
 
+# As ufo_info(), but an object whose entry cannot be read does not keep the others from being listed.
+readable_info <- function(store, name) {
+  tryCatch(ufo_info(store, name), ufo_error = function(problem) {
+    type <- if (problem$code == "corrupt") "damaged" else "unreadable"
+    list(name = name, type = type, length = NA_real_, stored_bytes = NA_real_, version = NA_real_)
+  })
+}
+
 # One line for each object, under a line of headings.
 object_table <- function(store, names) {
-  infos <- lapply(names, function(name) ufo_info(store, name))
+  infos <- lapply(names, function(name) readable_info(store, name))
   column <- function(heading, cells, justify) format(c(heading, cells), justify = justify)
   numbers <- function(heading, field, as_text) {
     column(heading, vapply(infos, function(info) as_text(info[[field]]), ""), "right")

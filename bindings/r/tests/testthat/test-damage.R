@@ -88,6 +88,22 @@ test_that("an error in the middle of a list leaves an open transaction as it was
   expect_identical(nrow(ufo_verify(s)), 0L)
 })
 
+test_that("an object with damaged attributes does not hide the others", {
+  s <- new_store()
+  s$before <- 1:3
+  s$odd <- structure(1:3, note = "a text that is found in the file")
+  s$then <- 4
+  path <- .subset2(s, "path")
+  ufo_close(s)
+  s <- ufo_open(damaged_copy(path, charToRaw("text that is found")))
+  expect_error(s$odd, class = "ufo_corrupt_error")
+  out <- capture.output(print(s))
+  expect_length(out, 5)
+  expect_true(any(grepl("^odd +damaged$", out)))
+  expect_true(any(grepl("^before +integer +3 ", out)))
+  expect_true(any(grepl("^then +double +1 ", out)))
+})
+
 test_that("ufo_verify lists the damage", {
   made <- damaged_store()
   s <- ufo_open(made$path)
