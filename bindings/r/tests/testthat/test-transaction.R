@@ -23,15 +23,40 @@ test_that("ufo_transaction gives the value and rolls back on an error", {
   expect_identical(ufo_transaction(s, { s$a <- 1; "value" }), "value")
   expect_error(ufo_transaction(s, { s$a <- 2; stop("no") }), "no")
   expect_identical(s$a, 1)
-  (function() ufo_transaction(s, { s$a <- 3; return(NULL) }))()
-  expect_identical(s$a, 1)
   ufo_transaction(s, s$a <- 4)
   expect_identical(s$a, 4)
+})
+
+test_that("leaving a transaction by a jump stores nothing, and warns", {
+  s <- new_store()
+  s$a <- 1
+  expect_warning((function() ufo_transaction(s, { s$a <- 3; return(NULL) }))(), "nothing was stored")
+  expect_identical(s$a, 1)
+  expect_warning(for (i in 1) ufo_transaction(s, { s$a <- 3; next }), "nothing was stored")
+  expect_warning(repeat ufo_transaction(s, { s$a <- 3; break }), "nothing was stored")
+  expect_warning(withRestarts(ufo_transaction(s, { s$a <- 3; invokeRestart("away") }), away = function() NULL), "nothing was stored")
+  expect_identical(s$a, 1)
+  expect_warning(expect_error(ufo_transaction(s, { s$a <- 3; stop("no") }), "no"), NA)
+  expect_warning(expect_error(ufo_transaction(s, { s$b <- 3; ufo_get(s, "c") }), class = "ufo_missing_error"), NA)
+  # What was caught inside explains nothing about a jump afterwards.
+  expect_warning(
+    (function() ufo_transaction(s, { s$a <- 3; try(stop("mended"), silent = TRUE); return(NULL) }))(), "nothing was stored"
+  )
+  expect_warning((function() ufo_transaction(s, { s$a <- 5; ufo_rollback(s); return(NULL) }))(), NA)
+  expect_identical(s$a, 1)
+  # The warning is the last thing that happens, even where warnings are errors.
+  old <- options(warn = 2)
+  on.exit(options(old))
+  expect_error((function() ufo_transaction(s, { s$a <- 3; return(NULL) }))(), "nothing was stored")
+  s$a <- 6
+  expect_identical(s$a, 6)
 })
 
 test_that("an interrupt rolls back", {
   s <- new_store()
   s$a <- 1
+  old <- options(warn = 2) # a warning would be the result
+  on.exit(options(old))
   result <- tryCatch(
     ufo_transaction(s, {
       s$a <- 2
