@@ -15,6 +15,22 @@ advice <- c(
   unsupported = "See the Limits section of ?ufostore."
 )
 
+# Where the general advice does not fit: while a store is opened, and where the object is there but not the version.
+advice_opening <- replace(
+  advice, c("corrupt", "missing", "usage"), c(
+    "Check that the path is that of a store. A damaged store may have to be replaced by a copy.",
+    "Check the path. Modes \"rw\" and \"create\" make a new store, in a folder that exists.",
+    "Check the path and the mode: \"rw\" opens a store that exists."
+  )
+)
+advice_version <- replace(
+  advice, "missing", "ufo_info() tells the current version; older ones are kept only while somebody uses them."
+)
+
+advice_for <- function(kind, situation) {
+  switch(situation, opening = advice_opening, version = advice_version, advice)[[kind]]
+}
+
 # The condition of kind `kind`. The library's messages name the path and the object themselves; if one does
 # not, they are added.
 new_condition <- function(kind, message, path = NULL, object = NULL, hint = advice[[kind]]) {
@@ -30,15 +46,15 @@ new_condition <- function(kind, message, path = NULL, object = NULL, hint = advi
   )
 }
 
-# Called from C (condition.c) and R. Does not return.
+# Does not return.
 raise_condition <- function(kind, message, path = NULL, object = NULL, hint = advice[[kind]]) {
   stop(new_condition(kind, message, path, object, hint))
 }
 
-# Called from C (fault.c): a part of a view could not be read.
-raise_fault <- function(kind, message, path = NULL, object = NULL) {
-  hint <- advice[[kind]]
-  if (is_radix_sort(sys.function(-1), sys.frame(-1))) {
+# Called from C (condition.c) for an error of the library; see there what situations there are.
+raise_library <- function(kind, message, path = NULL, object = NULL, situation = "") {
+  hint <- advice_for(kind, situation)
+  if (situation == "touching" && sys.nframe() > 1 && is_radix_sort(sys.function(-1), sys.frame(-1))) {
     hint <- paste(
       hint, "Base R cannot sort any more in this session, since its radix sort was interrupted: restart R.",
       "See ?ufo_conditions."

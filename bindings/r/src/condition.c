@@ -22,22 +22,19 @@ static SEXP string_or_null(const char *text) {
   return vector;
 }
 
-static _Noreturn void raise_by(const char *function, const ufo_error *error, const char *path, const char *object) {
+void ufor_raise_in(const char *situation, const ufo_error *error, const char *path, const char *object) {
   SEXP kind = PROTECT(Rf_mkString(ufo_status_name(error->code)));
   SEXP message = PROTECT(string_or_null(error->message));
   SEXP path_value = PROTECT(string_or_null(path));
   SEXP object_value = PROTECT(string_or_null(object));
-  SEXP call = PROTECT(Rf_lang5(Rf_install(function), kind, message, path_value, object_value));
+  SEXP situation_value = PROTECT(Rf_mkString(situation));
+  SEXP call = PROTECT(Rf_lang6(Rf_install("raise_library"), kind, message, path_value, object_value, situation_value));
   Rf_eval(call, ufor_namespace());
-  Rf_error("ufostore: a condition was not raised"); /* the function does not return */
+  Rf_error("ufostore: a condition was not raised"); /* raise_library does not return */
 }
 
 void ufor_raise(const ufo_error *error, const char *path, const char *object) {
-  raise_by("raise_condition", error, path, object);
-}
-
-void ufor_raise_fault(const ufo_error *error, const char *path, const char *object) {
-  raise_by("raise_fault", error, path, object);
+  ufor_raise_in("", error, path, object);
 }
 
 void ufor_raise_format(ufo_status code, const char *path, const char *object, const char *format, ...) {

@@ -217,7 +217,7 @@ SEXP ufor_get(SEXP pointer, SEXP name, SEXP version, SEXP absent) {
   job.pool = ufor_pool();
   PROTECT_WITH_INDEX(job.value = R_NilValue, &job.index);
   R_UnwindProtect(get_consistently, &job, clean_up, &job, NULL);
-  if (job.status != UFO_OK) ufor_raise(&job.error, ufo_store_path(job.handle->store), job.name);
+  if (job.status != UFO_OK) ufor_store_raise(job.handle, &job.error, job.name, job.version);
   UNPROTECT(1);
   return job.value;
 }

@@ -121,7 +121,7 @@ SEXP ufor_info(SEXP pointer, SEXP name, SEXP version) {
                          .name = ufor_name(name),
                          .version = version == R_NilValue ? 0 : (uint64_t)Rf_asReal(version)};
   SEXP result = PROTECT(R_UnwindProtect(build, &job, clean_up, &job, NULL));
-  if (job.status != UFO_OK) ufor_raise(&job.error, ufo_store_path(job.handle->store), job.name);
+  if (job.status != UFO_OK) ufor_store_raise(job.handle, &job.error, job.name, job.version);
   UNPROTECT(1);
   return result;
 }

@@ -27,6 +27,14 @@ ufor_store *ufor_store_from(SEXP pointer) {
   ufor_raise_format(UFO_USAGE, name, NULL, "The store '%s' is closed", name == NULL ? "?" : name);
 }
 
+void ufor_store_raise(const ufor_store *handle, const ufo_error *error, const char *name, uint64_t version) {
+  ufo_object_info current = {.struct_size = sizeof current};
+  ufo_error ignored;
+  int is_version = error->code == UFO_MISSING && version != 0 &&
+                   ufo_store_info(handle->store, handle->txn, name, 0, &current, &ignored) == UFO_OK;
+  ufor_raise_in(is_version ? "version" : "", error, ufo_store_path(handle->store), name);
+}
+
 const char *ufor_name(SEXP name) { return Rf_translateCharUTF8(STRING_ELT(name, 0)); }
 
 SEXP ufor_store_open(SEXP path, SEXP mode) {
@@ -44,7 +52,7 @@ SEXP ufor_store_open(SEXP path, SEXP mode) {
   ufo_error error;
   if (ufo_store_open(path_text, &options, &handle->store, &error) != UFO_OK) {
     free(handle);
-    ufor_raise(&error, path_text, NULL);
+    ufor_raise_in("opening", &error, path_text, NULL);
   }
   R_SetExternalPtrAddr(pointer, handle);
   SEXP opened = PROTECT(Rf_mkCharCE(ufo_store_path(handle->store), CE_UTF8));

@@ -28,6 +28,9 @@ typedef struct ufor_store {
 /* The store of an external pointer; raises ufo_usage_error if it is closed. */
 ufor_store *ufor_store_from(SEXP pointer);
 
+/* Raises the error of a look for object `name` at `version` (0: the current one). */
+_Noreturn void ufor_store_raise(const ufor_store *handle, const ufo_error *error, const char *name, uint64_t version);
+
 /* UTF-8 of a character vector of length one that R code has checked. Valid while `name` is protected. */
 const char *ufor_name(SEXP name);
 

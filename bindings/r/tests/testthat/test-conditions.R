@@ -55,3 +55,22 @@ test_that("files that are no stores, or cannot be read, are refused and left alo
   writeBin(readBin(path, "raw", file.size(path) / 2), short)
   expect_error({ s <- ufo_open(short); sum(s$x); stop("read") }, class = "ufo_error")
 })
+
+test_that("the advice fits the situation", {
+  advice_of <- function(expr) conditionMessage(expect_error(expr, class = "ufo_error"))
+  expect_match(advice_of(ufo_open(new_path(), mode = "r")), "Check the path. Modes")
+  expect_match(advice_of(ufo_open(file.path(tempdir(), "no folder", "s.ufo"))), "in a folder that exists")
+  text <- tempfile()
+  writeLines(rep("this is no store", 1000), text)
+  expect_match(advice_of(ufo_open(text)), "Check that the path is that of a store")
+  s <- new_store()
+  s$x <- 1
+  s$list <- list(1)
+  expect_match(advice_of(ufo_open(.subset2(s, "path"), mode = "create")), "Check the path and the mode")
+  for (look in list(ufo_get, ufo_info)) {
+    expect_match(advice_of(look(s, "x", version = 9)), "tells the current version")
+    expect_match(advice_of(look(s, "y", version = 9)), "names() of the store", fixed = TRUE)
+    expect_match(advice_of(look(s, "y")), "names() of the store", fixed = TRUE)
+  }
+  expect_false(grepl("names()", advice_of(ufo_get(s, "x", version = 9)), fixed = TRUE))
+})

@@ -70,6 +70,13 @@ test_that("the error of a damaged chunk names store and object", {
   expect_match(conditionMessage(problem), "list[[2]]", fixed = TRUE)
 })
 
+test_that("a damaged chunk that is touched outside any function raises the same error", {
+  made <- damaged_store()
+  damaged <- damaged_copy(made$path, made$pattern)
+  out <- in_new_session(c(sprintf("x <- ufo_open(%s)$x", deparse(damaged)), "sum(x)"))
+  expect_match(paste(out, collapse = " "), "'x'.*ufo_verify")
+})
+
 test_that("an error in the middle of a list leaves an open transaction as it was", {
   made <- damaged_store()
   x <- ufo_open(damaged_copy(made$path, made$pattern))$x
