@@ -14,11 +14,15 @@ size_to_bytes <- function(size) {
   floor(as.numeric(sub(pattern, "\\1", text)) * 1024^(match(unit, size_units) - 1))
 }
 
+# No size is larger: the library counts in 64 bits.
+size_max <- 2^62
+
 check_size <- function(size, what) {
   bytes <- size_to_bytes(size)
   if (is.na(bytes)) {
     raise_usage(what, " must be a size such as \"512MB\", \"2GiB\" or a number of bytes, not ", deparse_short(size))
   }
+  if (bytes > size_max) raise_usage(what, " must be at most 2^62 bytes, not ", deparse_short(size))
   bytes
 }
 

@@ -15,6 +15,9 @@
  * collections take it. */
 #define WORKING_BYTES_MAX (UINT64_C(64) << 20)
 
+/* As size_max in R/size.R. */
+#define BYTES_MAX 0x1p62
+
 static ufo_pool *the_pool;
 static uint64_t the_budget; /* as asked for; the pool has the part of it that is for contents */
 static uint64_t views_alive, views_after_collection;
@@ -26,12 +29,18 @@ static ufo_pool_stats pool_stats(void) {
   return stats;
 }
 
+/* Of a number that R code has checked; 0 for what is no number of bytes. */
+static uint64_t as_bytes(SEXP number) {
+  double bytes = Rf_asReal(number);
+  return bytes >= 1 && bytes <= BYTES_MAX ? (uint64_t)bytes : 0;
+}
+
 /* What the option or the environment asks for, in bytes; 0 for the default. */
 static uint64_t configured_budget(void) {
   SEXP call = PROTECT(Rf_lang1(Rf_install("configured_memory")));
-  double bytes = Rf_asReal(Rf_eval(call, ufor_namespace()));
+  uint64_t bytes = as_bytes(Rf_eval(call, ufor_namespace()));
   UNPROTECT(1);
-  return bytes >= 1 ? (uint64_t)bytes : 0;
+  return bytes;
 }
 
 static uint64_t for_contents(uint64_t budget_bytes) {
@@ -80,7 +89,7 @@ void ufor_memory_relieve(void) {
 }
 
 SEXP ufor_memory_budget(SEXP bytes) {
-  uint64_t wanted = bytes == R_NilValue ? 0 : (uint64_t)Rf_asReal(bytes);
+  uint64_t wanted = bytes == R_NilValue ? 0 : as_bytes(bytes);
   ufor_pool();
   SEXP before = PROTECT(Rf_ScalarReal((double)the_budget));
   if (wanted > 0) set_budget(wanted);

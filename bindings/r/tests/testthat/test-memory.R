@@ -7,7 +7,28 @@ test_that("the budget is set, asked for and kept", {
   for (size in list("x", "12 bananas", -1, NA, "", c("1MB", "2MB"), TRUE, 0, Inf, "-1MB")) {
     expect_error(ufo_memory(size), class = "ufo_usage_error")
   }
+  for (size in list(1e300, 2^63, "99999PB", .Machine$double.xmax, paste0(strrep("9", 400), "GB"))) {
+    expect_error(ufo_memory(size), class = "ufo_usage_error", "at most 2^62 bytes", fixed = TRUE)
+  }
   expect_identical(ufo_memory(), 64 * mb)
+  expect_identical(ufo_memory("4095PB"), 64 * mb)
+  expect_identical(ufo_memory("64MB"), 4095 * 2^50)
+})
+
+test_that("a budget that is configured wrongly is refused where it comes from", {
+  for (size in c("1e300", "99999PB", "many")) {
+    out <- in_new_session(c(
+      sprintf("options(ufostore.memory = %s)", if (size == "1e300") size else deparse(size)),
+      "cat(tryCatch(ufo_memory(), ufo_usage_error = conditionMessage), '\\n')",
+      sprintf("options(ufostore.memory = NULL); Sys.setenv(UFOSTORE_MEMORY = %s)", deparse(size)),
+      "cat(tryCatch(ufo_memory(), ufo_usage_error = conditionMessage), '\\n')",
+      "Sys.setenv(UFOSTORE_MEMORY = '64MB')",
+      "cat(ufo_memory(), '\\n')"
+    ))
+    expect_match(out[[1]], "^The option ufostore.memory must be")
+    expect_match(out[[2]], "^The environment variable UFOSTORE_MEMORY must be")
+    expect_identical(trimws(out[[3]]), "67108864")
+  }
 })
 
 test_that("a scan of many times the budget stays within it, and loses no change", {
