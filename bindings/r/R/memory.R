@@ -2,18 +2,30 @@
 
 ufo_memory <- function(budget = NULL) {
   if (is.null(budget)) return(.Call(ufor_memory_budget, NULL))
-  bytes <- check_size(budget, "The memory budget")
-  if (bytes < 1) raise_usage("The memory budget must be more than nothing")
+  bytes <- check_budget(budget, "The memory budget")
   invisible(.Call(ufor_memory_budget, bytes))
 }
 
 # Called from C when the pool is made: the budget that was configured, in bytes; 0 for the default.
 configured_memory <- function() {
   option <- getOption("ufostore.memory")
-  if (!is.null(option)) return(check_size(option, "The option ufostore.memory"))
+  if (!is.null(option)) return(check_budget(option, "The option ufostore.memory"))
   variable <- Sys.getenv("UFOSTORE_MEMORY")
-  if (nzchar(variable)) return(check_size(variable, "The environment variable UFOSTORE_MEMORY"))
+  if (nzchar(variable)) return(check_budget(variable, "The environment variable UFOSTORE_MEMORY"))
   0
+}
+
+check_budget <- function(budget, what) {
+  bytes <- check_size(budget, what)
+  if (bytes < .Call(ufor_memory_least)) gc(full = TRUE) # vectors that nothing refers to count, too
+  least <- .Call(ufor_memory_least)
+  if (bytes < least) {
+    raise_usage(
+      what, " must be at least \"", least / 1024, "KB\", to hold two chunks of the vectors in use, not ",
+      deparse_short(budget)
+    )
+  }
+  bytes
 }
 
 ufo_stats <- function() structure(.Call(ufor_memory_stats), class = "ufo_stats")

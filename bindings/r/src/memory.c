@@ -3,8 +3,10 @@
 
 #include "condition.h"
 #include "fault.h"
+#include "view.h"
 
 #include <R_ext/Memory.h>
+#include <unistd.h>
 
 /* A collection is forced when this many more views are alive than after the last one, at least. */
 #define VIEWS_BETWEEN_COLLECTIONS 1000
@@ -46,6 +48,15 @@ static uint64_t configured_budget(void) {
 static uint64_t for_contents(uint64_t budget_bytes) {
   uint64_t working = budget_bytes / 4;
   return budget_bytes - (working < WORKING_BYTES_MAX ? working : WORKING_BYTES_MAX);
+}
+
+/* The least budget whose part for contents holds two chunks, as the library demands, in whole KiB. The largest chunk
+ * has 16 MiB, so what is not for contents is a quarter here. */
+SEXP ufor_memory_least(void) {
+  uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+  uint64_t pages = (ufor_view_largest_chunk() + page - 1) / page;
+  uint64_t least = (2 * (pages > 0 ? pages : 1) * page * 4 + 2) / 3;
+  return Rf_ScalarReal((double)((least + 1023) / 1024 * 1024));
 }
 
 static void set_budget(uint64_t budget_bytes) {

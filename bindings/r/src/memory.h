@@ -23,6 +23,8 @@ void ufor_memory_collect(void);
 
 /* .Call: the budget in bytes; sets it first if `bytes` is not NULL. Gives the budget that was. */
 SEXP ufor_memory_budget(SEXP bytes);
+/* .Call: the least budget in bytes that suffices for the views that there are. */
+SEXP ufor_memory_least(void);
 /* .Call: a named list of the pool's figures. */
 SEXP ufor_memory_stats(void);
 

@@ -96,6 +96,18 @@ ufor_view *ufor_view_at(const void *address) {
   return NULL;
 }
 
+uint64_t ufor_view_largest_chunk(void) {
+  uint64_t largest = 0;
+  for (const ufor_view *view = first_view; view != NULL; view = view->next) {
+    if (view->view == NULL) continue;
+    ufo_region_info info = {.struct_size = sizeof info};
+    ufo_region_get_info(ufo_view_region(view->view), &info);
+    uint64_t chunk = info.body_bytes < info.chunk_bytes ? info.body_bytes : info.chunk_bytes;
+    if (chunk > largest) largest = chunk;
+  }
+  return largest;
+}
+
 /* ---- atomic vectors in general ---------------------------------------------------------------------------------- */
 
 size_t ufor_element_bytes(SEXPTYPE type) { return ufo_type_bytes(ufor_type_of(type)); }

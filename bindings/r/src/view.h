@@ -42,6 +42,9 @@ ufor_view *ufor_view_behind(SEXP x);
 /* The view whose memory holds `address`, or NULL. Takes time in proportion to the number of views. */
 ufor_view *ufor_view_at(const void *address);
 
+/* The bytes of the largest chunk of any view, as far as the view has that many; 0 if there is none. Takes as long. */
+uint64_t ufor_view_largest_chunk(void);
+
 /* Bytes of an element of an atomic vector of R type `type`; 0 for other types. */
 size_t ufor_element_bytes(SEXPTYPE type);
 /* The library's type for it; 0 if there is none. */

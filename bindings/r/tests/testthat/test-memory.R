@@ -15,6 +15,38 @@ test_that("the budget is set, asked for and kept", {
   expect_identical(ufo_memory("64MB"), 4095 * 2^50)
 })
 
+test_that("a budget that is too small is refused by the name that the user gave it", {
+  old <- ufo_memory()
+  gc()
+  for (size in list("1KB", 100, "0.001MB", 0)) {
+    problem <- expect_error(ufo_memory(size), class = "ufo_usage_error")
+    expect_match(conditionMessage(problem), paste("not", deparse(size)), fixed = TRUE)
+    expect_match(conditionMessage(problem), "at least \"[0-9]+KB\"")
+  }
+  s <- new_store()
+  for (chunk in c("64KB", "16MB")) {
+    ufo_put(s, "x", numeric(2.5e6), chunk = chunk)
+    x <- s$x
+    problem <- expect_error(ufo_memory("12KB"), class = "ufo_usage_error")
+    least <- sub('.*at least "([0-9]+KB)".*', "\\1", conditionMessage(problem))
+    expect_identical(ufo_memory(least), old)
+    expect_identical(x[c(1, 2.5e6)], c(0, 0))
+    ufo_memory(old)
+  }
+  expect_gt(as.numeric(sub("KB", "", least)), 2 * 16 * 1024)
+  # Neither what is no longer used nor a chunk that is longer than its vector takes part.
+  rm(x)
+  ufo_put(s, "x", 1:10, chunk = "16MB")
+  x <- s$x
+  expect_identical(ufo_memory("12KB"), old)
+  expect_identical(x[10], 10L)
+  ufo_memory(old)
+  out <- in_new_session(c(
+    "options(ufostore.memory = '1KB')", "cat(tryCatch(ufo_memory(), ufo_usage_error = conditionMessage), '\\n')"
+  ))
+  expect_match(out[[1]], "The option ufostore.memory must be at least .* not \"1KB\"")
+})
+
 test_that("a budget that is configured wrongly is refused where it comes from", {
   for (size in c("1e300", "99999PB", "many")) {
     out <- in_new_session(c(
