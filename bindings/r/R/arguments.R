@@ -8,8 +8,12 @@ check_name <- function(name, path = NULL) {
   if (!is.character(name) || length(name) != 1 || is.na(name) || !nzchar(name)) {
     raise_usage("The name of an object must be one non-empty string, not ", deparse_short(name), path = path)
   }
-  name <- enc2utf8(as.character(name))
-  if (!validUTF8(name)) raise_usage("The name of an object must be valid text", path = path)
+  name <- as.character(name)
+  # Before the conversion, which would write what is not valid as "<e9>".
+  if (Encoding(name) == "bytes" || !validEnc(name)) {
+    raise_usage("The name of an object must be valid text in its encoding", path = path)
+  }
+  name <- enc2utf8(name)
   if (nchar(name, "bytes") > name_bytes_max) {
     raise_usage(
       "The name '", substr(name, 1, 40), "...' has ", nchar(name, "bytes"), " bytes; at most ",

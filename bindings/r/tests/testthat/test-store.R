@@ -118,6 +118,26 @@ test_that("names of any script and up to 480 bytes are kept", {
   expect_error(s[[c("a", "b")]], class = "ufo_usage_error")
 })
 
+test_that("names that are no valid text are refused, in all functions", {
+  s <- new_store()
+  s$x <- 1
+  invalid <- "\xe9\xff"
+  unknown <- utf8 <- bytes <- invalid
+  Encoding(utf8) <- "UTF-8"
+  Encoding(bytes) <- "bytes"
+  names <- list(utf8, bytes, "\xc3\xa9")
+  Encoding(names[[3]]) <- "bytes"
+  if (l10n_info()[["UTF-8"]]) names <- c(names, unknown, as.name(unknown))
+  for (name in names) {
+    expect_error(s[[name]] <- 1, class = "ufo_usage_error", "valid text")
+    expect_error(s[[name]] <- NULL, class = "ufo_usage_error", "valid text")
+    expect_error(s[[name]], class = "ufo_usage_error", "valid text")
+    expect_error(ufo_info(s, name), class = "ufo_usage_error", "valid text")
+    expect_error(ufo_create(s, name, "double"), class = "ufo_usage_error", "valid text")
+  }
+  expect_identical(names(s), "x")
+})
+
 test_that("completion offers the names", {
   s <- new_store()
   s$alpha <- 1
