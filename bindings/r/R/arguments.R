@@ -59,6 +59,14 @@ check_length <- function(length, path, name) {
   as.numeric(length)
 }
 
+# A number of things to show, which may be Inf.
+check_count <- function(count, what) {
+  if (!is.numeric(count) || length(count) != 1 || is.na(count) || count < 0) {
+    raise_usage(what, " must be a number from 0 on, not ", deparse_short(count))
+  }
+  floor(count)
+}
+
 # One of `choices`; the first if the argument was left at its default.
 check_choice <- function(value, choices, what) {
   if (identical(value, choices)) return(choices[[1]])

@@ -56,6 +56,7 @@ format.ufo_store <- function(x, ...) {
 }
 
 print.ufo_store <- function(x, n = 20L, ...) {
+  n <- check_count(n, "The number of objects to print")
   cat(format(x), "\n", sep = "")
   if (store_state(x) == "closed") return(invisible(x))
   all_names <- names(x)
@@ -64,11 +65,40 @@ print.ufo_store <- function(x, n = 20L, ...) {
     return(invisible(x))
   }
   shown <- all_names[seq_len(min(n, length(all_names)))]
-  cat(object_table(x, shown), sep = "\n")
+  if (length(shown) > 0) cat(object_table(x, shown), sep = "\n")
   if (length(shown) < length(all_names)) {
-    cat("... and ", format_count(length(all_names) - length(shown)), " more: names() lists them all\n", sep = "")
+    if (length(shown) > 0) cat("... and ")
+    more <- if (length(shown) > 0) " more" else if (length(all_names) == 1) " object" else " objects"
+    cat(format_count(length(all_names) - length(shown)), more, ": names() lists them all\n", sep = "")
   }
   invisible(x)
+}
+
+summary.ufo_store <- function(object, ...) {
+  all_names <- names(object)
+  infos <- lapply(all_names, function(name) readable_info(object, name))
+  field <- function(name) vapply(infos, function(info) info[[name]], 0)
+  data.frame(
+    name = all_names, type = vapply(infos, describe_type, ""), length = field("length"),
+    stored_bytes = field("stored_bytes"), version = field("version"), stringsAsFactors = FALSE
+  )
+}
+
+# Meant for looking at whatever is there, so a store that is closed or cannot be read is no error here.
+str.ufo_store <- function(object, ...) {
+  text <- tryCatch({
+    if (store_state(object) == "closed") ""
+    else {
+      all_names <- names(object)
+      first <- encodeString(all_names[seq_len(min(10, length(all_names)))], quote = "\"")
+      paste0(
+        ", ", format_count(length(all_names)), if (length(all_names) == 1) " object" else " objects",
+        if (length(first) > 0) ": ", paste(first, collapse = ", "), if (length(first) < length(all_names)) ", ..."
+      )
+    }
+  }, ufo_error = function(problem) ", which cannot be read")
+  cat(" ", format(object), text, "\n", sep = "")
+  invisible()
 }
 
 # As ufo_info(), but an object whose entry cannot be read does not keep the others from being listed.

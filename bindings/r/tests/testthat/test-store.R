@@ -138,6 +138,45 @@ test_that("names that are no valid text are refused, in all functions", {
   expect_identical(names(s), "x")
 })
 
+test_that("a store has a summary", {
+  s <- new_store()
+  expect_identical(dim(summary(s)), c(0L, 5L))
+  s$x <- c(1, 2)
+  s$f <- factor("a")
+  table <- summary(s)
+  expect_s3_class(table, "data.frame")
+  expect_named(table, c("name", "type", "length", "stored_bytes", "version"))
+  expect_identical(table$name, c("f", "x"))
+  expect_identical(table$type, c("factor (integer)", "double"))
+  expect_identical(table$length, c(1, 2))
+  ufo_close(s)
+  expect_error(summary(s), class = "ufo_usage_error", "closed")
+})
+
+test_that("str() shows any store, also inside other objects", {
+  s <- new_store()
+  expect_output(str(s), "read-write), 0 objects$")
+  s$x <- 1
+  expect_output(str(s), ", 1 object: \"x\"$")
+  for (i in 1:20) s[[paste0("n\n", i)]] <- i
+  out <- capture.output(str(list(a = 1, s = s)))
+  expect_length(out, 3)
+  expect_match(out[[3]], "21 objects: .*, \\.\\.\\.$")
+  ufo_close(s)
+  expect_output(str(s), "(closed)", fixed = TRUE)
+  expect_output(str(list(s, 2)), "closed.*\n.*num 2")
+  expect_error(length(s), class = "ufo_usage_error", "closed")
+})
+
+test_that("printing takes a number of objects", {
+  s <- new_store()
+  for (i in 1:25) s[[paste0("n", i)]] <- i
+  expect_length(capture.output(print(s, n = Inf)), 27)
+  expect_length(capture.output(print(s, n = 3)), 6)
+  expect_length(capture.output(print(s, n = 0)), 2)
+  for (n in list(-1, NA, "2", c(1, 2), NULL)) expect_error(print(s, n = n), class = "ufo_usage_error")
+})
+
 test_that("completion offers the names", {
   s <- new_store()
   s$alpha <- 1
