@@ -2,8 +2,8 @@
  * freed piece joins the free list of its length in steps, which suits chunks: they come in few lengths.
  *
  * A child of fork() shares the descriptors of its parent, so neither may reuse a place that the other may still read:
- * both forget the free lists (the room stays taken until the last process closes the file), and the child opens a file
- * of its own for what it writes. `files` therefore only ever grows, by one for each generation of forks. */
+ * both forget the free lists, and each goes on in a file of its own. A file that is not written to any more is closed
+ * with its last live piece, and its room is free once all processes that shared it have come so far. */
 #include "os/scratch.h"
 
 #include <errno.h>
@@ -16,10 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/assert.h"
 #include "util/checked.h"
 #include "util/fail.h"
 
-enum { STEP = 4096, FILES_MAX = 64 };
+enum { STEP = 4096 };
 
 /* Offsets of free pieces of one length, a stack. */
 typedef struct free_list {
@@ -28,14 +29,19 @@ typedef struct free_list {
   size_t count, room;
 } free_list;
 
+typedef struct scratch_file {
+  int fd;        /* -1: closed, and the place is free */
+  uint64_t live; /* pieces */
+} scratch_file;
+
 struct ufo_scratch {
   pthread_mutex_t lock; /* guards everything below */
   char *directory;
-  int files[FILES_MAX]; /* the last is written to unless it is `inherited` */
+  scratch_file *files;
   unsigned file_count;
-  bool inherited;  /* the last file is written to by the process that this one was forked from */
-  uint64_t end;    /* of the last file */
-  uint64_t frozen; /* room below this may be read by a process on the other side of a fork: not reused */
+  unsigned current; /* the file that is written to */
+  bool has_current; /* not before the first write, nor after a fork */
+  uint64_t end;     /* of the current file */
   uint64_t used;
   free_list *lists; /* by steps, unordered: few */
   size_t list_count, list_room;
@@ -59,21 +65,24 @@ static void before_fork(void) {
   for (ufo_scratch *scratch = all; scratch; scratch = scratch->next) pthread_mutex_lock(&scratch->lock);
 }
 
+/* The lock is held. */
+static void close_if_spent(scratch_file *file) {
+  if (file->fd < 0 || file->live > 0) return;
+  close(file->fd);
+  file->fd = -1;
+}
+
 static void after_fork(void) {
   for (ufo_scratch *scratch = all; scratch; scratch = scratch->next) {
     forget_free_room(scratch);
-    scratch->frozen = scratch->end;
+    if (scratch->has_current) close_if_spent(&scratch->files[scratch->current]);
+    scratch->has_current = false;
     pthread_mutex_unlock(&scratch->lock);
   }
   pthread_mutex_unlock(&all_lock);
 }
 
-static void after_fork_in_child(void) {
-  for (ufo_scratch *scratch = all; scratch; scratch = scratch->next) scratch->inherited = true;
-  after_fork();
-}
-
-static void watch_forks(void) { pthread_atfork(before_fork, after_fork, after_fork_in_child); }
+static void watch_forks(void) { pthread_atfork(before_fork, after_fork, after_fork); }
 
 void ufo_scratch_watch_forks(void) { pthread_once(&fork_once, watch_forks); }
 
@@ -111,7 +120,9 @@ void ufo_scratch_free(ufo_scratch *scratch) {
   while (*link != scratch) link = &(*link)->next;
   *link = scratch->next;
   pthread_mutex_unlock(&all_lock);
-  for (unsigned i = 0; i < scratch->file_count; i++) close(scratch->files[i]);
+  for (unsigned i = 0; i < scratch->file_count; i++)
+    if (scratch->files[i].fd >= 0) close(scratch->files[i].fd);
+  free(scratch->files);
   forget_free_room(scratch);
   pthread_mutex_destroy(&scratch->lock);
   free(scratch->directory);
@@ -133,17 +144,27 @@ static int open_unlinked(const char *directory) {
   return fd;
 }
 
-/* A file to write to, opened on first use and again by a forked child. */
+/* A place for one more file: a free one, or a new one at the end. NULL: out of memory. */
+static scratch_file *file_place(ufo_scratch *scratch) {
+  for (unsigned i = 0; i < scratch->file_count; i++)
+    if (scratch->files[i].fd < 0) return &scratch->files[i];
+  scratch_file *grown = realloc(scratch->files, (scratch->file_count + 1) * sizeof *grown);
+  if (!grown) return NULL;
+  scratch->files = grown;
+  grown[scratch->file_count] = (scratch_file){.fd = -1};
+  return &grown[scratch->file_count++];
+}
+
+/* A file to write to, opened on first use and again after a fork. */
 static ufo_status ensure_file(ufo_scratch *scratch, ufo_error *error) {
-  if (scratch->file_count > 0 && !scratch->inherited) return UFO_OK;
-  if (scratch->file_count == FILES_MAX)
-    return ufo_fail(error, UFO_FULL, "cannot open one more scratch file: this process descends from %d forks",
-                    FILES_MAX);
-  int fd = open_unlinked(scratch->directory);
-  if (fd < 0) return ufo_fail_errno(error, errno, "cannot create a scratch file in '%s'", scratch->directory);
-  scratch->files[scratch->file_count++] = fd;
-  scratch->inherited = false;
-  scratch->end = scratch->frozen = 0;
+  if (scratch->has_current) return UFO_OK;
+  scratch_file *file = file_place(scratch);
+  if (!file) return ufo_fail(error, UFO_FULL, "out of memory for a scratch file");
+  file->fd = open_unlinked(scratch->directory);
+  if (file->fd < 0) return ufo_fail_errno(error, errno, "cannot create a scratch file in '%s'", scratch->directory);
+  scratch->current = (unsigned)(file - scratch->files);
+  scratch->has_current = true;
+  scratch->end = 0;
   return UFO_OK;
 }
 
@@ -195,9 +216,10 @@ ufo_status ufo_scratch_write(ufo_scratch *scratch, const void *data, uint32_t by
   ufo_piece piece = {.bytes = bytes};
   int fd = -1;
   if (status == UFO_OK) {
-    piece.file = scratch->file_count - 1;
+    piece.file = scratch->current;
     piece.offset = take_room(scratch, steps_of(bytes));
-    fd = scratch->files[piece.file];
+    scratch->files[piece.file].live++;
+    fd = scratch->files[piece.file].fd;
     scratch->used += (uint64_t)steps_of(bytes) * STEP;
   }
   pthread_mutex_unlock(&scratch->lock);
@@ -219,7 +241,7 @@ ufo_status ufo_scratch_write(ufo_scratch *scratch, const void *data, uint32_t by
 
 ufo_status ufo_scratch_read(ufo_scratch *scratch, ufo_piece piece, void *target, ufo_error *error) {
   pthread_mutex_lock(&scratch->lock);
-  int fd = piece.file < scratch->file_count ? scratch->files[piece.file] : -1;
+  int fd = piece.file < scratch->file_count ? scratch->files[piece.file].fd : -1;
   pthread_mutex_unlock(&scratch->lock);
   for (uint32_t done = 0; done < piece.bytes;) {
     ssize_t got = pread(fd, (char *)target + done, piece.bytes - done, (off_t)(piece.offset + done));
@@ -237,8 +259,11 @@ void ufo_scratch_discard(ufo_scratch *scratch, ufo_piece piece) {
   pthread_mutex_lock(&scratch->lock);
   uint64_t rounded = (uint64_t)steps_of(piece.bytes) * STEP;
   scratch->used -= ufo_min(rounded, scratch->used);
-  if (!scratch->inherited && piece.file + 1 == scratch->file_count && piece.offset >= scratch->frozen)
-    give_room(scratch, steps_of(piece.bytes), piece.offset);
+  scratch_file *file = &scratch->files[piece.file];
+  UFO_ASSERT(file->fd >= 0 && file->live > 0);
+  file->live--;
+  if (scratch->has_current && piece.file == scratch->current) give_room(scratch, steps_of(piece.bytes), piece.offset);
+  else close_if_spent(file);
   pthread_mutex_unlock(&scratch->lock);
 }
 

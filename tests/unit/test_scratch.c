@@ -105,3 +105,33 @@ Test(scratch, pieces_survive_a_fork_on_both_sides, .timeout = 60) {
   for (unsigned i = 0; i < PIECES; i++) cr_assert(is_filled(scratch, pieces[i], i % 2 ? i : 2000 + i));
   ufo_scratch_free(scratch);
 }
+
+/* What is rewritten between forks does not pile up: the processes on the other side are gone. */
+Test(scratch, forks_do_not_make_it_grow, .timeout = 60) {
+  enum { PIECES = 32, SIZE = 9000 };
+  ufo_scratch *scratch;
+  OK(ufo_scratch_create("/tmp", &scratch, &error));
+  static uint8_t bytes[SIZE];
+  ufo_piece pieces[PIECES] = {{0}};
+  uint64_t furthest = 0;
+  uint32_t files = 0;
+  for (unsigned round = 0; round < 100; round++) { /* more forks than a process could have files of old */
+    for (unsigned i = 0; i < PIECES; i++) {
+      if (round > 0) cr_assert(is_filled(scratch, pieces[i], round - 1 + i));
+      ufo_scratch_discard(scratch, pieces[i]);
+      fill(bytes, SIZE, round + i);
+      OK(ufo_scratch_write(scratch, bytes, SIZE, &pieces[i], &error));
+      if (pieces[i].offset > furthest) furthest = pieces[i].offset;
+      if (pieces[i].file > files) files = pieces[i].file;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+      for (unsigned i = 0; i < PIECES; i++) EXPECT(is_filled(scratch, pieces[i], round + i));
+      _exit(kit_wrong != 0);
+    }
+    cr_assert_eq(wait_for(child), 0);
+  }
+  cr_assert_lt(furthest, PIECES * 12288u);
+  cr_assert_leq(files, 2);
+  ufo_scratch_free(scratch);
+}
