@@ -20,6 +20,13 @@
  * CAVEATS
  *   - Without privilege (capabilities().kernel_faults == 0), a system call handed a pointer into a chunk that is not
  *     in memory fails with EFAULT. Call ufo_region_pin() around such calls, or read through ufo_store_read().
+ *   - Direct I/O (O_DIRECT) and other long-term uses of pages by the kernel write past the protection by which changes
+ *     are seen. Pin such ranges for writing, with privilege too: what arrives in an unpinned range can be lost.
+ *   - Memory that is locked (mlock) cannot be evicted: touches fail once the budget is full of it.
+ *   - A signal handler must not touch managed memory, since it may have interrupted this library in the middle of its
+ *     books; nor must a thread be cancelled (pthread_cancel) while it is in the library.
+ *   - Besides the budget, each thread that fills or evicts holds one chunk in a buffer, which it keeps if it has at
+ *     most 4 MiB.
  *   - A chunk that cannot be produced raises SIGBUS at the touched address. ufo_guarded() turns that into an error.
  *   - Callbacks run on the pool's threads. They may touch other regions, but must not wait for a thread that might be
  *     blocked in a fault. */
@@ -46,8 +53,9 @@ typedef enum ufo_event_type {
   UFO_EVENT_CHUNK_EVICTED_CLEAN, /* dropped: its source still has it */
   UFO_EVENT_CHUNK_EVICTED_DIRTY, /* written back or spilled, then dropped */
   UFO_EVENT_CHUNK_STAGED,        /* a changed chunk was written back (it may stay in memory) */
-  UFO_EVENT_REGION_RESET,
+  UFO_EVENT_REGION_RESET,        /* a reset is done; what it dropped was told chunk by chunk */
   UFO_EVENT_REGION_RELEASED,
+  UFO_EVENT_CHUNK_FORGOTTEN, /* dropped by a reset, changes included */
 } ufo_event_type;
 
 typedef struct ufo_event {

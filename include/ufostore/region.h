@@ -19,7 +19,8 @@ extern "C" {
 /* Produces elements first .. first + count - 1 at `target` (count * element_bytes bytes of private memory, which the
  * callback may leave uninitialised only if it fails). Runs on a thread of the pool, for different chunks of one region
  * possibly at the same time, never twice at once for one chunk. It may read other regions, and lower chunks of its
- * own: at most UFO_FILL_DEPTH_MAX fills nest. Returns UFO_OK, or an error with *error filled: the access that needed
+ * own: at most UFO_FILL_DEPTH_MAX fills nest, and a pool has 512 threads for all that nest at once; beyond either, the
+ * touch fails. Returns UFO_OK, or an error with *error filled: the access that needed
  * the chunk then ends in SIGBUS, or in an error of ufo_guarded(). A nested access that fails unwinds the callback by
  * siglongjmp, so a callback that holds locks or memory across such an access must make it through ufo_guarded(). */
 typedef int (*ufo_populate_fn)(void *user, uint64_t first, uint64_t count, void *target, ufo_error *error);
@@ -67,7 +68,7 @@ typedef struct ufo_region_options {
 
 /* Creates a region; O(1) in its size. On success the region, and the source's user data until `destroy` is called,
  * belong together; on an error *region_out is NULL and `destroy` is not called. Errors: UFO_USAGE (options; a chunk
- * larger than half the budget), UFO_FULL (address space, memory). */
+ * larger than half the budget), UFO_FULL (address space, memory; two chunks do not fit beside what is pinned). */
 UFO_API UFO_MUST_CHECK ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options,
                                                     ufo_region **region_out, ufo_error *error);
 
@@ -99,7 +100,8 @@ typedef struct ufo_region_info {
 UFO_API void ufo_region_get_info(const ufo_region *region, ufo_region_info *info);
 
 /* Forgets all content, changes included, and failed fills: the next touch populates again. Calls the source's reset.
- * Waits for fills in progress. UFO_USAGE while a part of the region is pinned. */
+ * Waits for fills in progress. UFO_USAGE while a part of the region is pinned; UFO_IO if a part is locked in memory
+ * (mlock), UFO_FULL. After an error some of the content may have been forgotten; the reset may be tried again. */
 UFO_API ufo_status ufo_region_reset(ufo_region *region, ufo_error *error);
 
 /* Writes every changed chunk back (or to scratch); they stay in memory, clean. Returns the first error; chunks it
@@ -120,8 +122,8 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_region_advise(ufo_region *region, uint64_t
 
 /* Brings a range of bytes into memory and keeps it there until unpinned, so that it can be handed to a system call.
  * With `for_write`, the chunks are marked changed, so that the kernel may write to them. Pins nest. All or nothing.
- * Errors: UFO_USAGE (range; for_write on a read-only region), UFO_FULL (the budget cannot hold it and two chunks
- * more), or the error of a failed fill. */
+ * Errors: UFO_USAGE (range; for_write on a read-only region), UFO_FULL (the budget cannot hold it and two of
+ * the pool's largest chunks more), or the error of a failed fill. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_region_pin(ufo_region *region, uint64_t offset, uint64_t bytes, int for_write,
                                                  ufo_error *error);
 UFO_API void ufo_region_unpin(ufo_region *region, uint64_t offset, uint64_t bytes);

@@ -28,6 +28,23 @@ void *ufo_memory_reserve(uint64_t bytes, bool writable) {
   return address == MAP_FAILED ? NULL : address;
 }
 
+/* Where the process locks all its memory (mlockall), an accessible mapping is filled with zeros at once, and pages of
+ * it could not be dropped; and a huge page made of it by the kernel would fill in zeros for what is absent. */
+static bool keep_to_ourselves(void *address, uint64_t bytes) {
+  madvise(address, bytes, MADV_NOHUGEPAGE); /* fails where the kernel has no huge pages, which is as good */
+  return munlock(address, bytes) == 0;
+}
+
+void *ufo_memory_reserve_watched(uint64_t bytes) {
+  void *address = mmap(NULL, bytes, PROT_NONE, reserve_flags, -1, 0);
+  if (address == MAP_FAILED) return NULL;
+  if (keep_to_ourselves(address, bytes)) return address;
+  int cause = errno;
+  munmap(address, bytes);
+  errno = cause;
+  return NULL;
+}
+
 bool ufo_memory_replace(void *address, uint64_t bytes, bool writable) {
   return mmap(address, bytes, protection(writable), reserve_flags | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
@@ -47,7 +64,8 @@ bool ufo_memory_drop(void *address, uint64_t bytes) {
 void ufo_memory_forbid(void *address, uint64_t bytes) { mprotect(address, bytes, PROT_NONE); }
 
 bool ufo_memory_replace_forbidden(void *address, uint64_t bytes) {
-  return mmap(address, bytes, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) != MAP_FAILED;
+  return mmap(address, bytes, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) != MAP_FAILED &&
+         keep_to_ourselves(address, bytes);
 }
 
 bool ufo_memory_allow(void *address, uint64_t bytes, bool writable) {

@@ -10,7 +10,10 @@ uint64_t ufo_page_bytes(void); /* constant for the process */
 
 /* Private anonymous memory that takes room only where it is touched. `bytes` is a multiple of the page. NULL: errno. */
 void *ufo_memory_reserve(uint64_t bytes, bool writable);
-/* The same at a fixed place inside an existing reservation, replacing what is there. */
+/* The same, but inaccessible until ufo_memory_allow, never locked in memory (mlockall) and never of huge pages, so that
+ * what is absent in it stays absent. */
+void *ufo_memory_reserve_watched(uint64_t bytes);
+/* As ufo_memory_reserve at a fixed place inside an existing reservation, replacing what is there. */
 bool ufo_memory_replace(void *address, uint64_t bytes, bool writable);
 void ufo_memory_release(void *address, uint64_t bytes);
 /* Drops the pages; the next touch faults. The range must be whole pages. */

@@ -30,19 +30,25 @@ int ufo_backing_read(ufo_region *region, uint64_t chunk, void *target, ufo_error
   ufo_piece piece = found ? *found : (ufo_piece){0};
   pthread_mutex_unlock(&region->backing_lock);
   if (!found) return 0;
-  /* Nobody replaces the piece meanwhile: that takes a resident chunk, and this one is being filled. */
+  /* Nobody frees the piece meanwhile: a new one takes a resident chunk, and this one is being filled; a reset waits. */
   ufo_status status = ufo_scratch_read(region->pool->scratch, piece, target, error);
   return status == UFO_OK ? 1 : (int)status;
 }
 
-void ufo_backing_forget(ufo_region *region) {
+ufo_u64map ufo_backing_take(ufo_region *region) {
   pthread_mutex_lock(&region->backing_lock);
-  for (size_t i = 0; i < region->backed.slots; i++) {
-    ufo_piece *piece = region->backed.values[i];
+  ufo_u64map pieces = region->backed;
+  region->backed = (ufo_u64map){0};
+  pthread_mutex_unlock(&region->backing_lock);
+  return pieces;
+}
+
+void ufo_backing_discard(ufo_region *region, ufo_u64map *pieces) {
+  for (size_t i = 0; i < pieces->slots; i++) {
+    ufo_piece *piece = pieces->values[i];
     if (!piece) continue;
     ufo_scratch_discard(region->pool->scratch, *piece);
     free(piece);
   }
-  ufo_u64map_clear(&region->backed);
-  pthread_mutex_unlock(&region->backing_lock);
+  ufo_u64map_clear(pieces);
 }

@@ -2,22 +2,33 @@
  *
  * The order that loses no write: protect, copy, hand the copy to writeback, and only if no write fault came in between,
  * drop. The write-fault path takes the same chunk lock and moves CLEANING to DIRTY, which is how "in between" is known.
- * The copy costs a few microseconds, and lets writers go on at once while the chunk is being compressed. */
+ * The copy costs a few microseconds, and lets writers go on at once while the chunk is being compressed. Where every
+ * chunk in memory is written all the time, that would never end, so a chunk that was written during several cleanings
+ * in a row is held (frame->held): its writers wait until it has been dropped, or turned out not to be. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/clock.h"
 #include "os/memory.h"
 #include "os/thread.h"
 #include "region/pool.h"
 #include "util/fail.h"
 
+enum { FRUITLESS_CLEANINGS_MAX = 3 };
+
 /* The chunk lock is held, the state is CLEAN, CLEANING or (to be forgotten) DIRTY. The frame is gone afterwards. False
- * if the kernel refuses, which it does for locked memory (mlock); the chunk then stays, clean. */
-static bool drop(ufo_region *region, ufo_frame *frame) {
+ * if the kernel refuses, which it does for locked memory (mlock); the chunk then stays as it is. */
+static bool drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
   ufo_pool *pool = region->pool;
   ufo_chunk *word = &region->chunks[frame->chunk];
-  if (!ufo_memory_drop(ufo_chunk_address(region, frame->chunk), frame->bytes)) return false;
+  char *address = ufo_chunk_address(region, frame->chunk);
+  if (!ufo_memory_drop(address, frame->bytes)) {
+    ufo_fail_errno(error, errno, "cannot drop a chunk of %llu bytes: its memory is locked (mlock, mlockall)",
+                   (unsigned long long)frame->bytes);
+    return false;
+  }
+  if (frame->held) ufo_uffd_wake(&pool->uffd, address, frame->bytes);
   ufo_chunk_set_state(word, UFO_EVICTING);
   ufo_chunk_set_frame(word, NULL);
   *word |= UFO_CHUNK_EVICTED_BEFORE;
@@ -29,9 +40,9 @@ static bool drop(ufo_region *region, ufo_frame *frame) {
 }
 
 /* The same for an eviction, which is counted and told. */
-static bool drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty) {
+static bool drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty, ufo_error *error) {
   uint64_t offset = frame->chunk * region->chunk_bytes, bytes = frame->bytes;
-  if (!drop(region, frame)) return false;
+  if (!drop(region, frame, error)) return false;
   ufo_count(was_dirty ? &region->pool->counters.evictions_dirty : &region->pool->counters.evictions_clean, 1);
   ufo_event_emit(region, was_dirty ? UFO_EVENT_CHUNK_EVICTED_DIRTY : UFO_EVENT_CHUNK_EVICTED_CLEAN, offset, bytes);
   return true;
@@ -75,13 +86,17 @@ static ufo_status write_back(ufo_region *region, uint64_t chunk, const void *cop
 }
 
 /* The chunk lock is held. Ends what begin_cleaning began: the chunk is CLEAN, or DIRTY if it was written meanwhile or
- * could not be written back. Returns whether it is clean. */
+ * could not be written back. Returns whether it is clean; writers of a held chunk then still wait. */
 static bool end_cleaning(ufo_region *region, ufo_frame *frame, ufo_status written) {
   ufo_pool *pool = region->pool;
   ufo_chunk *word = &region->chunks[frame->chunk];
   if (written == UFO_OK)
     ufo_event_emit(region, UFO_EVENT_CHUNK_STAGED, frame->chunk * region->chunk_bytes, frame->bytes);
-  if (ufo_chunk_get_state(*word) == UFO_DIRTY) return false;
+  if (ufo_chunk_get_state(*word) == UFO_DIRTY) {
+    if (frame->fruitless < FRUITLESS_CLEANINGS_MAX) frame->fruitless++;
+    return false;
+  }
+  frame->fruitless = 0;
   bool clean = written == UFO_OK && !frame->open;
   ufo_chunk_set_state(word, clean ? UFO_CLEAN : UFO_DIRTY);
   if (!clean) ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes, false);
@@ -126,6 +141,13 @@ static bool grow_copy(ufo_copy_room *room, uint64_t bytes, ufo_error *error) {
   return room->bytes != NULL;
 }
 
+/* The chunk lock is held; the chunk was not dropped. Writers that it held back try again. */
+static void release_writers(ufo_region *region, ufo_frame *frame) {
+  if (!frame->held) return;
+  frame->held = false;
+  ufo_uffd_wake(&region->pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes);
+}
+
 bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
   ufo_region *region = frame->region;
   uint64_t chunk = frame->chunk;
@@ -135,17 +157,23 @@ bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
   if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN) {
-    freed = drop_evicted(region, frame, false);
+    freed = drop_evicted(region, frame, false, &error);
+    stuck = !freed;
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room) {
+    frame->held = frame->fruitless == FRUITLESS_CLEANINGS_MAX;
     if (grow_copy(room, frame->bytes, &error) && begin_cleaning(region, frame, room->bytes, &error)) {
       pthread_mutex_unlock(lock);
       ufo_status written = write_back(region, chunk, room->bytes, &error);
       pthread_mutex_lock(lock);
-      if (end_cleaning(region, frame, written) && frame->pins == 0) freed = drop_evicted(region, frame, true);
       stuck = written != UFO_OK;
+      if (end_cleaning(region, frame, written) && frame->pins == 0) {
+        freed = drop_evicted(region, frame, true, &error);
+        stuck = !freed;
+      }
     } else {
       stuck = true;
     }
+    if (!freed) release_writers(region, frame);
   }
   pthread_mutex_unlock(lock);
   if (!freed) put_back(pool, frame, stuck, &error);
@@ -179,6 +207,7 @@ void *ufo_evictor_run(void *argument) {
     }
     pthread_mutex_unlock(&pool->residency_lock);
     bool freed = ufo_evict_frame(pool, frame, &room);
+    if (room.size > UFO_KEPT_BUFFER_BYTES) ufo_copy_room_free(&room);
     pthread_mutex_lock(&pool->residency_lock);
     if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;
   }
@@ -203,6 +232,23 @@ static void wait_for_others(ufo_pool *pool) {
   /* The time limit covers an end between the caller's look and this wait. */
   pthread_cond_timedwait(&pool->room, &pool->residency_lock, &until);
   pthread_mutex_unlock(&pool->residency_lock);
+}
+
+static bool fills_before(const ufo_region *region, uint64_t when_ns) {
+  for (const ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next)
+    if (frame->region == region && frame->begun_ns <= when_ns) return true;
+  return false;
+}
+
+void ufo_fills_await(ufo_region *region) {
+  ufo_pool *pool = region->pool;
+  uint64_t now = ufo_clock_monotonic_ns();
+  for (bool running = true; running;) {
+    pthread_mutex_lock(&pool->residency_lock);
+    running = fills_before(region, now);
+    pthread_mutex_unlock(&pool->residency_lock);
+    if (running) wait_for_others(pool);
+  }
 }
 
 /* Takes the frame of a chunk out of its list, so that no evictor picks it. The chunk lock is held. False if one has. */
@@ -254,7 +300,7 @@ ufo_status ufo_chunk_clean(ufo_region *region, uint64_t chunk, bool drop_too, vo
   }
   bool gone = false;
   if (drop_too && frame->pins == 0 && ufo_chunk_get_state(region->chunks[chunk]) == UFO_CLEAN) {
-    gone = drop_evicted(region, frame, was_dirty);
+    gone = drop_evicted(region, frame, was_dirty, NULL); /* advice: locked memory stays */
   }
   pthread_mutex_unlock(lock);
   if (!gone) put_back(pool, frame, false, NULL);
@@ -263,21 +309,31 @@ ufo_status ufo_chunk_clean(ufo_region *region, uint64_t chunk, bool drop_too, vo
   return status;
 }
 
-void ufo_chunk_forget(ufo_region *region, uint64_t chunk) {
+ufo_status ufo_chunk_forget(ufo_region *region, uint64_t chunk, ufo_error *error) {
   ufo_pool *pool = region->pool;
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+  ufo_status status = UFO_OK;
   ufo_frame *frame = settle(region, chunk, lock);
   if (frame) {
-    bool gone = drop(region, frame);
-    region->chunks[chunk] &= ~(uint64_t)UFO_CHUNK_EVICTED_BEFORE;
+    uint64_t bytes = frame->bytes;
+    bool pinned = frame->pins > 0; /* since the caller looked */
+    bool gone = !pinned && drop(region, frame, error);
+    if (gone) {
+      region->chunks[chunk] &= ~(uint64_t)UFO_CHUNK_EVICTED_BEFORE;
+      ufo_event_emit(region, UFO_EVENT_CHUNK_FORGOTTEN, chunk * region->chunk_bytes, bytes);
+    }
     pthread_mutex_unlock(lock);
     if (!gone) put_back(pool, frame, false, NULL);
     hands_free(pool);
-    return;
+    if (pinned) return ufo_fail(error, UFO_USAGE, "cannot reset a region: a part of it is pinned");
+    return gone ? UFO_OK : UFO_IO;
   }
   pthread_mutex_lock(lock);
-  if (ufo_chunk_get_state(region->chunks[chunk]) == UFO_POISONED) ufo_chunk_heal(region, chunk);
+  if (ufo_chunk_get_state(region->chunks[chunk]) == UFO_POISONED && !ufo_chunk_heal(region, chunk))
+    status = ufo_fail(error, UFO_IO, "cannot reset a region: chunk %llu cannot be given another chance",
+                      (unsigned long long)chunk);
   pthread_mutex_unlock(lock);
+  return status;
 }
 
 static int ascending(const void *a, const void *b) {

@@ -175,6 +175,7 @@ static void fill(ufo_region *region, ufo_frame *frame, bool write, ufo_fill_memo
     pthread_mutex_unlock(&pool->residency_lock);
   }
   if (reserved) ufo_residency_fill_ended(pool, bytes, resident);
+  if (memory->bytes > UFO_KEPT_BUFFER_BYTES) ufo_fill_memory_free(memory);
 }
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */
@@ -217,8 +218,9 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
     break;
   case UFO_CLEAN:
   case UFO_CLEANING:
-    if (write) make_dirty(region, chunk);
-    else ufo_uffd_wake(&pool->uffd, address, bytes);
+    if (!write) ufo_uffd_wake(&pool->uffd, address, bytes);
+    else if (!ufo_chunk_get_frame(*word)->held) make_dirty(region, chunk);
+    /* Else the evictor will wake the writer. */
     break;
   case UFO_DIRTY:
     /* After a fork the child protects everything: lift it again. */

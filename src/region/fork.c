@@ -70,7 +70,9 @@ static void renew_waiting(ufo_pool *pool) {
   pthread_cond_init(&pool->evictor_wanted, NULL);
   pthread_cond_init(&pool->resolver_ended, NULL);
   pool->fills_waiting = pool->fills_running = pool->fills_blocked = pool->fills_awaited = pool->evictions = 0;
-  pool->evictor_kicked = pool->evictor_running = false;
+  pool->evictor_kicked = pool->evictor_running = pool->changing = false;
+  pool->limit = pool->budget;
+  pool->promised = 0;
   memset(pool->resolvers, 0, sizeof pool->resolvers);
   pool->resolver_count = pool->resolver_idle = pool->resolver_outer = pool->resolver_slots = 0;
 }
@@ -86,6 +88,7 @@ static void settle_chunks(ufo_region *region) {
       ufo_chunk_set_state(word, UFO_DIRTY);
       ufo_frame_mark_dirty(pool, frame, true);
     }
+    frame->held = false; /* whom it held back is not here */
     if (frame->list == UFO_LIST_NONE) ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
   }
 }
@@ -113,8 +116,35 @@ static void forget_released(ufo_pool *pool) {
   }
 }
 
-/* Poison markers and mappings past a file's end are inherited as they are, so only registration and protection are
- * to be renewed. Dirty chunks need no protection: their next write is nothing new. */
+/* Kernels before 5.19 do not protect the mapping past a file's end that stands for a failed chunk, and would refuse the
+ * region for it. So failed chunks are absent in the child, and inaccessible until the region is registered. */
+static bool retry_failed(ufo_region *region, bool registered) {
+  bool done = true;
+  for (size_t i = 0; i < region->failures.slots; i++) {
+    uint64_t chunk = region->failures.keys[i];
+    if (!region->failures.values[i] || ufo_chunk_get_state(region->chunks[chunk]) != UFO_POISONED) continue;
+    char *address = ufo_chunk_address(region, chunk);
+    uint64_t bytes = ufo_chunk_mapped_bytes(region, chunk);
+    if (registered) {
+      done = ufo_memory_allow(address, bytes, region->access == UFO_ACCESS_READ_WRITE) && done;
+      ufo_chunk_set_state(&region->chunks[chunk], UFO_ABSENT);
+    } else {
+      done = ufo_memory_replace_forbidden(address, bytes) && done;
+    }
+  }
+  return done;
+}
+
+static bool register_region(ufo_pool *pool, ufo_region *region) {
+  if (pool->uffd.can_poison) return ufo_uffd_register(&pool->uffd, region->body, region->mapped_bytes);
+  bool done = retry_failed(region, false) && ufo_uffd_register(&pool->uffd, region->body, region->mapped_bytes) &&
+              retry_failed(region, true);
+  ufo_failures_clear(region);
+  return done;
+}
+
+/* Poison markers are inherited as they are, so only registration and protection are to be renewed. Dirty chunks need no
+ * protection: their next write is nothing new. */
 static bool rearm(ufo_pool *pool) {
   bool user_faults_only = pool->flags & UFO_POOL_USER_FAULTS_ONLY;
   bool no_poison = pool->flags & UFO_POOL_NO_POISON;
@@ -123,7 +153,7 @@ static bool rearm(ufo_pool *pool) {
   for (size_t i = 0; i < pool->table_count; i++) {
     ufo_region *region = pool->table[i];
     if (region->chunk_count == 0) continue;
-    if (!ufo_uffd_register(&pool->uffd, region->body, region->mapped_bytes)) return false;
+    if (!register_region(pool, region)) return false;
     for (ufo_frame *frame = region->frames; frame; frame = frame->region_next)
       if (!frame->dirty && !ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes, true))
         return false;

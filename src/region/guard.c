@@ -20,23 +20,67 @@ enum { FAILURES_RECORDED_MAX = 4096 };
 
 /* ---- why a chunk failed ----------------------------------------------------------------------------------------- */
 
+/* Stands for the stories beyond FAILURES_RECORDED_MAX, and those for which there was no memory. */
+static ufo_error untold;
+
+static void free_story(void *story) {
+  if (story != &untold) free(story);
+}
+
 void ufo_failure_record(ufo_region *region, uint64_t chunk, const ufo_error *error) {
-  ufo_error *copy = malloc(sizeof *copy);
-  if (!copy) return; /* the failure stays; only its story is lost */
-  *copy = *error;
-  void *old = NULL;
   pthread_mutex_lock(&region->failure_lock);
-  bool room = region->failures.count < FAILURES_RECORDED_MAX || ufo_u64map_get(&region->failures, chunk);
-  bool kept = room && ufo_u64map_put(&region->failures, chunk, copy, &old);
+  ufo_error *story = region->failures.count < FAILURES_RECORDED_MAX ? malloc(sizeof *story) : NULL;
+  if (story) *story = *error;
+  else story = &untold;
+  void *old = NULL;
+  bool kept = ufo_u64map_put(&region->failures, chunk, story, &old);
+  if (!kept) region->failures_unlisted = true;
   pthread_mutex_unlock(&region->failure_lock);
-  free(kept ? old : copy);
+  free_story(kept ? old : story);
+}
+
+void ufo_failures_clear(ufo_region *region) {
+  for (size_t i = 0; i < region->failures.slots; i++) free_story(region->failures.values[i]);
+  ufo_u64map_clear(&region->failures);
+  region->failures_unlisted = false;
 }
 
 void ufo_failure_forget_all(ufo_region *region) {
   pthread_mutex_lock(&region->failure_lock);
-  for (size_t i = 0; i < region->failures.slots; i++) free(region->failures.values[i]);
-  ufo_u64map_clear(&region->failures);
+  ufo_failures_clear(region);
   pthread_mutex_unlock(&region->failure_lock);
+}
+
+/* Looks at every chunk: for the rare case that there was no memory to note one. */
+static void note_unlisted(ufo_region *region) {
+  for (uint64_t chunk = 0; chunk < region->chunk_count; chunk++) {
+    pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+    pthread_mutex_lock(lock);
+    pthread_mutex_lock(&region->failure_lock);
+    bool noted = ufo_chunk_get_state(region->chunks[chunk]) != UFO_POISONED ||
+                 ufo_u64map_get(&region->failures, chunk) || ufo_u64map_put(&region->failures, chunk, &untold, NULL);
+    if (!noted) region->failures_unlisted = true;
+    pthread_mutex_unlock(&region->failure_lock);
+    pthread_mutex_unlock(lock);
+  }
+}
+
+ufo_status ufo_failure_list(ufo_region *region, uint64_t **chunks_out, size_t *count_out, ufo_error *error) {
+  pthread_mutex_lock(&region->failure_lock);
+  bool unlisted = region->failures_unlisted;
+  region->failures_unlisted = false;
+  pthread_mutex_unlock(&region->failure_lock);
+  if (unlisted) note_unlisted(region);
+  bool failed = false;
+  pthread_mutex_lock(&region->failure_lock);
+  *count_out = region->failures.count;
+  *chunks_out = ufo_u64map_sorted_keys(&region->failures, &failed);
+  unlisted = region->failures_unlisted;
+  pthread_mutex_unlock(&region->failure_lock);
+  if (!failed && !unlisted) return UFO_OK;
+  free(*chunks_out);
+  *chunks_out = NULL;
+  return ufo_fail(error, UFO_FULL, "out of memory for a list of failed chunks");
 }
 
 bool ufo_chunk_heal(ufo_region *region, uint64_t chunk) {
@@ -58,9 +102,9 @@ static bool take_failure(ufo_region *region, uint64_t chunk, ufo_error *error) {
     pthread_mutex_lock(&region->failure_lock);
     ufo_error *told = ufo_u64map_take(&region->failures, chunk);
     pthread_mutex_unlock(&region->failure_lock);
-    if (told) *error = *told;
+    if (told && told != &untold) *error = *told;
     else ufo_fail(error, UFO_IO, "chunk %llu of a region could not be filled", (unsigned long long)chunk);
-    free(told);
+    free_story(told);
   }
   pthread_mutex_unlock(lock);
   return failed;

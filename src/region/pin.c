@@ -45,8 +45,9 @@ ufo_status ufo_chunk_touch(ufo_region *region, uint64_t chunk, bool write, ufo_e
   return ufo_guarded(region, touch_now, &t, NULL, error);
 }
 
-/* Pins the chunk if it is in memory, and dirty if it must be. */
-static bool pin_if_ready(ufo_region *region, uint64_t chunk, bool for_write) {
+/* Pins the chunk if it is in memory, and dirty if it must be. If nobody had before, its bytes
+ * come out of the promise. */
+static bool pin_if_ready(ufo_region *region, uint64_t chunk, bool for_write, uint64_t *promise) {
   ufo_pool *pool = region->pool;
   bool pinned = false;
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
@@ -59,6 +60,9 @@ static bool pin_if_ready(ufo_region *region, uint64_t chunk, bool for_write) {
     if (for_write) frame->dirty_pins++;
     pthread_mutex_lock(&pool->residency_lock);
     if (frame->pins == 1) {
+      uint64_t kept = ufo_min(frame->bytes, *promise); /* less only if others unpinned what was counted as theirs */
+      *promise -= kept;
+      pool->promised -= kept;
       pool->pinned += frame->bytes;
       region->pinned += frame->bytes;
     }
@@ -103,21 +107,31 @@ static uint64_t count_pinned(ufo_region *region, ufo_chunk_range range) {
   return pinned;
 }
 
-/* Would the pool still have room for two chunks besides what is pinned? */
-static bool room_to_pin(ufo_region *region, ufo_chunk_range range) {
+/* Promises the range what it will pin, if the pool then still has room for two of its largest chunks. */
+static bool promise_room(ufo_region *region, ufo_chunk_range range, uint64_t *promise) {
   ufo_pool *pool = region->pool;
-  uint64_t wanted, chunk_bytes = ufo_region_largest_chunk(region);
+  uint64_t chunk_bytes = ufo_region_largest_chunk(region), largest = ufo_table_largest_chunk(pool);
+  uint64_t chunks = range.end - range.first, spare, wanted;
   pthread_mutex_lock(&pool->residency_lock);
-  uint64_t budget = pool->budget, pinned_now = pool->pinned;
+  bool hopeless = chunks > pool->limit / chunk_bytes, any = pool->pinned > 0;
   pthread_mutex_unlock(&pool->residency_lock);
-  uint64_t chunks = range.end - range.first;
-  if (chunks > budget / chunk_bytes) return false;
-  if (pinned_now > 0) chunks -= count_pinned(region, range);
+  if (hopeless) return false; /* before anything is done for each chunk */
+  if (any) chunks -= count_pinned(region, range);
+  if (ufo_mul_overflows(chunks, chunk_bytes, promise) || ufo_mul_overflows(2, largest, &spare) ||
+      ufo_add_overflows(*promise, spare, &wanted))
+    return false;
   pthread_mutex_lock(&pool->residency_lock);
-  bool fits = !ufo_mul_overflows(chunks + 2, chunk_bytes, &wanted) && wanted <= pool->budget &&
-              pool->pinned <= pool->budget - wanted;
+  bool fits = wanted <= pool->limit && pool->pinned + pool->promised <= pool->limit - wanted;
+  if (fits) pool->promised += *promise;
   pthread_mutex_unlock(&pool->residency_lock);
   return fits;
+}
+
+static void end_promise(ufo_pool *pool, uint64_t rest) {
+  pthread_mutex_lock(&pool->residency_lock);
+  UFO_ASSERT(pool->promised >= rest);
+  pool->promised -= rest;
+  pthread_mutex_unlock(&pool->residency_lock);
 }
 
 ufo_status ufo_region_pin(ufo_region *region, uint64_t offset, uint64_t bytes, int for_write, ufo_error *error) {
@@ -126,18 +140,20 @@ ufo_status ufo_region_pin(ufo_region *region, uint64_t offset, uint64_t bytes, i
   if (status != UFO_OK) return status;
   if (for_write && region->access == UFO_ACCESS_READ_ONLY)
     return ufo_fail(error, UFO_USAGE, "cannot pin a read-only region for writing");
-  if (!room_to_pin(region, range))
+  uint64_t promise;
+  if (!promise_room(region, range, &promise))
     return ufo_fail(error, UFO_FULL, "cannot pin %llu bytes: the budget cannot hold them and two chunks more",
                     (unsigned long long)bytes);
-  for (uint64_t chunk = range.first; chunk < range.end; chunk++) {
+  for (uint64_t chunk = range.first; chunk < range.end && status == UFO_OK; chunk++) {
     /* The touch brings it in; an evictor may be faster than the pin, then once more. */
-    while (status == UFO_OK && !pin_if_ready(region, chunk, for_write))
+    while (status == UFO_OK && !pin_if_ready(region, chunk, for_write, &promise))
       status = ufo_chunk_touch(region, chunk, for_write, error);
     if (status == UFO_OK) continue;
     while (chunk > range.first) unpin_chunk(region, --chunk);
-    return status;
+    break;
   }
-  return UFO_OK;
+  end_promise(region->pool, promise);
+  return status;
 }
 
 void ufo_region_unpin(ufo_region *region, uint64_t offset, uint64_t bytes) {

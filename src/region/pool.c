@@ -59,13 +59,13 @@ static ufo_status read_options(const ufo_pool_options *options, ufo_pool_options
   return UFO_OK;
 }
 
-/* No lock held. Evicts in this thread until the budget holds what is in memory. */
+/* No lock held. Evicts in this thread until the limit holds what is in memory. */
 static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
   ufo_copy_room room = {0};
   ufo_status status = UFO_OK;
   bool retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident > pool->budget) {
+  while (pool->resident > pool->limit) {
     ufo_frame *frame = ufo_residency_pick(pool, false);
     if (!frame) {
       if (!retried && ufo_residency_retry_stuck(pool)) {
@@ -78,7 +78,7 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
       }
       status =
           ufo_fail(error, UFO_FULL, "the budget cannot shrink to %llu bytes: %llu are pinned or cannot be written back",
-                   (unsigned long long)pool->budget, (unsigned long long)pool->resident);
+                   (unsigned long long)pool->limit, (unsigned long long)pool->resident);
       break;
     }
     pthread_mutex_unlock(&pool->residency_lock);
@@ -90,39 +90,46 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
   return status;
 }
 
-static uint64_t largest_chunk(ufo_pool *pool) {
-  uint64_t largest = 0;
-  pthread_rwlock_rdlock(&pool->table_lock);
-  for (size_t i = 0; i < pool->table_count; i++) {
-    const ufo_region *region = pool->table[i];
-    largest = ufo_max(largest, ufo_region_largest_chunk(region));
-  }
-  pthread_rwlock_unlock(&pool->table_lock);
-  return largest;
+/* The residency lock is held. Would a budget leave room for two of the largest chunks besides what is pinned? */
+static ufo_status check_budget(const ufo_pool *pool, uint64_t budget, uint64_t chunk, ufo_error *error) {
+  if (budget / 2 < chunk)
+    return ufo_fail(error, UFO_FULL, "a budget of %llu bytes is too small: it must hold two chunks of %llu bytes",
+                    (unsigned long long)budget, (unsigned long long)chunk);
+  uint64_t pinned = pool->pinned + pool->promised;
+  if (budget - 2 * chunk < pinned)
+    return ufo_fail(
+        error, UFO_FULL,
+        "a budget of %llu bytes is too small: %llu are pinned, and it must hold two chunks of %llu bytes more",
+        (unsigned long long)budget, (unsigned long long)pinned, (unsigned long long)chunk);
+  return UFO_OK;
 }
 
+/* What is in memory obeys the new limit before it becomes the budget; fills that need room meanwhile wait, since the
+ * limit will be met or taken back. */
 ufo_status ufo_pool_set_budget(ufo_pool *pool, uint64_t budget_bytes, ufo_error *error) {
-  uint64_t chunk = ufo_max(largest_chunk(pool), ufo_page_bytes());
-  if (budget_bytes / 2 < chunk)
-    return ufo_fail(error, UFO_FULL, "a budget of %llu bytes is too small: it must hold two chunks of %llu bytes",
-                    (unsigned long long)budget_bytes, (unsigned long long)chunk);
+  uint64_t chunk = ufo_max(ufo_table_largest_chunk(pool), ufo_page_bytes());
   pthread_mutex_lock(&pool->residency_lock);
-  uint64_t old_budget = pool->budget, old_high = pool->high, old_low = pool->low;
-  long double scale = (long double)budget_bytes / (long double)old_budget;
-  pool->budget = budget_bytes;
-  pool->high = ufo_min((uint64_t)((long double)old_high * scale), budget_bytes);
-  pool->low = ufo_min((uint64_t)((long double)old_low * scale), pool->high);
+  while (pool->changing) pthread_cond_wait(&pool->room, &pool->residency_lock);
+  ufo_status status = check_budget(pool, budget_bytes, chunk, error);
+  if (status != UFO_OK) {
+    pthread_mutex_unlock(&pool->residency_lock);
+    return status;
+  }
+  pool->changing = true;
+  pool->limit = ufo_min(budget_bytes, pool->budget);
+  pthread_mutex_unlock(&pool->residency_lock);
+  status = shrink(pool, error);
+  pthread_mutex_lock(&pool->residency_lock);
+  if (status == UFO_OK) {
+    long double scale = (long double)budget_bytes / (long double)pool->budget;
+    pool->budget = budget_bytes;
+    pool->high = ufo_min((uint64_t)((long double)pool->high * scale), budget_bytes);
+    pool->low = ufo_min((uint64_t)((long double)pool->low * scale), pool->high);
+  }
+  pool->limit = pool->budget;
+  pool->changing = false;
   pthread_cond_broadcast(&pool->room);
   pthread_mutex_unlock(&pool->residency_lock);
-  ufo_status status = shrink(pool, error);
-  if (status != UFO_OK) {
-    pthread_mutex_lock(&pool->residency_lock);
-    pool->budget = old_budget;
-    pool->high = old_high;
-    pool->low = old_low;
-    pthread_cond_broadcast(&pool->room);
-    pthread_mutex_unlock(&pool->residency_lock);
-  }
   return status;
 }
 
@@ -190,7 +197,7 @@ ufo_status ufo_pool_create(const ufo_pool_options *options, ufo_pool **pool_out,
   init_locks(pool);
   pool->uffd = (ufo_uffd){.fd = -1, .stop_fd = -1, .empty_fd = -1};
   pool->flags = read.flags;
-  pool->budget = read.budget_bytes;
+  pool->budget = pool->limit = read.budget_bytes;
   pool->high = read.high_bytes;
   pool->low = read.low_bytes;
   pool->resolver_standing = read.resolver_threads;

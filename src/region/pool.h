@@ -44,6 +44,8 @@ typedef struct ufo_frame {
   uint32_t pins;       /* chunk lock */
   uint32_t dirty_pins; /* chunk lock: of these, for writing: the chunk then never gets clean */
   bool open;           /* chunk lock: while CLEANING, writes go unseen because it was pinned for writing */
+  bool held;           /* chunk lock: while CLEANING, writers wait for its end instead of making it dirty again */
+  uint8_t fruitless;   /* chunk lock: cleanings in a row that a write has undone; see evict.c */
   uint8_t list;        /* residency lock, as all below: enum ufo_frame_list */
   bool dirty;          /* counted in dirty_bytes */
   bool second_chance;  /* came back soon after an eviction: passed over once */
@@ -61,7 +63,7 @@ enum ufo_frame_list {
   UFO_LIST_FILLING,  /* so that the child of a fork finds what its parent's threads had begun */
   UFO_LIST_CLEAN,
   UFO_LIST_DIRTY,
-  UFO_LIST_STUCK, /* could not be written back; tried again when nothing else is left */
+  UFO_LIST_STUCK, /* could not be written back, or not dropped; tried again when nothing else is left */
   UFO_LIST_PINNED,
   UFO_LIST_COUNT,
 };
@@ -98,6 +100,9 @@ struct ufo_pool {
   pthread_cond_t room;            /* memory was freed, a fill or an eviction ended: whoever waits looks again */
   pthread_cond_t evictor_wanted;
   uint64_t budget, high, low;
+  uint64_t limit;    /* what fills obey: the budget, or the smaller one that a change of budget is trying for */
+  bool changing;     /* such a change is going on: one at a time */
+  uint64_t promised; /* to pins that are bringing their chunks in */
   uint64_t resident, resident_peak, dirty, pinned;
   ufo_frame_queue lists[UFO_LIST_COUNT];
   unsigned fills_waiting; /* fills without their memory yet */
@@ -106,7 +111,7 @@ struct ufo_pool {
   unsigned fills_awaited; /* of the waiting, those with `awaited` > 0 */
   unsigned evictions;     /* frames in hands */
   bool evictor_kicked, stopping, evictor_running;
-  ufo_error stuck_error; /* why the last writeback failed */
+  ufo_error stuck_error; /* why the last writeback or drop failed */
   ufo_resolver_slot resolvers[UFO_RESOLVERS_MAX];
   unsigned resolver_slots; /* in use are only slots below this */
   unsigned resolver_count, resolver_idle, resolver_standing;
@@ -143,7 +148,8 @@ struct ufo_region {
   bool closing;                     /* residency lock */
 
   pthread_mutex_t failure_lock;
-  ufo_u64map failures; /* failure_lock: chunk -> malloc'ed ufo_error */
+  ufo_u64map failures;    /* failure_lock: failed chunk -> malloc'ed ufo_error, or a mark that its story is lost */
+  bool failures_unlisted; /* failure_lock: there may be failed chunks that are not in the map */
   pthread_mutex_t backing_lock;
   ufo_u64map backed; /* backing_lock: chunk -> malloc'ed ufo_piece; only without a writeback */
 };
@@ -174,7 +180,9 @@ void ufo_region_leave(ufo_region *region);
 
 /* ---- table.c --------------------------------------------------------------------------------------------------- */
 bool ufo_table_insert(ufo_pool *pool, ufo_region *region); /* false: out of memory */
-void ufo_table_remove(ufo_pool *pool, ufo_region *region);
+/* Removes it if no thread of the pool is at work on it, and tells whether. */
+bool ufo_table_remove_idle(ufo_pool *pool, ufo_region *region);
+uint64_t ufo_table_largest_chunk(ufo_pool *pool);
 /* The region whose body holds `address`, marked busy so that it outlives the caller's work; NULL if there is none. */
 ufo_region *ufo_table_take(ufo_pool *pool, uint64_t address);
 
@@ -224,6 +232,8 @@ void ufo_chunk_fail(ufo_region *region, uint64_t chunk, const ufo_error *error);
 
 /* ---- evict.c --------------------------------------------------------------------------------------------------- */
 void *ufo_evictor_run(void *pool);
+/* Buffers of threads that are larger than this are given back after use: they are not in the budget. */
+#define UFO_KEPT_BUFFER_BYTES (UINT64_C(4) << 20)
 /* A buffer to hand changed chunks to a writeback from. Zeroed to begin with. */
 typedef struct ufo_copy_room {
   void *bytes;
@@ -235,8 +245,11 @@ void ufo_copy_room_free(ufo_copy_room *room);
 bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room);
 /* Writes one chunk back if it is dirty, and drops it if `drop`, waiting for whoever is at work on it. */
 ufo_status ufo_chunk_clean(ufo_region *region, uint64_t chunk, bool drop, void *copy, ufo_error *error);
-/* Forgets a chunk's content, changed or not, waiting for whoever is at work on it. */
-void ufo_chunk_forget(ufo_region *region, uint64_t chunk);
+/* Forgets a chunk's content, changed or not, and its failure, waiting for whoever is at work on it. UFO_USAGE if it is
+ * pinned, UFO_IO if the kernel refuses; it then stays as it is. */
+ufo_status ufo_chunk_forget(ufo_region *region, uint64_t chunk, ufo_error *error);
+/* Waits for the fills of the region that have begun before this call. */
+void ufo_fills_await(ufo_region *region);
 /* Chunks of the region that are filling or resident, in ascending order, malloc'ed; or only those that are dirty, or
  * about to be: the copy that ends a fill wakes the writer before the frame is listed as dirty. */
 ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint64_t **chunks_out, size_t *count_out,
@@ -246,7 +259,10 @@ ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint6
 ufo_status ufo_backing_write(ufo_region *region, uint64_t chunk, const void *data, uint64_t bytes, ufo_error *error);
 /* 1: loaded; 0: never spilled; else an error. */
 int ufo_backing_read(ufo_region *region, uint64_t chunk, void *target, ufo_error *error);
-void ufo_backing_forget(ufo_region *region);
+/* The region forgets its pieces: populate gives its content again. They are to be discarded once no fill that began
+ * before can be reading them. */
+ufo_u64map ufo_backing_take(ufo_region *region);
+void ufo_backing_discard(ufo_region *region, ufo_u64map *pieces);
 
 /* ---- resolver.c ------------------------------------------------------------------------------------------------ */
 bool ufo_resolvers_start(ufo_pool *pool, ufo_error *error);
@@ -258,6 +274,9 @@ void ufo_guard_install(void);
 bool ufo_chunk_heal(ufo_region *region, uint64_t chunk);
 void ufo_failure_record(ufo_region *region, uint64_t chunk, const ufo_error *error);
 void ufo_failure_forget_all(ufo_region *region);
+void ufo_failures_clear(ufo_region *region); /* the same with the failure lock held */
+/* All chunks that have failed, in ascending order, malloc'ed. */
+ufo_status ufo_failure_list(ufo_region *region, uint64_t **chunks_out, size_t *count_out, ufo_error *error);
 
 /* ---- fork.c ---------------------------------------------------------------------------------------------------- */
 void ufo_pools_add(ufo_pool *pool);

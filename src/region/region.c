@@ -73,22 +73,25 @@ static void free_region(ufo_region *region) {
   free(region);
 }
 
-/* Address space for header and body; only a body with elements is watched. */
+/* Address space for header and body; only a body with elements is watched. The body is accessible only once it is. */
 static ufo_status map_region(ufo_region *region, ufo_error *error) {
   bool writable = region->access == UFO_ACCESS_READ_WRITE;
   uint64_t header = region->mapping_bytes - region->mapped_bytes;
-  region->mapping = ufo_memory_reserve(region->mapping_bytes, writable);
-  region->chunks = ufo_memory_reserve(table_bytes(region), true);
-  if (!region->mapping || !region->chunks)
+  region->mapping = ufo_memory_reserve_watched(region->mapping_bytes);
+  region->chunks = ufo_memory_reserve_watched(table_bytes(region));
+  if (!region->mapping || !region->chunks || !ufo_memory_allow(region->chunks, table_bytes(region), true))
     return ufo_fail_errno(error, errno,
                           "cannot reserve %llu bytes of address space for a region (see ulimit -v and sysctl "
                           "vm.overcommit_memory)",
                           (unsigned long long)region->mapping_bytes);
   region->body = region->mapping + header;
-  if (header && !writable && !ufo_memory_replace(region->mapping, header, true))
+  if (header && !ufo_memory_replace(region->mapping, header, true))
     return ufo_fail_errno(error, errno, "cannot map the header of a region");
   if (region->chunk_count && !ufo_uffd_register(&region->pool->uffd, region->body, region->mapped_bytes))
     return ufo_fail_errno(error, errno, "cannot register %llu bytes with userfaultfd",
+                          (unsigned long long)region->mapped_bytes);
+  if (!ufo_memory_allow(region->body, region->mapped_bytes, writable))
+    return ufo_fail_errno(error, errno, "cannot make %llu bytes of a region accessible",
                           (unsigned long long)region->mapped_bytes);
   return UFO_OK;
 }
@@ -119,12 +122,18 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
     goto failed;
   }
   pthread_mutex_lock(&pool->residency_lock);
-  uint64_t budget = pool->budget;
+  uint64_t budget = pool->limit, pinned = pool->pinned + pool->promised;
   pthread_mutex_unlock(&pool->residency_lock);
   if (region->chunk_count && chunk > budget / 2) {
     status = ufo_fail(error, UFO_USAGE,
                       "cannot create a region with chunks of %llu bytes: the budget of %llu bytes must hold two",
                       (unsigned long long)chunk, (unsigned long long)budget);
+    goto failed;
+  }
+  if (region->chunk_count && budget - 2 * chunk < pinned) {
+    status = ufo_fail(error, UFO_FULL,
+                      "cannot create a region with chunks of %llu bytes: of the budget of %llu bytes, %llu are pinned",
+                      (unsigned long long)chunk, (unsigned long long)budget, (unsigned long long)pinned);
     goto failed;
   }
   status = map_region(region, error);
@@ -147,15 +156,16 @@ failed:
 void ufo_region_release(ufo_region *region) {
   if (!region) return;
   ufo_pool *pool = region->pool;
-  /* In this order: a child forked in between must not find frames of a region that it does not know. */
   pthread_mutex_lock(&pool->residency_lock);
   region->closing = true;
   pthread_cond_broadcast(&pool->room); /* fills of touches that were given up */
   pthread_mutex_unlock(&pool->residency_lock);
-  ufo_table_remove(pool, region);
-  pthread_mutex_lock(&pool->residency_lock);
-  while (region->busy > 0) pthread_cond_wait(&pool->room, &pool->residency_lock);
-  pthread_mutex_unlock(&pool->residency_lock);
+  /* Such a fill may still touch lower chunks of the region, so it can be found until nobody is at work on it. */
+  while (!ufo_table_remove_idle(pool, region)) {
+    pthread_mutex_lock(&pool->residency_lock);
+    while (region->busy > 0) pthread_cond_wait(&pool->room, &pool->residency_lock);
+    pthread_mutex_unlock(&pool->residency_lock);
+  }
   /* Unmapped first: the memory is free before the budget says so. Unregistering wakes a stray waiter. */
   if (region->chunk_count) ufo_uffd_unregister(&pool->uffd, region->body, region->mapped_bytes);
   ufo_memory_release(region->mapping, region->mapping_bytes);
@@ -168,33 +178,38 @@ void ufo_region_release(ufo_region *region) {
   }
   pthread_mutex_unlock(&pool->residency_lock);
   ufo_event_emit(region, UFO_EVENT_REGION_RELEASED, 0, region->body_bytes);
-  ufo_backing_forget(region);
+  ufo_u64map pieces = ufo_backing_take(region);
+  ufo_backing_discard(region, &pieces);
   if (region->source.destroy) region->source.destroy(region->source.user);
   free_region(region);
+}
+
+/* Forgets the listed chunks, going on past an error, and frees the list. The first error is returned. */
+static ufo_status forget_chunks(ufo_region *region, uint64_t *chunks, size_t count, ufo_error *error) {
+  ufo_status status = UFO_OK;
+  for (size_t i = 0; i < count; i++) {
+    ufo_status one = ufo_chunk_forget(region, chunks[i], status == UFO_OK ? error : NULL);
+    if (status == UFO_OK) status = one;
+  }
+  free(chunks);
+  return status;
 }
 
 static ufo_status forget_resident(ufo_region *region, ufo_error *error) {
   uint64_t *chunks;
   size_t count;
   ufo_status status = ufo_region_resident_chunks(region, false, &chunks, &count, error);
-  if (status != UFO_OK) return status;
-  for (size_t i = 0; i < count; i++) ufo_chunk_forget(region, chunks[i]);
-  free(chunks);
-  return UFO_OK;
+  return status == UFO_OK ? forget_chunks(region, chunks, count, error) : status;
 }
 
 /* Failed chunks have no frame; their records tell which they are. */
 static ufo_status forget_failed(ufo_region *region, ufo_error *error) {
-  pthread_mutex_lock(&region->failure_lock);
-  bool failed = false;
-  size_t count = region->failures.count;
-  uint64_t *chunks = ufo_u64map_sorted_keys(&region->failures, &failed);
-  pthread_mutex_unlock(&region->failure_lock);
-  if (failed) return ufo_fail(error, UFO_FULL, "out of memory for a list of failed chunks");
-  for (size_t i = 0; i < count; i++) ufo_chunk_forget(region, chunks[i]);
-  free(chunks);
-  ufo_failure_forget_all(region);
-  return UFO_OK;
+  uint64_t *chunks;
+  size_t count;
+  ufo_status status = ufo_failure_list(region, &chunks, &count, error);
+  if (status == UFO_OK) status = forget_chunks(region, chunks, count, error);
+  if (status == UFO_OK) ufo_failure_forget_all(region);
+  return status;
 }
 
 ufo_status ufo_region_reset(ufo_region *region, ufo_error *error) {
@@ -206,10 +221,12 @@ ufo_status ufo_region_reset(ufo_region *region, ufo_error *error) {
     return ufo_fail(error, UFO_USAGE, "cannot reset a region: %llu bytes of it are pinned", (unsigned long long)pinned);
   ufo_status status = forget_resident(region, error);
   if (status != UFO_OK) return status;
-  ufo_backing_forget(region);
+  ufo_u64map pieces = ufo_backing_take(region);
   if (region->source.reset) region->source.reset(region->source.user);
-  /* Again: what was filled from the old content meanwhile. */
+  /* Again: what was filled from the old content meanwhile. Its places may be reused once those fills are over. */
+  ufo_fills_await(region);
   status = forget_resident(region, error);
+  ufo_backing_discard(region, &pieces);
   if (status == UFO_OK) status = forget_failed(region, error);
   if (status == UFO_OK) ufo_event_emit(region, UFO_EVENT_REGION_RESET, 0, region->body_bytes);
   return status;

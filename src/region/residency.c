@@ -124,7 +124,8 @@ static bool anything_evictable(const ufo_pool *pool) {
 bool ufo_residency_retry_stuck(ufo_pool *pool) {
   bool any = false;
   while (pool->lists[UFO_LIST_STUCK].head) {
-    ufo_frame_enlist(pool, pool->lists[UFO_LIST_STUCK].head, UFO_LIST_DIRTY);
+    ufo_frame *frame = pool->lists[UFO_LIST_STUCK].head;
+    ufo_frame_enlist(pool, frame, frame->dirty ? UFO_LIST_DIRTY : UFO_LIST_CLEAN);
     any = true;
   }
   return any;
@@ -133,7 +134,7 @@ bool ufo_residency_retry_stuck(ufo_pool *pool) {
 /* May a waiting fill hope? Of waiting fills those that block others give up first, since that frees the others. */
 static bool others_may_free(const ufo_pool *pool, const ufo_frame *frame) {
   return pool->evictions > 0 || pool->fills_running > pool->fills_blocked || anything_evictable(pool) ||
-         (frame->awaited == 0 && pool->fills_awaited > 0);
+         (frame->awaited == 0 && pool->fills_awaited > 0) || pool->limit < pool->budget;
 }
 
 void ufo_residency_fill_begins(ufo_pool *pool, ufo_frame *frame, bool nested) {
@@ -179,8 +180,7 @@ static ufo_status no_room(ufo_pool *pool, uint64_t bytes, ufo_error *error) {
   if (pool->lists[UFO_LIST_STUCK].head && pool->stuck_error.code != UFO_OK) {
     if (error) *error = pool->stuck_error;
     return ufo_fail_prefix(error, pool->stuck_error.code,
-                           "no memory within the budget of %llu bytes, and changed "
-                           "chunks cannot be written back",
+                           "no memory within the budget of %llu bytes, and nothing in it can be evicted",
                            (unsigned long long)pool->budget);
   }
   return ufo_fail(error, UFO_FULL,
@@ -194,7 +194,7 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   uint64_t bytes = frame->bytes;
   bool waited = false, retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident + bytes > pool->budget) {
+  while (pool->resident + bytes > pool->limit) {
     /* Dropping a clean chunk costs microseconds: do it here rather than wait for the evictor. */
     ufo_frame *victim = ufo_residency_pick(pool, true);
     if (victim) {

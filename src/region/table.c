@@ -42,13 +42,30 @@ out:
   return done;
 }
 
-void ufo_table_remove(ufo_pool *pool, ufo_region *region) {
+bool ufo_table_remove_idle(ufo_pool *pool, ufo_region *region) {
   pthread_rwlock_wrlock(&pool->table_lock);
-  size_t place = upper_bound(pool, (uint64_t)(uintptr_t)region->mapping) - 1;
-  UFO_ASSERT(pool->table[place] == region);
-  pool->table_count--;
-  memmove(&pool->table[place], &pool->table[place + 1], (pool->table_count - place) * sizeof(ufo_region *));
+  pthread_mutex_lock(&pool->residency_lock);
+  bool idle = region->busy == 0;
+  pthread_mutex_unlock(&pool->residency_lock);
+  if (idle) {
+    size_t place = upper_bound(pool, (uint64_t)(uintptr_t)region->mapping) - 1;
+    UFO_ASSERT(pool->table[place] == region);
+    pool->table_count--;
+    memmove(&pool->table[place], &pool->table[place + 1], (pool->table_count - place) * sizeof(ufo_region *));
+  }
   pthread_rwlock_unlock(&pool->table_lock);
+  return idle;
+}
+
+uint64_t ufo_table_largest_chunk(ufo_pool *pool) {
+  uint64_t largest = 0;
+  pthread_rwlock_rdlock(&pool->table_lock);
+  for (size_t i = 0; i < pool->table_count; i++) {
+    uint64_t chunk = ufo_region_largest_chunk(pool->table[i]);
+    if (chunk > largest) largest = chunk;
+  }
+  pthread_rwlock_unlock(&pool->table_lock);
+  return largest;
 }
 
 ufo_region *ufo_table_take(ufo_pool *pool, uint64_t address) {

@@ -1,6 +1,8 @@
 /* Fills inside fills: how deep they may go, and what happens when the budget cannot serve them. Never a hang. */
 #include "region_kit.h"
 
+#include <setjmp.h>
+
 /* Chunk k of the upper region reads the first element of `fan` chunks of the lower one. */
 typedef struct upper {
   const uint64_t *lower;
@@ -234,6 +236,55 @@ Test(nested, a_raw_touch_too_deep_ends_by_sigbus, .timeout = 60) {
   }
   cr_assert_eq(wait_for(child), 256 + SIGBUS);
   cr_assert_eq(chain[0], 0);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+/* ---- a fill that nobody waits for any more ----------------------------------------------------------------------- */
+
+static _Atomic bool filling;
+
+/* Takes its time, then reads the chunk below. */
+static int populate_late(void *user, uint64_t first, uint64_t count, void *target, ufo_error *e) {
+  (void)e;
+  uint64_t base = 0, *out = target;
+  if (first > 0) {
+    atomic_store(&filling, true);
+    usleep(100000);
+    base = (*(uint64_t *const *)user)[first - 512];
+  }
+  for (uint64_t i = 0; i < count; i++) out[i] = base + 1;
+  return UFO_OK;
+}
+
+static sigjmp_buf given_up;
+static void give_up(int signal_number) {
+  (void)signal_number;
+  siglongjmp(given_up, 1);
+}
+
+static void *alarm_when_filling(void *thread) {
+  while (!atomic_load(&filling)) usleep(1000);
+  pthread_kill(*(pthread_t *)thread, SIGUSR1);
+  return NULL;
+}
+
+/* As an interpreter does when it is interrupted. The release waits for the fill, which needs its own region. */
+Test(nested, a_release_waits_for_a_fill_that_was_given_up, .timeout = 30) {
+  uint64_t *body;
+  ufo_pool *pool = new_pool(16 * PAGE);
+  ufo_region *region =
+      new_region(pool, 8, 64 * 512, 512, UFO_ACCESS_READ_WRITE, (ufo_source){.populate = populate_late, .user = &body});
+  body = ufo_region_body(region);
+  pthread_t self = pthread_self(), alarm_clock;
+  signal(SIGUSR1, give_up);
+  pthread_create(&alarm_clock, NULL, alarm_when_filling, &self);
+  if (sigsetjmp(given_up, 1) == 0) {
+    (void)*(volatile uint64_t *)&body[5 * 512];
+    cr_assert_fail("the touch was served before it could be given up");
+  }
+  pthread_join(alarm_clock, NULL);
+  signal(SIGUSR1, SIG_DFL);
   ufo_region_release(region);
   OK(ufo_pool_destroy(pool, &error));
 }
