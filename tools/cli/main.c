@@ -4,9 +4,11 @@
 #include "args.h"
 #include "print.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const command *const commands[] = {
     &cmd_create, &cmd_ls,     &cmd_info, &cmd_stat, &cmd_put,    &cmd_get,
@@ -58,7 +60,19 @@ static const command *find_command(const char *word) {
   return NULL;
 }
 
+/* A standard descriptor that the caller closed would become the store's, and a message or data meant for it be written
+ * into the store. So its number is taken by /dev/null, opened the wrong way: what uses it still fails with EBADF. */
+static bool fill_standard_descriptors(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    /* The lowest free number is the one that is given. */
+    if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return false;
+  }
+  return true;
+}
+
 int main(int argc, char **argv) {
+  if (!fill_standard_descriptors()) return EXIT_FAILED; /* nowhere to say why */
   signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error to be reported, like any other */
   signal(SIGXFSZ, SIG_IGN); /* and so is a limit on the size of files */
   if (argc < 2) return fail_usage(NULL, "a command is missing");
