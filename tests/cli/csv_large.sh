@@ -46,3 +46,15 @@ one=$(peak "$UFOSTORE_BIN" import m.ufo one early.csv)
 eight=$(peak "$UFOSTORE_BIN" import n.ufo eight eight.csv)
 printf 'peak of own memory: %s KiB for 0.2 million rows, %s KiB for 1.6 million\n' "$one" "$eight"
 [ "$eight" -lt $((one + 24 * 1024)) ] || failed "importing eight times the rows took $eight KiB, once took $one KiB"
+
+# Nor with the number of columns: what is read at a time is shared among them.
+perl -e 'my $n = 10000; print join(",", map { "c$_" } 1 .. $n), "\n";
+  for my $row (1 .. 20) { print join(",", map { $_ % 2 ? "text $row" : $row + 0.5 } 1 .. $n), "\n" }' >wide.csv
+expect 0 import w.ufo wide wide.csv
+expect 0 export w.ufo wide -
+same out wide.csv
+for arguments in "export w.ufo wide -" "get w.ufo wide --range 3:4"; do
+  wide=$(peak "$UFOSTORE_BIN" $arguments)
+  printf 'peak of own memory: %s KiB for %s\n' "$wide" "$arguments"
+  [ "$wide" -lt $((128 * 1024)) ] || failed "10,000 columns took $wide KiB: $arguments"
+done

@@ -21,7 +21,7 @@ struct column {
   const char *address;
   elements source;
   meaning m;
-  uint64_t first, at, end;
+  uint64_t length, first, at, end;
   unsigned char *block; /* elements block_first .. block_first + block_count - 1 */
   uint64_t block_first, block_count, block_capacity;
   label *labels; /* of a factor; pointing into m.attributes */
@@ -58,19 +58,15 @@ static ufo_status open_parts(column *c, uint64_t memory_bytes, ufo_error *error)
   if (info->type == UFO_LIST)
     return set_error(error, UFO_USAGE, "%s: object '%s' is a %s of %llu elements, not a vector; name one: '%s[[1]]'",
                      ufo_store_path(c->store), c->address, c->m.label, (unsigned long long)info->length, c->address);
-  uint64_t length = info->length;
   ufo_status status = UFO_OK;
-  if (info->type == UFO_SERIALIZED) {
-    status = rstrings_open(&c->source, info->length, &c->strings, error);
-    if (status) return status;
-    length = rstrings_length(c->strings);
-  }
-  status = range_resolve(c->store, c->address, length, c->first, &c->end, error);
-  if (status) return status;
-  c->at = c->first;
-  if (c->strings) return rstrings_skip(c->strings, c->first, error);
-  if (c->m.kind == KIND_FACTOR && (status = load_labels(c, error))) return status;
+  c->length = info->length;
   c->block_capacity = elements_per_block(info, memory_bytes);
+  if (info->type == UFO_SERIALIZED) {
+    status = rstrings_open(&c->source, info->length, c->block_capacity, &c->strings, error);
+    if (!status) c->length = rstrings_length(c->strings);
+    return status;
+  }
+  if (c->m.kind == KIND_FACTOR && (status = load_labels(c, error))) return status;
   c->block = malloc(c->block_capacity * info->element_bytes);
   c->text = malloc(2 * (size_t)info->element_bytes + FORMAT_MAX);
   if (!c->block || !c->text) return set_errno(error, "cannot read object '%s'", c->address);
@@ -82,13 +78,22 @@ ufo_status column_open(ufo_store *store, const char *address, uint64_t version, 
   *column_out = NULL;
   column *c = calloc(1, sizeof *c);
   if (!c) return set_errno(error, "cannot read object '%s'", address);
-  *c = (column){.store = store, .address = address, .first = first, .end = end};
+  *c = (column){.store = store, .address = address};
   ufo_status status = meaning_read(store, address, version, &c->m, error);
   c->source = elements_of(store, address, &c->m.info);
   if (!status) status = open_parts(c, memory_bytes, error);
+  if (!status) status = column_narrow(c, first, end, error);
   if (status) column_close(c);
   else *column_out = c;
   return status;
+}
+
+ufo_status column_narrow(column *c, uint64_t first, uint64_t end, ufo_error *error) {
+  ufo_status status = range_resolve(c->store, c->address, c->length, first, &end, error);
+  if (status) return status;
+  c->first = c->at = first;
+  c->end = end;
+  return c->strings ? rstrings_skip(c->strings, first, error) : UFO_OK;
 }
 
 void column_close(column *c) {

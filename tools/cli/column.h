@@ -24,6 +24,8 @@ ufo_status column_open(ufo_store *store, const char *address, uint64_t version, 
 void column_close(column *c);
 uint64_t column_count(const column *c);                              /* elements in the range */
 ufo_status column_next(column *c, cell *cell_out, ufo_error *error); /* UFO_END after the last */
+/* Another range, before the first element was taken. */
+ufo_status column_narrow(column *c, uint64_t first, uint64_t end, ufo_error *error);
 
 /* Turns an open end into `length` and checks that the range lies inside. */
 ufo_status range_resolve(ufo_store *store, const char *address, uint64_t length, uint64_t first, uint64_t *end,

@@ -10,7 +10,9 @@
 #include <string.h>
 
 enum { ROWS_BETWEEN_CHECKS = 4096 };
-#define MEMORY_BYTES (UINT64_C(64) << 20) /* for all columns together */
+/* For all columns together, and what each has at least, or its chunks would be decoded for a few elements at a time. */
+#define MEMORY_BYTES (UINT64_C(64) << 20)
+#define COLUMN_BYTES_MIN (UINT64_C(4) << 10)
 
 typedef struct frame {
   ufo_store *store;
@@ -58,7 +60,9 @@ static ufo_status open_child(frame *f, uint64_t index, uint64_t first, uint64_t 
   if (status) return status;
   const elements source = elements_of(f->store, address, &info);
   if ((status = elements_check(&source, error))) return status;
-  status = column_open(f->store, address, info.version, 0, UINT64_MAX, MEMORY_BYTES, &f->columns[index], error);
+  uint64_t memory = MEMORY_BYTES / f->column_count;
+  if (memory < COLUMN_BYTES_MIN) memory = COLUMN_BYTES_MIN;
+  status = column_open(f->store, address, info.version, 0, UINT64_MAX, memory, &f->columns[index], error);
   if (status) return status;
   uint64_t rows = column_count(f->columns[index]);
   if (rows != f->m.length)
@@ -66,9 +70,7 @@ static ufo_status open_child(frame *f, uint64_t index, uint64_t first, uint64_t 
                      "%s: object '%s': column %llu has %llu elements in a data frame of %llu rows; CSV cannot show it",
                      ufo_store_path(f->store), f->address, (unsigned long long)index + 1, (unsigned long long)rows,
                      (unsigned long long)f->m.length);
-  column_close(f->columns[index]);
-  return column_open(f->store, address, info.version, first, end, MEMORY_BYTES / f->column_count, &f->columns[index],
-                     error);
+  return column_narrow(f->columns[index], first, end, error);
 }
 
 static ufo_status open_column(frame *f, uint64_t index, uint64_t first, uint64_t end, ufo_error *error) {

@@ -32,9 +32,11 @@ ufo_status rserialize_string(ufo_writer *writer, const char *text, size_t bytes,
 
 typedef struct rstrings rstrings;
 
-/* Begins to read the object `source`, of `bytes` bytes, which must outlive the reader. UFO_UNSUPPORTED, with a message
- * that names the type, if it is another kind of R object; UFO_CORRUPT if its bytes make no sense. */
-ufo_status rstrings_open(const elements *source, uint64_t bytes, rstrings **strings_out, ufo_error *error);
+/* Begins to read the object `source`, of `bytes` bytes, which must outlive the reader, in blocks of at most
+ * `block_bytes`; it takes that and its longest string. UFO_UNSUPPORTED, with a message that names the type, if it is
+ * another kind of R object; UFO_CORRUPT if its bytes make no sense. */
+ufo_status rstrings_open(const elements *source, uint64_t bytes, uint64_t block_bytes, rstrings **strings_out,
+                         ufo_error *error);
 uint64_t rstrings_length(const rstrings *strings);
 /* The next string as UTF-8; *text_out is NULL for NA and else valid until the next call. UFO_END after the last. */
 ufo_status rstrings_next(rstrings *strings, const char **text_out, size_t *bytes_out, ufo_error *error);

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 256 * 1024 };
-
 /* SEXP types and other first bytes of an item, from R's Rinternals.h and serialize.c. */
 enum { SYMSXP = 1, LISTSXP = 2, CHARSXP = 9, INTSXP = 13, STRSXP = 16, ALTREP_ITEM = 238, NIL_ITEM = 254 };
 enum { HAS_ATTRIBUTES = 0x200, LATIN1 = 4, UTF8 = 8, ASCII = 64 };
@@ -20,11 +18,11 @@ struct rstrings {
   uint64_t bytes, at; /* of the object; position of the next byte to be decoded */
   uint64_t length, given;
   uint64_t block_at; /* where the block lies in the object */
-  size_t block_bytes;
+  size_t block_bytes, block_capacity;
   char *text; /* a string that crosses blocks, or was converted */
   size_t text_capacity;
   bool native_latin1;
-  unsigned char block[BLOCK_BYTES];
+  unsigned char block[];
 };
 
 static ufo_status damaged(const rstrings *s, ufo_error *error) {
@@ -39,7 +37,7 @@ static ufo_status take(rstrings *s, void *out, uint64_t count, ufo_error *error)
   if (!out) return s->at += count, UFO_OK;
   while (count) {
     if (s->at < s->block_at || s->at >= s->block_at + s->block_bytes) {
-      uint64_t want = s->bytes - s->at < BLOCK_BYTES ? s->bytes - s->at : BLOCK_BYTES;
+      uint64_t want = s->bytes - s->at < s->block_capacity ? s->bytes - s->at : s->block_capacity;
       s->block_bytes = 0;
       ufo_status status = elements_read(s->source, s->at, want, s->block, error);
       if (status) return status;
@@ -199,13 +197,13 @@ static ufo_status read_head(rstrings *s, ufo_error *error) {
   return UFO_OK;
 }
 
-ufo_status rstrings_open(const elements *source, uint64_t bytes, rstrings **strings_out, ufo_error *error) {
+ufo_status rstrings_open(const elements *source, uint64_t bytes, uint64_t block_bytes, rstrings **strings_out,
+                         ufo_error *error) {
   *strings_out = NULL;
-  rstrings *s = malloc(sizeof *s);
+  size_t capacity = (size_t)(bytes < block_bytes ? bytes : block_bytes);
+  rstrings *s = malloc(sizeof *s + capacity);
   if (!s) return set_errno(error, "cannot read object '%s'", source->address);
-  memset(s, 0, offsetof(rstrings, block));
-  s->source = source;
-  s->bytes = bytes;
+  *s = (rstrings){.source = source, .bytes = bytes, .block_capacity = capacity};
   ufo_status status = read_head(s, error);
   if (status) rstrings_close(s);
   else *strings_out = s;
