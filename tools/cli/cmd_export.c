@@ -49,16 +49,17 @@ static int export_to_file(ufo_store *store, const char *path, const char *name, 
   char *temporary = NULL;
   struct stat facts;
   ufo_error error = {0};
-  int status = EXIT_DONE;
-  if (stat(file, &facts) == 0 && is_same_file(path, &facts))
-    return fail("cannot export object '%s' to '%s': it is the store itself", name, file);
-  if (stat(file, &facts) == 0 && !S_ISREG(facts.st_mode))
-    return fail("cannot export object '%s' to '%s': it is no ordinary file; use '-' for standard output", name, file);
+  bool there = stat(file, &facts) == 0;
+  if (there && is_same_file(path, &facts))
+    set_error(&error, UFO_USAGE, "cannot write '%s': it is the store itself", file);
+  else if (there && !S_ISREG(facts.st_mode))
+    set_error(&error, UFO_USAGE, "cannot write '%s': it is no ordinary file; use '-' for standard output", file);
+  if (error.code) return fail_status(path, name, &error);
   FILE *out = open_beside(file, &temporary);
   if (!out) {
-    status = fail("cannot write '%s': %s", file, strerror(errno));
+    set_errno(&error, "cannot write '%s'", file);
     free(temporary);
-    return status;
+    return fail_status(path, name, &error);
   }
   progress p = progress_start("export");
   ufo_status result = csv_write(store, name, 0, 0, UINT64_MAX, out, file, &p, &error);
@@ -74,7 +75,7 @@ static int export_to_file(ufo_store *store, const char *path, const char *name, 
   else sync_folder(file);
   free(temporary);
   if (result == UFO_END) return fail_interrupted("nothing was written");
-  return result ? fail_status(path, name, &error) : status;
+  return result ? fail_status(path, name, &error) : EXIT_DONE;
 }
 
 static int run(const arguments *args) {

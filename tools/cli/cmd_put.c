@@ -70,16 +70,18 @@ static ufo_status put(ufo_store *store, const char *name, const ufo_object_spec 
 }
 
 /* What can be refused before the store is opened or made: a folder, a file that is not whole elements. */
-static int check_input(int fd, const char *file, const char *path, const char *name, ufo_type type) {
+static ufo_status check_input(int fd, const char *file, const char *path, ufo_type type, ufo_error *error) {
   struct stat facts;
-  if (fstat(fd, &facts)) return fail("cannot read '%s': %s", file, strerror(errno));
-  if (S_ISDIR(facts.st_mode)) return fail("cannot read '%s': it is a directory", file);
-  if (is_same_file(path, &facts)) return fail("'%s' is the store itself; object '%s' was not stored", file, name);
+  if (fstat(fd, &facts)) return set_errno(error, "cannot read '%s'", file);
+  if (S_ISDIR(facts.st_mode)) return set_error(error, UFO_IO, "cannot read '%s': it is a directory", file);
+  if (is_same_file(path, &facts))
+    return set_error(error, UFO_USAGE, "cannot read '%s': it is the store itself; nothing was stored", file);
   off_t at = S_ISREG(facts.st_mode) ? lseek(fd, 0, SEEK_CUR) : 0;
   if (S_ISREG(facts.st_mode) && (facts.st_size - at) % ufo_type_bytes(type))
-    return fail("'%s' holds %lld bytes, which are not whole elements of %u bytes (%s); object '%s' was not stored",
-                file, (long long)(facts.st_size - at), ufo_type_bytes(type), ufo_type_name(type), name);
-  return EXIT_DONE;
+    return set_error(error, UFO_USAGE,
+                     "'%s' holds %lld bytes, which are not whole elements of %u bytes (%s); nothing was stored", file,
+                     (long long)(facts.st_size - at), ufo_type_bytes(type), ufo_type_name(type));
+  return UFO_OK;
 }
 
 static int parse(const arguments *args, ufo_object_spec *spec) {
@@ -106,23 +108,23 @@ static int run(const arguments *args) {
   const char *path = args->operands[0], *name = args->operands[1];
   const char *file = args->operand_count > 2 ? args->operands[2] : "-";
   ufo_object_spec spec = {.struct_size = sizeof spec};
+  ufo_error error = {0};
   int status = parse(args, &spec);
   if (status) return status;
   bool standard = strcmp(file, "-") == 0;
   int fd = standard ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail("cannot read '%s' for object '%s': %s", file, name, strerror(errno));
   if (standard) file = "standard input";
-  status = check_input(fd, file, path, name, spec.type);
+  if (fd < 0) set_errno(&error, "cannot read '%s'", file);
+  if (fd < 0 || check_input(fd, file, path, spec.type, &error)) status = fail_status(path, name, &error);
   ufo_store *store = status ? NULL : open_or_create_store(path, &status);
   if (store) {
-    ufo_error error = {0};
     catch_signals();
     ufo_status result = put(store, name, &spec, fd, file, &error);
     ufo_store_close(store);
     if (result == UFO_END) status = fail_interrupted("nothing was stored");
     else if (result) status = fail_status(path, name, &error);
   }
-  if (!standard) close(fd);
+  if (fd >= 0 && !standard) close(fd);
   return status;
 }
 

@@ -4,10 +4,15 @@
 #include "print.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* A message that quotes a path and a name, each as long as it can be, still tells the cause behind them. */
+enum { TEXT_BYTES = PATH_MAX + UFO_NAME_MAX + UFO_ERROR_MESSAGE_BYTES };
 
 /* Messages quote names and file contents, so control bytes are escaped here, once for all. */
 static void say(const char *text) {
@@ -17,7 +22,7 @@ static void say(const char *text) {
 }
 
 __attribute__((format(printf, 1, 0))) static void say_formatted(const char *format, va_list values) {
-  char text[2 * UFO_ERROR_MESSAGE_BYTES];
+  char text[TEXT_BYTES];
   vsnprintf(text, sizeof text, format, values);
   say(text);
 }
@@ -46,12 +51,46 @@ int fail_usage(const command *cmd, const char *format, ...) {
   return EXIT_USAGE;
 }
 
+/* Does `path` stand in the message by itself, not as part of another word? (In quotes it is the file in another role.)
+ * A bare file name is a word like any other, so it must be where a store's path is put: after "store", or first and
+ * before a colon. */
+static bool mentions_path(const char *message, const char *path) {
+  size_t length = strlen(path);
+  bool bare = !strchr(path, '/');
+  for (const char *at = message; length && (at = strstr(at, path)); at++) {
+    char before = at == message ? ' ' : at[-1], after = at[length];
+    if (before != ' ' || (after && !strchr(" ,:;", after))) continue;
+    if (!bare || (at == message && after == ':')) return true;
+    if (at - message >= 6 && memcmp(at - 6, "store ", 6) == 0) return true;
+  }
+  return false;
+}
+
+/* As given, or as the library has it: absolute and without links. */
+static bool names_path(const char *message, const char *path) {
+  if (mentions_path(message, path)) return true;
+  char *absolute = realpath(path, NULL);
+  bool named = absolute && mentions_path(message, absolute);
+  free(absolute);
+  return named;
+}
+
+/* Quoted names may be those of files, too. It is the object's if the message says so, or speaks of the store. */
+static bool names_object(const char *message, const char *object, bool path_named) {
+  static const char word[] = "object ";
+  size_t length = strlen(object);
+  for (const char *at = message; (at = strstr(at, object)); at++) {
+    if (at == message || at[-1] != '\'' || at[length] != '\'') continue;
+    ptrdiff_t start = at - 1 - message, needed = sizeof word - 1;
+    if (path_named || (start >= needed && memcmp(at - 1 - needed, word, sizeof word - 1) == 0)) return true;
+  }
+  return false;
+}
+
 int fail_status(const char *path, const char *object, const ufo_error *error) {
-  char text[2 * UFO_ERROR_MESSAGE_BYTES + 512];
-  const char *base = path ? strrchr(path, '/') : NULL;
-  base = base && base[1] ? base + 1 : path;
-  bool path_missing = path && !strstr(error->message, base);
-  bool object_missing = object && *object && !strstr(error->message, object);
+  char text[TEXT_BYTES + 64];
+  bool path_missing = path && !names_path(error->message, path);
+  bool object_missing = object && *object && !names_object(error->message, object, !path_missing);
   snprintf(text, sizeof text, "%s%s%s%s%s%s", path_missing ? path : "", path_missing ? ": " : "",
            object_missing ? "object '" : "", object_missing ? object : "", object_missing ? "': " : "",
            error->message[0] ? error->message : ufo_status_name(error->code));
