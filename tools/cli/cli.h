@@ -63,8 +63,6 @@ static inline ufo_status not_ok(ufo_status status) { return status == UFO_OK ? U
 
 /* Opens an existing store. On failure prints the message, sets *status_out and returns NULL. */
 ufo_store *open_store(const char *path, bool writable, int *status_out);
-/* The same, and creates the store if there is none. */
-ufo_store *open_or_create_store(const char *path, int *status_out);
 
 /* Is the file at `path` the one that `facts` (from stat) describe? Guards against a store as its own input or output.
  */

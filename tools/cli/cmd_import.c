@@ -1,6 +1,7 @@
 /* cmd_import.c - `ufostore import`: a CSV file becomes a data frame, in one transaction. */
 #include "args.h"
 #include "csv_import.h"
+#include "new_store.h"
 #include "print.h"
 #include "spool.h"
 
@@ -65,13 +66,15 @@ static int import(const char *path, const char *name, const csv_source *source) 
   int status = EXIT_DONE;
   progress p = progress_start("import");
   ufo_store *store = NULL;
+  bool made = false;
   ufo_status result = csv_scan(source, &table, &p, &error);
   if (!result) {
-    store = open_or_create_store(path, &status);
+    store = open_or_make_store(path, &made, &status);
     if (store) result = load(source, &table, store, name, &p, &error);
   }
   progress_end(&p);
   ufo_store_close(store);
+  if (result && made) unmake_store(path);
   if (result == UFO_END) status = fail_interrupted("nothing was stored");
   else if (result) status = fail_status(path, name, &error);
   else if (store) print_summary(name, &table);

@@ -1,5 +1,6 @@
 /* cmd_put.c - `ufostore put`: an array of elements from a file or standard input becomes an object. */
 #include "args.h"
+#include "new_store.h"
 #include "progress.h"
 
 #include <errno.h>
@@ -116,11 +117,13 @@ static int run(const arguments *args) {
   if (standard) file = "standard input";
   if (fd < 0) set_errno(&error, "cannot read '%s'", file);
   if (fd < 0 || check_input(fd, file, path, spec.type, &error)) status = fail_status(path, name, &error);
-  ufo_store *store = status ? NULL : open_or_create_store(path, &status);
+  bool made = false;
+  if (!status) catch_signals(); /* from here on there may be a store to be taken away again */
+  ufo_store *store = status ? NULL : open_or_make_store(path, &made, &status);
   if (store) {
-    catch_signals();
     ufo_status result = put(store, name, &spec, fd, file, &error);
     ufo_store_close(store);
+    if (result && made) unmake_store(path);
     if (result == UFO_END) status = fail_interrupted("nothing was stored");
     else if (result) status = fail_status(path, name, &error);
   }

@@ -125,26 +125,19 @@ ufo_status fill_errno(ufo_error *error, const char *format, ...) {
 
 /* ---- the store ---- */
 
-static ufo_store *open_mode(const char *path, ufo_open_mode mode, int *status_out) {
-  ufo_error error = {0};
-  ufo_store *store = NULL;
-  const ufo_store_options options = {.struct_size = sizeof options, .mode = mode};
-  if (!ufo_store_open(path, &options, &store, &error)) return store;
-  *status_out = fail_status(path, NULL, &error);
-  return NULL;
-}
-
 ufo_store *open_store(const char *path, bool writable, int *status_out) {
   /* Opening read-write creates a missing file, which only put and import are meant to do. */
   if (writable && access(path, F_OK) != 0) {
     *status_out = fail("%s: cannot open the store: %s", path, strerror(errno));
     return NULL;
   }
-  return open_mode(path, writable ? UFO_OPEN_READ_WRITE : UFO_OPEN_READ_ONLY, status_out);
-}
-
-ufo_store *open_or_create_store(const char *path, int *status_out) {
-  return open_mode(path, UFO_OPEN_READ_WRITE, status_out);
+  ufo_error error = {0};
+  ufo_store *store = NULL;
+  const ufo_store_options options = {.struct_size = sizeof options,
+                                     .mode = writable ? UFO_OPEN_READ_WRITE : UFO_OPEN_READ_ONLY};
+  if (!ufo_store_open(path, &options, &store, &error)) return store;
+  *status_out = fail_status(path, NULL, &error);
+  return NULL;
 }
 
 bool is_same_file(const char *path, const struct stat *facts) {
