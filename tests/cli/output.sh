@@ -38,9 +38,32 @@ same x.csv t.csv
 [ "$(stat -c %a y.csv)" = 640 ] || failed "the umask was not heeded"
 [ -z "$(find . -name '*.csv.*')" ] || failed "temporary files are left"
 
+# A symbolic link stays one, and what it leads to is replaced.
+mkdir target
+echo old >target/z.csv
+ln -s target/z.csv link
+ln -s ../link target/chain
+for link in link target/chain; do
+  echo old >target/z.csv
+  expect 0 export s.ufo t $link
+  [ -L $link ] || failed "the link was replaced"
+  same target/z.csv t.csv
+done
+ln -s nothing broken
+expect 1 export s.ufo t broken; says "symbolic link to nothing"
+[ -L broken ] && [ ! -e nothing ] || failed "the broken link was replaced"
+
 # The store is neither its own input nor the target of an export.
 cp s.ufo before
 expect 1 export s.ufo t ./s.ufo; says "the store itself"
+ln -s s.ufo store-link
+expect 1 export s.ufo t store-link; says "the store itself"
+[ -e s.ufo-lock ] || failed "no lock file"
+for lock in s.ufo-lock ./s.ufo-lock "$PWD/s.ufo-lock"; do
+  expect 1 export s.ufo t "$lock"; says "lock file"
+  expect 1 export store-link t "$lock"; says "lock file"
+done
+[ "$(head -c 3 s.ufo-lock)" != a,b ] || failed "the lock file was replaced"
 expect 1 put s.ufo self --type raw s.ufo; says "the store itself"
 same s.ufo before
 

@@ -45,20 +45,36 @@ static FILE *open_beside(const char *file, char **name_out) {
   return out;
 }
 
+/* The file that is to be written: where `file` leads to if it is a symbolic link, which itself stays. Allocated. */
+static char *resolve_target(ufo_store *store, const char *path, const char *file, ufo_error *error) {
+  struct stat facts;
+  char *lock_file = NULL, *target = NULL;
+  bool there = stat(file, &facts) == 0;
+  if (asprintf(&lock_file, "%s-lock", ufo_store_path(store)) < 0) lock_file = NULL;
+  if (there && is_same_file(path, &facts))
+    set_error(error, UFO_USAGE, "cannot write '%s': it is the store itself", file);
+  else if (there && lock_file && is_same_file(lock_file, &facts))
+    set_error(error, UFO_USAGE, "cannot write '%s': it is the store's lock file", file);
+  else if (there && !S_ISREG(facts.st_mode))
+    set_error(error, UFO_USAGE, "cannot write '%s': it is no ordinary file; use '-' for standard output", file);
+  else if (!there && lstat(file, &facts) == 0 && S_ISLNK(facts.st_mode))
+    set_error(error, UFO_USAGE, "cannot write '%s': it is a symbolic link to nothing", file);
+  else if (!lock_file || !(target = there ? realpath(file, NULL) : strdup(file)))
+    set_errno(error, "cannot write '%s'", file);
+  free(lock_file);
+  return target;
+}
+
 static int export_to_file(ufo_store *store, const char *path, const char *name, const char *file) {
   char *temporary = NULL;
-  struct stat facts;
   ufo_error error = {0};
-  bool there = stat(file, &facts) == 0;
-  if (there && is_same_file(path, &facts))
-    set_error(&error, UFO_USAGE, "cannot write '%s': it is the store itself", file);
-  else if (there && !S_ISREG(facts.st_mode))
-    set_error(&error, UFO_USAGE, "cannot write '%s': it is no ordinary file; use '-' for standard output", file);
-  if (error.code) return fail_status(path, name, &error);
-  FILE *out = open_beside(file, &temporary);
+  char *target = resolve_target(store, path, file, &error);
+  if (!target) return fail_status(path, name, &error);
+  FILE *out = open_beside(target, &temporary);
   if (!out) {
     set_errno(&error, "cannot write '%s'", file);
     free(temporary);
+    free(target);
     return fail_status(path, name, &error);
   }
   progress p = progress_start("export");
@@ -70,10 +86,11 @@ static int export_to_file(ufo_store *store, const char *path, const char *name, 
     set_errno(&error, "cannot write '%s'", file);
   }
   if (fclose(out) && !result) result = set_errno(&error, "cannot write '%s'", file);
-  if (!result && rename(temporary, file)) result = set_errno(&error, "cannot write '%s'", file);
+  if (!result && rename(temporary, target)) result = set_errno(&error, "cannot write '%s'", file);
   if (result) unlink(temporary);
-  else sync_folder(file);
+  else sync_folder(target);
   free(temporary);
+  free(target);
   if (result == UFO_END) return fail_interrupted("nothing was written");
   return result ? fail_status(path, name, &error) : EXIT_DONE;
 }
@@ -101,7 +118,7 @@ const command cmd_export = {
     .summary = "write a data frame or a vector as CSV",
     .details =
         "Fields are quoted only where they must be; missing values are NA, factors their labels, dates and times\n"
-        "ISO (UTC). The file appears whole or not at all; '-' is standard output.",
+        "ISO (UTC). The file appears whole or not at all, a symbolic link is followed; '-' is standard output.",
     .operands_min = 3,
     .operands_max = 3,
     .run = run,
