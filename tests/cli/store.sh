@@ -71,6 +71,53 @@ expect 0 get copy.ufo b
 output_is 1 2 3 4
 expect 0 verify copy.ufo
 [ "$(stat -c %s copy.ufo)" -lt "$(stat -c %s s.ufo)" ] || failed "the copy is not smaller"
+
+# The copy needs no right to write the store, and changes nothing in it.
+cp s.ufo before
+expect 0 compact s.ufo again.ufo
+cmp s.ufo before >&2 || failed "the store was changed by copying it"
+chmod 444 s.ufo
+mkdir others
+chmod 777 others
+chmod 711 .
+last="compact s.ufo others/copy.ufo, as a user who may not write s.ufo"
+# Root may write everything, so it becomes somebody else; if that one cannot run the tool, there is nothing to see.
+perl -e 'if (!$>) { $) = "65534 65534"; $( = 65534; ($<, $>) = (65534, 65534) } -x $ARGV[0] or exit 77; exec @ARGV' \
+  "$UFOSTORE_BIN" compact s.ufo others/copy.ufo >out 2>err
+status=$?
+if [ "$status" != 77 ]; then
+  [ "$status" = 0 ] || failed "exit status $status"
+  expect 0 get others/copy.ufo b
+  output_is 1 2 3 4
+fi
+chmod 700 .
+chmod 644 s.ufo
+
+# What a killed process left is not copied, or taken out again, and stays in the store until somebody writes it.
+cp s.ufo killed.ufo
+mkfifo pipe
+perl -e 'srand 3; print pack("d<*", map { rand } 1 .. 200000)' >noise
+"$UFOSTORE_BIN" put killed.ufo big --type double <pipe &
+tool=$!
+exec 3>pipe
+for copies in 1 2 3 4; do cat noise >&3; done
+sleep 0.3
+kill -s KILL "$tool"
+wait "$tool" 2>/dev/null
+exec 3>&-
+expect 0 stat killed.ufo --json
+left=$(sed -n 's/.*"staged_blobs": \([0-9]*\).*/\1/p' out)
+[ "$left" -gt 0 ] || failed "nothing was left by the killed process"
+cp killed.ufo before
+expect 0 compact killed.ufo clean.ufo
+cmp killed.ufo before >&2 || failed "the store was changed by copying it"
+expect 0 stat clean.ufo --json
+shows '"staged_blobs": 0'
+expect 0 verify clean.ufo
+[ "$(stat -c %s clean.ufo)" -lt 500000 ] || failed "the copy is not small"
+expect 0 get clean.ufo b
+output_is 1 2 3 4
+
 expect 0 compact s.ufo
 [ "$(stat -c %s s.ufo)" -lt 500000 ] || failed "the store did not shrink"
 expect 0 get s.ufo b
