@@ -40,7 +40,18 @@ output_is NA NaN Inf -Inf -0 -0.6666666666666666
 expect 0 get s.ufo double --range 8190:8194
 output_is 2727.6666666666665 NA 0.1 2728.6666666666665
 expect 0 get s.ufo double --range=16383:16385
-output_is 1e+300 4.94065645841247e-324
+output_is 1e+300 5e-324
+# No more digits than give the number back: subnormal numbers need fewer, the smallest normal one needs 17.
+small="5e-324 -1e-323 1e-310 -1.2345e-315 2.2250738585072e-308 2.2250738585072014e-308 3e-308 1e-307"
+doubles $small >small
+expect 0 put s.ufo small --type double small
+expect 0 get s.ufo small
+output_is $small
+cp out small.txt
+(echo small; cat small.txt) >small.csv
+expect 0 import s.ufo frame small.csv
+expect 0 get s.ufo 'frame$small' --as raw
+same out small
 expect 0 get s.ufo double --range 25000:
 output_is NA
 expect 0 get s.ufo integer --range 16382:16386

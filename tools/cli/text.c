@@ -1,6 +1,7 @@
 /* text.c - see text.h. */
 #include "text.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,11 +75,13 @@ static size_t format_short(char *out, double value) {
   return 0;
 }
 
+/* A normal number with 15 digits or fewer is what %.15g gives, trailing zeros left out. Subnormal ones have less
+ * precision, so that fewer digits may do, and are too rare for the search to matter. */
 size_t format_double(char out[FORMAT_MAX], double value) {
   if (isnan(value)) return put_text(out, is_na_double(value) ? "NA" : "NaN");
   if (isinf(value)) return put_text(out, value > 0 ? "Inf" : "-Inf");
   size_t length = format_short(out, value);
-  for (int digits = 15; !length && digits <= 17; digits++) {
+  for (int digits = fabs(value) < DBL_MIN ? 1 : 15; !length && digits <= 17; digits++) {
     int printed = snprintf(out, FORMAT_MAX, "%.*g", digits, value);
     if (digits == 17 || strtod(out, NULL) == value) length = (size_t)printed;
   }

@@ -17,7 +17,7 @@ double na_double(void);
 
 size_t format_logical(char out[FORMAT_MAX], int32_t value);
 size_t format_integer(char out[FORMAT_MAX], int32_t value);
-/* The fewest digits, 15 at least, that give the same double back; "NA", "NaN", "Inf", "-Inf". */
+/* The fewest digits that give the same double back; "NA", "NaN", "Inf", "-Inf". */
 size_t format_double(char out[FORMAT_MAX], double value);
 /* "1+2i"; NA if either part is. */
 size_t format_complex(char out[FORMAT_MAX], double real, double imaginary);
