@@ -41,6 +41,15 @@ expect 0 get s.ufo double --range 8190:8194
 output_is 2727.6666666666665 NA 0.1 2728.6666666666665
 expect 0 get s.ufo double --range=16383:16385
 output_is 1e+300 5e-324
+# A range past the end is refused, however far past.
+for range in 0:50002 50002:50002 50002: 0:18446744073709551614 0:18446744073709551615 :18446744073709551615 \
+  18446744073709551615:18446744073709551615 18446744073709551615:; do
+  for form in text raw csv; do
+    expect 1 get s.ufo integer --range $range --as $form
+    says "outside its 50001 elements"
+  done
+done
+
 # No more digits than give the number back: subnormal numbers need fewer, the smallest normal one needs 17.
 small="5e-324 -1e-323 1e-310 -1.2345e-315 2.2250738585072e-308 2.2250738585072014e-308 3e-308 1e-307"
 doubles $small >small
