@@ -39,7 +39,9 @@ grep -Eq '^ufostore [0-9]+\.[0-9]+\.[0-9]+$' out || failed "no version"
 expect 0 --help
 for command in create ls info stat put get import export rm mv verify compact; do shows "  $command "; done
 
-expect 2 put s.ufo x; says "--type is missing"
+expect 2 put s.ufo x; says "--type is missing"; says "usage: ufostore put --type TYPE [--chunk SIZE] PATH NAME [FILE]"
+expect 2 import; says "usage: ufostore import [--delim C] [--no-header] [--na STRING] PATH NAME FILE.csv"
+expect 0 put --help; shows "usage: ufostore put --type TYPE [OPTIONS] PATH NAME [FILE]"
 expect 2 put s.ufo x --type; says "needs TYPE"
 expect 2 put s.ufo x --type duoble; says "did you mean 'double'?"
 expect 2 put s.ufo x --type list; says "unknown type 'list'"

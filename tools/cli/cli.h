@@ -35,6 +35,7 @@ typedef struct command {
   const char *details;  /* paragraphs for COMMAND --help; NULL: none */
   int operands_min, operands_max;
   const option_spec *options;        /* ends with a NULL name; NULL: none */
+  int options_required;              /* so many of the first ones must be given */
   int (*run)(const arguments *args); /* an exit status */
 } command;
 

@@ -141,5 +141,6 @@ const command cmd_put = {
     .operands_min = 2,
     .operands_max = 3,
     .options = options,
+    .options_required = 1,
     .run = run,
 };

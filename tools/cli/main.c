@@ -29,8 +29,12 @@ static void print_commands(void) {
 
 static void print_command(const command *cmd) {
   bool any = false;
-  for (const option_spec *spec = cmd->options; spec && spec->name; spec++) any |= spec->what != NULL;
-  printf("usage: ufostore %s %s%s\n\n%s\n", cmd->name, any ? "[OPTIONS] " : "", cmd->operands, cmd->summary);
+  printf("usage: ufostore %s ", cmd->name);
+  for (const option_spec *spec = cmd->options; spec && spec->name; spec++) {
+    if (spec - cmd->options < cmd->options_required) printf("--%s %s ", spec->name, spec->value);
+    any |= spec->what != NULL;
+  }
+  printf("%s%s\n\n%s\n", any ? "[OPTIONS] " : "", cmd->operands, cmd->summary);
   if (cmd->details) printf("\n%s\n", cmd->details);
   if (any) putchar('\n');
   for (const option_spec *spec = cmd->options; spec && spec->name; spec++) {

@@ -45,8 +45,12 @@ int fail_usage(const command *cmd, const char *format, ...) {
     return EXIT_USAGE;
   }
   fprintf(stderr, "usage: ufostore %s", cmd->name);
-  for (const option_spec *spec = cmd->options; spec && spec->name; spec++)
-    if (spec->what) fprintf(stderr, spec->value ? " [--%s %s]" : " [--%s]", spec->name, spec->value);
+  for (const option_spec *spec = cmd->options; spec && spec->name; spec++) {
+    bool required = spec - cmd->options < cmd->options_required;
+    if (!spec->what) continue;
+    fprintf(stderr, " %s--%s%s%s%s", required ? "" : "[", spec->name, spec->value ? " " : "",
+            spec->value ? spec->value : "", required ? "" : "]");
+  }
   fprintf(stderr, " %s\n'ufostore %s --help' says more.\n", cmd->operands, cmd->name);
   return EXIT_USAGE;
 }
