@@ -31,6 +31,7 @@ expect 2 verify --preflight store.ufo
 says "not in this version"
 expect 0 --help
 hides bench; hides snapshot
+shows "3 the file is not a store, or damaged"
 expect 0 verify --help
 hides preflight
 

@@ -24,7 +24,7 @@ static void print_commands(void) {
        "Durable vectors and data frames in one file, shared with R and C.\n");
   for (int i = 0; i < COMMAND_COUNT; i++) printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
   puts("\n'ufostore COMMAND --help' tells how each is used. '--' ends options. Exit status: 0 done, 1 failed,\n"
-       "2 wrong usage, 3 the store is damaged.");
+       "2 wrong usage, 3 the file is not a store, or damaged.");
 }
 
 static void print_command(const command *cmd) {
