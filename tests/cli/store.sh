@@ -42,6 +42,17 @@ shows '"rows": 3'; shows '"columns": 3'; shows '"kind": "data.frame"'; shows '"c
 expect 0 stat --json s.ufo
 shows '"objects": 3'
 
+# What is put over an object is another one, not its next version.
+expect 0 put s.ufo again --type integer i
+expect 0 put s.ufo again --type double d
+expect 0 info s.ufo again --json
+shows '"version": 1,'
+expect 0 rm s.ufo again
+for command in put import; do
+  expect 0 $command --help
+  shows "versions begin at 1 again"
+done
+
 expect 1 mv s.ufo a b; says b
 expect 0 get s.ufo b
 output_is 1 2 3 4

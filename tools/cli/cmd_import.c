@@ -106,8 +106,8 @@ const command cmd_import = {
         "all of it: logical (TRUE, FALSE, T, F, true, false), integer, double, else text; numbers with leading zeros\n"
         "and whole numbers from 2^53 on stay text. An empty field and NA are missing; in quotes they are text where "
         "the\n"
-        "column is. Dates are text for now. '-' is standard input. The store is created if it is missing; NAME is\n"
-        "replaced if it is there. All is stored or nothing.",
+        "column is. Dates are text for now. '-' is standard input. The store is created if it is missing. A NAME\n"
+        "that is there becomes a new object, whose versions begin at 1 again. All is stored or nothing.",
     .operands_min = 3,
     .operands_max = 3,
     .options = options,

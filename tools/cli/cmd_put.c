@@ -137,7 +137,8 @@ const command cmd_put = {
     .summary = "store an array of elements",
     .details = "FILE holds little-endian elements as R keeps them: logical and integer 4 bytes (NA is -2147483648),\n"
                "double 8, complex two doubles, raw 1. Without FILE, or with '-', standard input is read. The store is\n"
-               "created if it is missing; NAME is replaced if it is there. All is stored or nothing.",
+               "created if it is missing. A NAME that is there becomes a new object, whose versions begin at 1 again.\n"
+               "All is stored or nothing.",
     .operands_min = 2,
     .operands_max = 3,
     .options = options,
