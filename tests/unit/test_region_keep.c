@@ -133,6 +133,9 @@ Test(keep, eviction_loses_no_update, .timeout = 60) {
     OK(ufo_region_advise(s.region, 0, 4 * PAGE, UFO_ADVICE_DONTNEED, &error));
     cr_assert_eq(s.body[20 * PAGE], 0);
   }
+  /* On a busy machine a thread may not have begun yet. */
+  for (int i = 0; i < COUNTERS; i++)
+    while (atomic_load(counts[i].counter) == 0) usleep(100);
   atomic_store(&stop, true);
   for (int i = 0; i < COUNTERS; i++) pthread_join(threads[i], NULL);
   OK(ufo_region_flush(s.region, &error));
