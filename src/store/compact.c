@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/attach.h"
 #include "store/create.h"
 #include "store/garbage.h"
 #include "store/registry.h"
@@ -115,22 +116,37 @@ static ufo_status copy_to(ufo_core *core, const char *path, ufo_error *error) {
   return status;
 }
 
+/* A descriptor of the new file that says already what the old one's says: nobody else may use it yet. */
+static ufo_status open_copy(const char *temporary, int *fd_out, ufo_error *error) {
+  *fd_out = open(temporary, O_RDWR | O_CLOEXEC);
+  if (*fd_out < 0) return ufo_fail_errno(error, errno, "cannot open the copy");
+  if (ufo_pin_presence_exclusive(*fd_out)) return UFO_OK;
+  ufo_status status = ufo_fail_errno(error, errno, "cannot lock the copy");
+  close(*fd_out);
+  return status;
+}
+
 static ufo_status replace_file(ufo_core *core, ufo_error *error) {
   char *temporary = ufo_create_temporary_name(core->path);
   if (!temporary) return ufo_fail(error, UFO_FULL, "out of memory");
+  int fd = -1;
   ufo_etxn *txn;
   ufo_status status = ufo_engine_begin_read(core->engine, NULL, &txn, error);
   if (!status) {
     status = copy_store(core, txn, temporary, error);
     ufo_engine_end(txn);
   }
-  bool replaced = false;
+  if (!status) {
+    status = open_copy(temporary, &fd, error);
+    if (status) unlink(temporary);
+  }
   if (!status) {
     status = ufo_create_publish(temporary, core->path, true, NULL, error);
-    replaced = !status;
+    if (status) close(fd);
+    else status = ufo_attach_replaced(core, fd, error);
   }
   free(temporary);
-  return replaced ? ufo_core_replace_file(core, error) : status;
+  return status;
 }
 
 /* Nobody may open, read or write the store meanwhile: the registry is locked, and the gate. */
@@ -146,13 +162,10 @@ static ufo_status compact_in_place(ufo_core *core, ufo_error *error) {
   } else if (!ufo_pin_presence_exclusive(core->lock_fd)) {
     status = ufo_fail(error, UFO_USAGE, "another process has it open");
   } else {
-    int fd = core->lock_fd;
     status = replace_file(core, error);
-    /* If the file was not replaced, others may use it again. */
-    if (status && core->lock_fd == fd) {
-      ufo_status shared = ufo_pin_presence(fd, core->path, NULL);
-      (void)shared;
-    }
+    /* Others may use the file again, be it the old one or the new one. */
+    ufo_status shared = ufo_pin_presence(core->lock_fd, core->path, NULL);
+    (void)shared;
   }
   pthread_rwlock_unlock(&core->gate);
   ufo_registry_unlock();

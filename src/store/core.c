@@ -1,125 +1,21 @@
-/* core.c - the registry of open files, and a core's engine: opened, reopened after fork() or a failed write. */
+/* core.c - the life of a core: opened, shared, reopened after fork() or a failed write, closed; its transactions. */
 #include "store/core.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
+#include "store/attach.h"
 #include "store/garbage.h"
 #include "store/registry.h"
 #include "store/spill.h"
 #include "util/fail.h"
 
-/* ---- the file -------------------------------------------------------------------------------------------------- */
-
-static const struct {
-  uint32_t magic;
-  const char *name;
-} remote[] = {
-    {0x6969, "NFS"},      {0x517B, "SMB"},     {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB2"}, {0x01021997, "9p"},
-    {0x65735546, "FUSE"}, {0x5346414F, "AFS"}, {0x73757245, "Coda"}, {0x00C36400, "Ceph"}, {0x786F4256, "vboxsf"},
-};
-
-static ufo_status check_file_system(int fd, const char *path, ufo_error *error) {
-  struct statfs system;
-  if (fstatfs(fd, &system)) return ufo_fail_errno(error, errno, "cannot examine store %s", path);
-  for (size_t i = 0; i < sizeof remote / sizeof *remote; i++) {
-    if ((uint32_t)system.f_type != remote[i].magic) continue;
-    return ufo_fail(error, UFO_UNSUPPORTED,
-                    "cannot open store %s: it lies on %s, whose locks and memory maps do not hold a store together; "
-                    "copy it to a local disk",
-                    path, remote[i].name);
-  }
-  return UFO_OK;
-}
-
-/* Opens a descriptor and marks the file as in use. A file replaced meanwhile (compaction) is opened anew. */
-static ufo_status open_file(const char *path, bool writable, int *fd_out, struct stat *file, ufo_error *error) {
-  for (;;) {
-    struct stat now;
-    if (stat(path, file)) return ufo_fail_errno(error, errno, "cannot open store %s", path);
-    if (!S_ISREG(file->st_mode))
-      return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: not a regular file", path);
-    int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-      return ufo_fail_errno(error, errno, "cannot open store %s for %s", path, writable ? "writing" : "reading");
-    }
-    ufo_status status = check_file_system(fd, path, error);
-    if (!status) status = ufo_engine_preflight(fd, path, error);
-    if (!status) status = ufo_pin_presence(fd, path, error);
-    if (status) {
-      close(fd);
-      return status;
-    }
-    if (!fstat(fd, file) && !stat(path, &now) && file->st_dev == now.st_dev && file->st_ino == now.st_ino) {
-      *fd_out = fd;
-      return UFO_OK;
-    }
-    close(fd);
-  }
-}
-
-static ufo_status read_superblock(ufo_core *core, ufo_error *error) {
-  ufo_etxn *txn;
-  ufo_status status = ufo_engine_begin_read(core->engine, NULL, &txn, error);
-  if (status) return status;
-  ufo_slice content;
-  status = ufo_record_get(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), &content, error);
-  if (status == UFO_MISSING) {
-    status = ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: an LMDB file of another program", core->path);
-  } else {
-    if (!status) status = ufo_record_decode_superblock(content, core->writable, &core->superblock, error);
-    if (status) ufo_fail_prefix(error, status, "cannot open store %s", core->path);
-  }
-  ufo_engine_end(txn);
-  return status;
-}
-
-/* Gives the core a descriptor, an engine and its locks. On an error it has neither. */
-static ufo_status attach(ufo_core *core, ufo_error *error) {
-  struct stat file;
-  int fd = -1;
-  ufo_status status = open_file(core->path, core->writable, &fd, &file, error);
-  if (status) return status;
-  ufo_engine_options options = {.writable = core->writable, .map_bytes = core->map_bytes};
-  status = ufo_engine_open(core->path, &options, &core->engine, error);
-  if (!status) status = read_superblock(core, error);
-  if (status) {
-    ufo_engine_close(core->engine);
-    core->engine = NULL;
-    close(fd);
-    return status;
-  }
-  core->lock_fd = fd;
-  core->device = file.st_dev;
-  core->inode = file.st_ino;
-  pthread_mutex_lock(&core->lock);
-  bool locked = ufo_pin_relock(core);
-  if (core->owner && !ufo_pin_owner(fd, core->owner)) core->owner = 0;
-  pthread_mutex_unlock(&core->lock);
-  return locked ? UFO_OK : ufo_fail_errno(error, errno, "cannot lock versions in store %s", core->path);
-}
-
-static void detach(ufo_core *core) {
-  ufo_engine_close(core->engine);
-  core->engine = NULL;
-  if (core->lock_fd >= 0) close(core->lock_fd);
-  core->lock_fd = -1;
-}
-
-ufo_status ufo_core_replace_file(ufo_core *core, ufo_error *error) {
-  detach(core);
-  return attach(core, error);
-}
-
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
 static void destroy(ufo_core *core) {
-  detach(core);
+  ufo_attach_close(core);
   while (core->idle_work) {
     ufo_work *work = core->idle_work;
     core->idle_work = work->next;
@@ -155,7 +51,7 @@ static ufo_status create(const char *path, const ufo_core_options *options, ufo_
   if (!core->path || (options->scratch_dir && !core->scratch_dir)) {
     status = ufo_fail(error, UFO_FULL, "cannot open store %s: out of memory", path);
   }
-  if (!status) status = attach(core, error);
+  if (!status) status = ufo_attach_open(core, error);
   if (status) {
     destroy(core);
     return status;
@@ -169,15 +65,7 @@ static ufo_status enter_child(ufo_core *core, ufo_error *error) {
   unsigned generation = ufo_registry_fork_generation();
   if (atomic_load(&core->fork_generation) == generation) return UFO_OK;
   pthread_rwlock_init(&core->gate, NULL); /* other threads, which might have held it, are gone */
-  ufo_engine_abandon(core->engine);
-  core->engine = NULL;
-  /* The inherited descriptor stays open if the parent staged blobs: it keeps these from being taken for a dead
-   * process's while the child may still read them. */
-  if (!core->owner && core->lock_fd >= 0) close(core->lock_fd);
-  core->lock_fd = -1;
-  core->owner = 0;
-  core->unstage_count = 0;
-  ufo_status status = attach(core, error);
+  ufo_status status = ufo_attach_child(core, error);
   if (!status) atomic_store(&core->fork_generation, generation);
   return status;
 }
@@ -195,13 +83,7 @@ ufo_status ufo_core_enter(ufo_core *core, ufo_error *error) {
 /* A read-only core that is now opened for writing, too. The registry is locked. */
 static ufo_status make_writable(ufo_core *core, ufo_error *error) {
   pthread_rwlock_wrlock(&core->gate);
-  core->writable = true;
-  ufo_status status = ufo_core_replace_file(core, error);
-  if (status) {
-    core->writable = false;
-    ufo_status again = ufo_core_replace_file(core, NULL);
-    (void)again; /* if that fails too, the next transaction tries once more */
-  }
+  ufo_status status = ufo_attach_writable(core, error);
   pthread_rwlock_unlock(&core->gate);
   return status;
 }
@@ -281,7 +163,7 @@ static ufo_status repair(ufo_core *core, bool resized, ufo_error *error) {
   ufo_status status = UFO_OK;
   pthread_rwlock_wrlock(&core->gate);
   if (!core->engine || ufo_engine_is_dead(core->engine)) {
-    status = ufo_core_replace_file(core, error);
+    status = ufo_attach_reopen(core, error);
   } else if (resized) {
     status = ufo_engine_adopt_size(core->engine, error);
   }

@@ -80,9 +80,6 @@ ufo_work *ufo_core_take_work(ufo_core *core); /* NULL: out of memory */
 void ufo_core_give_work(ufo_core *core, ufo_work *work);
 bool ufo_work_reserve(ufo_work *work, size_t bytes);
 
-/* Closes the engine and opens the file anew, which may be another one by now (compaction). Called with the gate held
- * exclusively. */
-ufo_status ufo_core_replace_file(ufo_core *core, ufo_error *error);
 /* True if this handle's owner is all that uses the core in this process. */
 bool ufo_core_is_alone(ufo_core *core);
 
@@ -105,8 +102,8 @@ bool ufo_pin_presence_exclusive(int fd);
 /* The owner's mark of its staged blobs; released by the end of the process. */
 bool ufo_pin_owner(int fd, uint64_t owner);
 bool ufo_pin_owner_alive(ufo_core *core, uint64_t owner);
-/* Takes all pins of this process again, on a new descriptor. False: errno. Called with core->lock held. */
-bool ufo_pin_relock(ufo_core *core);
+/* Takes all pins of this process on another descriptor of the file, too. False: errno. Called with core->lock held. */
+bool ufo_pin_relock(const ufo_core *core, int fd);
 void ufo_pin_clear(ufo_core *core); /* frees the table; no pin is left */
 
 #endif

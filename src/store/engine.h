@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <ufostore/error.h>
 
 #define UFO_KEY_MAX 511
@@ -65,6 +66,8 @@ void ufo_engine_abandon(ufo_engine *engine);
 bool ufo_engine_is_dead(const ufo_engine *engine);
 /* Readers are not seen by writers of other processes: the lock file could not be made. */
 bool ufo_engine_is_unlocked(const ufo_engine *engine);
+/* Is this the file that the engine has open? */
+bool ufo_engine_is_of(const ufo_engine *engine, dev_t device, ino_t inode);
 /* Another process enlarged the file beyond our reservation: adopt its size. No transaction may be open. */
 ufo_status ufo_engine_adopt_size(ufo_engine *engine, ufo_error *error);
 

@@ -225,6 +225,10 @@ void ufo_engine_abandon(ufo_engine *engine) {
 }
 
 bool ufo_engine_is_dead(const ufo_engine *engine) { return atomic_load(&engine->dead); }
+bool ufo_engine_is_of(const ufo_engine *engine, dev_t device, ino_t inode) {
+  struct stat file;
+  return !fstat(engine->fd, &file) && file.st_dev == device && file.st_ino == inode;
+}
 bool ufo_engine_is_unlocked(const ufo_engine *engine) { return engine->unlocked; }
 
 ufo_status ufo_engine_adopt_size(ufo_engine *engine, ufo_error *error) {

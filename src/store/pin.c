@@ -174,14 +174,14 @@ bool ufo_pin_owner_alive(ufo_core *core, uint64_t owner) {
   return lock_bytes(core->lock_fd, F_OFD_GETLK, F_WRLCK, OWNER_BYTES + (int64_t)owner, 1) != 0;
 }
 
-bool ufo_pin_relock(ufo_core *core) {
+bool ufo_pin_relock(const ufo_core *core, int fd) {
   bool good = true;
   for (size_t slot = 0; slot < core->pins.slots; slot++) {
     const pin_list *list = core->pins.values[slot];
     if (!list) continue;
     for (size_t i = 0; i < list->count; i++) {
       int64_t byte = pin_byte(core->pins.keys[slot], list->items[i].version);
-      if (lock_bytes(core->lock_fd, F_OFD_SETLK, F_RDLCK, byte, 1)) good = false;
+      if (lock_bytes(fd, F_OFD_SETLK, F_RDLCK, byte, 1)) good = false;
     }
   }
   return good;

@@ -1,0 +1,208 @@
+/* attach.c - see attach.h. */
+#include "store/attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "store/registry.h"
+#include "util/fail.h"
+
+/* ---- the file -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+  uint32_t magic;
+  const char *name;
+} remote[] = {
+    {0x6969, "NFS"},      {0x517B, "SMB"},     {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB2"}, {0x01021997, "9p"},
+    {0x65735546, "FUSE"}, {0x5346414F, "AFS"}, {0x73757245, "Coda"}, {0x00C36400, "Ceph"}, {0x786F4256, "vboxsf"},
+};
+
+static ufo_status check_file_system(int fd, const char *path, ufo_error *error) {
+  struct statfs system;
+  if (fstatfs(fd, &system)) return ufo_fail_errno(error, errno, "cannot examine store %s", path);
+  for (size_t i = 0; i < sizeof remote / sizeof *remote; i++) {
+    if ((uint32_t)system.f_type != remote[i].magic) continue;
+    return ufo_fail(error, UFO_UNSUPPORTED,
+                    "cannot open store %s: it lies on %s, whose locks and memory maps do not hold a store together; "
+                    "copy it to a local disk",
+                    path, remote[i].name);
+  }
+  return UFO_OK;
+}
+
+/* Opens a descriptor and marks the file as in use. A file replaced meanwhile (compaction) is opened anew. */
+static ufo_status open_file(const char *path, bool writable, int *fd_out, struct stat *file, ufo_error *error) {
+  for (;;) {
+    struct stat now;
+    if (stat(path, file)) return ufo_fail_errno(error, errno, "cannot open store %s", path);
+    if (!S_ISREG(file->st_mode))
+      return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: not a regular file", path);
+    int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+      return ufo_fail_errno(error, errno, "cannot open store %s for %s", path, writable ? "writing" : "reading");
+    }
+    ufo_status status = check_file_system(fd, path, error);
+    if (!status) status = ufo_engine_preflight(fd, path, error);
+    if (!status) status = ufo_pin_presence(fd, path, error);
+    if (status) {
+      close(fd);
+      return status;
+    }
+    if (!fstat(fd, file) && !stat(path, &now) && file->st_dev == now.st_dev && file->st_ino == now.st_ino) {
+      *fd_out = fd;
+      return UFO_OK;
+    }
+    close(fd);
+  }
+}
+
+static ufo_status fail_replaced(const ufo_core *core, ufo_error *error) {
+  return ufo_fail(error, UFO_IO,
+                  "cannot go on with store %s: since it was opened, it was moved or deleted or another file took its "
+                  "place; close it and open it anew",
+                  core->path);
+}
+
+static bool is_file_of(const ufo_core *core, const struct stat *file) {
+  return file->st_dev == core->device && file->st_ino == core->inode;
+}
+
+/* ---- the engine ------------------------------------------------------------------------------------------------ */
+
+/* Reads the superblock, and compares its identity with the one that is known already. */
+static ufo_status read_superblock(ufo_core *core, ufo_engine *engine, bool writable, ufo_error *error) {
+  ufo_etxn *txn;
+  ufo_superblock superblock;
+  ufo_status status = ufo_engine_begin_read(engine, NULL, &txn, error);
+  if (status) return status;
+  ufo_slice content;
+  status = ufo_record_get(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), &content, error);
+  if (status == UFO_MISSING) {
+    status = ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: an LMDB file of another program", core->path);
+  } else {
+    if (!status) status = ufo_record_decode_superblock(content, writable, &superblock, error);
+    if (status) ufo_fail_prefix(error, status, "cannot open store %s", core->path);
+  }
+  ufo_engine_end(txn);
+  if (status) return status;
+  bool known = core->superblock.major != 0;
+  if (known && memcmp(core->superblock.uuid, superblock.uuid, sizeof superblock.uuid) != 0) {
+    return fail_replaced(core, error);
+  }
+  if (!known) core->superblock = superblock;
+  return UFO_OK;
+}
+
+/* The engine opens a name: it must lead to the file that is locked, before (what LMDB maps, it trusts) and after. */
+static ufo_status open_engine(ufo_core *core, bool writable, ufo_error *error) {
+  struct stat file;
+  if (stat(core->path, &file) || !is_file_of(core, &file)) return fail_replaced(core, error);
+  ufo_engine_options options = {.writable = writable, .map_bytes = core->map_bytes};
+  ufo_engine *engine;
+  ufo_status status = ufo_engine_open(core->path, &options, &engine, error);
+  if (status) return status;
+  if (!ufo_engine_is_of(engine, core->device, core->inode)) status = fail_replaced(core, error);
+  if (!status) status = read_superblock(core, engine, writable, error);
+  if (status) {
+    ufo_engine_close(engine);
+    return status;
+  }
+  core->engine = engine;
+  return UFO_OK;
+}
+
+static void close_engine(ufo_core *core) {
+  ufo_engine_close(core->engine);
+  core->engine = NULL;
+}
+
+ufo_status ufo_attach_reopen(ufo_core *core, ufo_error *error) {
+  close_engine(core);
+  return open_engine(core, core->writable, error);
+}
+
+/* ---- descriptors ----------------------------------------------------------------------------------------------- */
+
+void ufo_attach_close(ufo_core *core) {
+  close_engine(core);
+  if (core->lock_fd >= 0) close(core->lock_fd);
+  core->lock_fd = -1;
+}
+
+ufo_status ufo_attach_open(ufo_core *core, ufo_error *error) {
+  struct stat file;
+  ufo_status status = open_file(core->path, core->writable, &core->lock_fd, &file, error);
+  if (status) return status;
+  core->device = file.st_dev;
+  core->inode = file.st_ino;
+  status = open_engine(core, core->writable, error);
+  if (status) ufo_attach_close(core);
+  return status;
+}
+
+/* Opens another descriptor of the core's file, which then has the pins, too, and takes the place of the old one. With
+ * `follow`, it may be of a compacted copy: the superblock tells. */
+static ufo_status change_descriptor(ufo_core *core, bool writable, bool follow, ufo_error *error) {
+  struct stat file;
+  int fd = -1;
+  ufo_status status = open_file(core->path, writable, &fd, &file, error);
+  if (status) return status;
+  if (!is_file_of(core, &file)) {
+    if (!follow || ufo_registry_find(file.st_dev, file.st_ino)) {
+      close(fd);
+      return fail_replaced(core, error);
+    }
+    core->device = file.st_dev;
+    core->inode = file.st_ino;
+  }
+  pthread_mutex_lock(&core->lock); /* so that no pin is made meanwhile, on the old one alone */
+  int old = core->lock_fd;
+  bool locked = ufo_pin_relock(core, fd);
+  int cause = errno;
+  if (locked) core->lock_fd = fd;
+  pthread_mutex_unlock(&core->lock);
+  int superfluous = locked ? old : fd;
+  if (superfluous >= 0) close(superfluous);
+  return locked ? UFO_OK : ufo_fail_errno(error, cause, "cannot lock versions in store %s", core->path);
+}
+
+ufo_status ufo_attach_writable(ufo_core *core, ufo_error *error) {
+  ufo_status status = change_descriptor(core, true, false, error);
+  if (status) return status;
+  close_engine(core);
+  status = open_engine(core, true, error);
+  if (!status) core->writable = true;
+  else if (open_engine(core, false, NULL)) core->engine = NULL; /* the next transaction tries once more */
+  return status;
+}
+
+ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error) {
+  struct stat file;
+  close_engine(core);
+  pthread_mutex_lock(&core->lock);
+  int old = core->lock_fd;
+  core->lock_fd = fd;
+  pthread_mutex_unlock(&core->lock);
+  close(old);
+  if (fstat(fd, &file)) return ufo_fail_errno(error, errno, "cannot examine store %s", core->path);
+  core->device = file.st_dev;
+  core->inode = file.st_ino;
+  return open_engine(core, core->writable, error);
+}
+
+ufo_status ufo_attach_child(ufo_core *core, ufo_error *error) {
+  ufo_engine_abandon(core->engine);
+  core->engine = NULL;
+  /* The inherited descriptor stays open if the parent staged blobs: it keeps these from being taken for a dead
+   * process's while the child may still read them. */
+  bool follow = core->owner == 0 && core->pins.count == 0; /* nothing that it has depends on the very file */
+  if (core->owner) core->lock_fd = -1;
+  core->owner = 0;
+  core->unstage_count = 0;
+  ufo_status status = change_descriptor(core, core->writable, follow, error);
+  return status ? status : open_engine(core, core->writable, error);
+}

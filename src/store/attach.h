@@ -1,0 +1,23 @@
+/* attach.h - what ties a core to its file: a descriptor that carries the locks, and the engine.
+ *
+ * The descriptor is opened once and kept: locks go with it, so it is never closed before another one has them all. The
+ * engine, which opens the file by its name, comes and goes; each time it must find the file that the descriptor is of.
+ * All below are called with the registry's lock, or with the gate held exclusively, or both; never with core->lock. */
+#ifndef UFO_STORE_ATTACH_H
+#define UFO_STORE_ATTACH_H
+
+#include "store/core.h"
+
+/* Gives a new core all of it. On an error it has nothing. */
+ufo_status ufo_attach_open(ufo_core *core, ufo_error *error);
+/* Gives a core in a forked child an engine, and a descriptor of its own. Tried again at the next use if it fails. */
+ufo_status ufo_attach_child(ufo_core *core, ufo_error *error);
+/* Closes the engine and opens it anew. On an error the core has none, and keeps its locks. */
+ufo_status ufo_attach_reopen(ufo_core *core, ufo_error *error);
+/* The core was read-only. On an error it still is. */
+ufo_status ufo_attach_writable(ufo_core *core, ufo_error *error);
+/* The core's path leads to another file now, by its own doing: `fd` is of that one and has its locks. */
+ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error);
+void ufo_attach_close(ufo_core *core);
+
+#endif

@@ -1,0 +1,235 @@
+/* A store's file and its locks: what is held stays held whatever is reopened, and it is always the same file. */
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+#include "store/object.h"
+#include "store/spill.h"
+#include "store/store.h"
+
+enum { CHUNK = 4096, LENGTH = 8 * CHUNK / 4 };
+
+/* LMDB writes its meta page with these; the next write of one fails. */
+static atomic_int meta_failures;
+
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
+  int left = atomic_load(&meta_failures);
+  if (count == 120 && left > 0) {
+    atomic_store(&meta_failures, left - 1);
+    errno = EIO;
+    return -1;
+  }
+  return syscall(SYS_pwrite64, fd, bytes, count, at);
+}
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return pwrite64(fd, bytes, count, at); }
+
+static ufo_store *store;
+static int32_t values[LENGTH];
+
+static void make(void) {
+  fixture_make();
+  for (int i = 0; i < LENGTH; i++) values[i] = (int32_t)mix((uint64_t)i);
+  store = open_store(in_folder("s.ufo"));
+  put_now(store, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values);
+}
+
+static void end(void) {
+  ufo_store_close(store);
+  fixture_remove();
+}
+
+TestSuite(identity, .init = make, .fini = end, .timeout = 60);
+
+static ufo_store *open_as(const char *path, ufo_open_mode mode) {
+  ufo_store_options options = {.struct_size = sizeof options, .mode = mode};
+  ufo_store *opened = NULL;
+  OK(ufo_store_open(path, &options, &opened, &error));
+  return opened;
+}
+
+static ufo_object *open_x(ufo_store *of) {
+  ufo_object *object = NULL;
+  OK(ufo_object_open(of, NULL, "x", -1, 0, &object, &error));
+  return object;
+}
+
+/* ---- watching locks ---------------------------------------------------------------------------------------------- */
+
+#define PRESENCE (INT64_C(1) << 60)
+#define OWNER (INT64_C(1) << 61)
+#define PIN (INT64_C(1) << 62)
+
+static int64_t pin_of(const ufo_object *object) {
+  const ufo_object_info *info = ufo_object_get_info(object);
+  return PIN + (int64_t)(info->id << 32) + (int64_t)info->version;
+}
+
+typedef struct watch {
+  int fd;
+  int64_t bytes[3];
+  atomic_bool stop;
+  atomic_int gaps, looks;
+} watch;
+
+static bool is_locked(int fd, int64_t byte) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+  return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static void *watch_locks(void *argument) {
+  watch *task = argument;
+  while (!atomic_load(&task->stop)) {
+    for (int i = 0; i < 3; i++) {
+      if (task->bytes[i] && !is_locked(task->fd, task->bytes[i])) atomic_fetch_add(&task->gaps, 1);
+    }
+    atomic_fetch_add(&task->looks, 1);
+  }
+  return NULL;
+}
+
+static pthread_t start_watch(watch *task) {
+  pthread_t thread;
+  task->fd = open(in_folder("s.ufo"), O_RDWR | O_CLOEXEC);
+  cr_assert(task->fd >= 0 && pthread_create(&thread, NULL, watch_locks, task) == 0);
+  while (atomic_load(&task->looks) == 0) sched_yield();
+  return thread;
+}
+
+static void end_watch(watch *task, pthread_t thread) {
+  atomic_store(&task->stop, true);
+  pthread_join(thread, NULL);
+  close(task->fd);
+  cr_assert_eq(atomic_load(&task->gaps), 0, "unlocked at %d of %d looks", task->gaps, task->looks);
+}
+
+/* ---- locks ------------------------------------------------------------------------------------------------------- */
+
+Test(identity, opened_for_writing_too_its_pins_stay) {
+  ufo_store_close(store);
+  for (int i = 0; i < 30; i++) {
+    store = open_as(in_folder("s.ufo"), UFO_OPEN_READ_ONLY);
+    ufo_object *object = open_x(store);
+    watch task = {.bytes = {PRESENCE, pin_of(object)}};
+    pthread_t thread = start_watch(&task);
+    ufo_store *writer = open_store(in_folder("s.ufo"));
+    end_watch(&task, thread);
+    ufo_object_release(object);
+    if (i < 29) ufo_store_close(store);
+    ufo_store_close(writer);
+  }
+}
+
+Test(identity, reopened_after_a_failed_write_its_locks_stay) {
+  ufo_object *object = open_x(store);
+  ufo_txn *txn = begin(store);
+  ufo_spill *spill;
+  ufo_extent *extent;
+  OK(ufo_spill_open(store, txn, UFO_SPILL_STORE, &spill, &error));
+  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, &extent, &error));
+  OK(ufo_extents_stage(store->core, &extent, 1, &error));
+  watch task = {.bytes = {PRESENCE, pin_of(object), OWNER + (int64_t)store->core->owner}};
+  pthread_t thread = start_watch(&task);
+  for (int i = 0; i < 20; i++) {
+    ufo_txn *other = begin(store);
+    OK(ufo_txn_write(other, "x", 0, 1, &(int32_t){i}, &error));
+    atomic_store(&meta_failures, 1);
+    FAILS(UFO_IO, ufo_txn_commit(other, &error));
+    OK(ufo_txn_commit(other, &error));
+  }
+  end_watch(&task, thread);
+  ufo_extent_release(extent);
+  ufo_spill_release(spill);
+  ufo_txn_abort(txn);
+  ufo_object_release(object);
+  assert_sound(store);
+}
+
+Test(identity, a_failed_reopening_keeps_the_pins) {
+  ufo_store_close(store);
+  store = open_as(in_folder("s.ufo"), UFO_OPEN_READ_ONLY);
+  ufo_object *object = open_x(store);
+  cr_assert_eq(rename(in_folder("s.ufo"), in_folder("moved.ufo")), 0);
+  ufo_store *writer;
+  cr_assert_neq(ufo_store_open(in_folder("moved.ufo"), NULL, &writer, &error), UFO_OK);
+  int fd = open(in_folder("moved.ufo"), O_RDWR);
+  cr_assert(is_locked(fd, pin_of(object)) && is_locked(fd, PRESENCE));
+  close(fd);
+  int32_t chunk[CHUNK / 4];
+  OK(ufo_object_load(object, 0, chunk, &error)); /* and goes on reading */
+  cr_assert_eq(memcmp(chunk, values, CHUNK), 0);
+  ufo_object_release(object);
+}
+
+/* ---- the same file ----------------------------------------------------------------------------------------------- */
+
+/* Another store under the name of this one. */
+static void replace(void) {
+  ufo_store *other = open_store(in_folder("other.ufo"));
+  int32_t *wrong = calloc(LENGTH, 4);
+  put_now(other, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), wrong);
+  free(wrong);
+  ufo_store_close(other);
+  cr_assert_eq(rename(in_folder("other.ufo"), in_folder("s.ufo")), 0);
+}
+
+Test(identity, reopened_it_is_the_same_file) {
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_write(txn, "x", 0, 1, values, &error));
+  atomic_store(&meta_failures, 1);
+  FAILS(UFO_IO, ufo_txn_commit(txn, &error));
+  replace();
+  int32_t value;
+  FAILS(UFO_IO, ufo_store_read(store, NULL, "x", 0, 0, 1, &value, &error));
+  cr_assert(strstr(error.message, "took its place"), "%s", error.message);
+  FAILS(UFO_IO, ufo_txn_commit(txn, &error));
+  ufo_txn_abort(txn);
+}
+
+static ufo_object *held;
+
+static int read_held(void *unused) {
+  (void)unused;
+  int32_t chunk[CHUNK / 4];
+  for (int i = 0; i < 2; i++) {
+    ufo_status status = held ? ufo_object_load(held, 0, chunk, &error)
+                             : ufo_store_read(store, NULL, "x", 0, 0, CHUNK / 4, chunk, &error);
+    CHECK(status == UFO_IO && strstr(error.message, "took its place"));
+  }
+  return 0;
+}
+
+Test(identity, a_child_reads_the_same_file) {
+  replace();
+  cr_assert_eq(in_child(read_held, NULL, 20), 0);
+  held = open_x(store); /* the parent goes on with the old one */
+  cr_assert_eq(in_child(read_held, NULL, 20), 0);
+  ufo_object_release(held);
+  held = NULL;
+}
+
+static int read_after_compaction(void *argument) {
+  int *go = argument;
+  char byte;
+  int32_t chunk[CHUNK / 4];
+  CHECK(read(go[0], &byte, 1) == 1);
+  CHECK(!ufo_store_read(store, NULL, "x", 0, 0, CHUNK / 4, chunk, &error));
+  CHECK(memcmp(chunk, values, CHUNK) == 0);
+  return 0;
+}
+
+Test(identity, a_child_without_pins_follows_a_compaction) {
+  int go[2];
+  cr_assert_eq(pipe(go), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    _exit(read_after_compaction(go));
+  }
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_eq(write(go[1], "g", 1), 1);
+  cr_assert_eq(wait_for(child), 0);
+  assert_content(store, NULL, "x", values, sizeof values);
+}
