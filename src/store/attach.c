@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -194,15 +195,75 @@ ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error) {
   return open_engine(core, core->writable, error);
 }
 
+/* ---- fork ------------------------------------------------------------------------------------------------------ */
+
+/* A second open file description of the same file, wherever its name leads now. */
+static int reopen_descriptor(const ufo_core *core) {
+  char path[32];
+  struct stat file;
+  int mode = fcntl(core->lock_fd, F_GETFL) & O_ACCMODE;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", core->lock_fd);
+  int fd = open(path, mode | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) fd = open(core->path, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* no /proc */
+  if (fd < 0 || (!fstat(fd, &file) && is_file_of(core, &file))) return fd;
+  close(fd);
+  return -1;
+}
+
+/* The kernel searches a list for each lock: a thousand took 0.1 s, five thousand 1 s. */
+enum { EXACT_MAX = 128 };
+
+static bool pin_for_child(const ufo_core *core, int fd) {
+  if (ufo_pin_presence(fd, core->path, NULL)) return false;
+  return core->pins.count > EXACT_MAX ? ufo_pin_everything(fd) : ufo_pin_relock(core, fd);
+}
+
+/* Locks belong to open file descriptions, and a child shares those of its parent: what the parent unlocks, the child
+ * has lost. So where there is something to lose, the child gets a description of its own; most children never use it,
+ * so many pins become one large one until the first use. If a description cannot be had the child goes without, and
+ * looks at its first use whether anything was lost. */
+void ufo_attach_before_fork(ufo_core *core) {
+  core->fork_fd = -1;
+  if (core->lock_fd < 0 || (core->pins.count == 0 && core->owner == 0)) return;
+  int fd = reopen_descriptor(core);
+  if (fd < 0) return;
+  if (pin_for_child(core, fd)) core->fork_fd = fd;
+  else close(fd);
+}
+
+void ufo_attach_after_fork(ufo_core *core) {
+  if (core->fork_fd >= 0) close(core->fork_fd); /* the child's copy keeps the locks */
+  core->fork_fd = -1;
+}
+
+void ufo_attach_after_fork_in_child(ufo_core *core) {
+  bool nothing_held = core->pins.count == 0 && core->owner == 0;
+  if (core->fork_fd < 0 && !nothing_held) core->unsure = true;
+  if (core->fork_fd < 0 && core->unsure) return; /* better shared than none */
+  /* The inherited descriptor stays open if the parent staged blobs: it keeps these from being taken for a dead
+   * process's while the child may still read them. */
+  if (core->owner == 0 && core->lock_fd >= 0) close(core->lock_fd);
+  core->lock_fd = core->fork_fd;
+  core->fork_fd = -1;
+  core->coarse = core->pins.count > EXACT_MAX;
+}
+
 ufo_status ufo_attach_child(ufo_core *core, ufo_error *error) {
   ufo_engine_abandon(core->engine);
   core->engine = NULL;
-  /* The inherited descriptor stays open if the parent staged blobs: it keeps these from being taken for a dead
-   * process's while the child may still read them. */
-  bool follow = core->owner == 0 && core->pins.count == 0; /* nothing that it has depends on the very file */
-  if (core->owner) core->lock_fd = -1;
+  ufo_status status = UFO_OK;
+  bool nothing_held = core->pins.count == 0 && core->owner == 0; /* then its file need not be the very same */
+  if (core->unsure && core->owner) core->lock_fd = -1;           /* stays open, as above */
+  if (core->lock_fd < 0 || core->unsure || core->coarse)
+    status = change_descriptor(core, core->writable, nothing_held, error);
+  if (!status) status = open_engine(core, core->writable, error);
+  if (!status && core->unsure) status = ufo_pin_check(core, error);
+  if (status) {
+    close_engine(core);
+    return status;
+  }
+  core->unsure = core->coarse = false;
   core->owner = 0;
   core->unstage_count = 0;
-  ufo_status status = change_descriptor(core, core->writable, follow, error);
-  return status ? status : open_engine(core, core->writable, error);
+  return UFO_OK;
 }

@@ -20,4 +20,10 @@ ufo_status ufo_attach_writable(ufo_core *core, ufo_error *error);
 ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error);
 void ufo_attach_close(ufo_core *core);
 
+/* Around fork(), with core->lock held: makes a descriptor for the child, with the pins on it; gives it to the child, or
+ * closes it in the parent. */
+void ufo_attach_before_fork(ufo_core *core);
+void ufo_attach_after_fork(ufo_core *core);
+void ufo_attach_after_fork_in_child(ufo_core *core);
+
 #endif

@@ -1,8 +1,8 @@
 /* core.h - what all handles on one store file share within a process: the engine, version pins, staging's owner id.
  *
  * One core per file and process (LMDB must not be opened twice), found by device and inode; counted by handles,
- * objects, extents and spills, so that these outlive a closed handle. After fork() the first use in the child gives the
- * core an engine, descriptors and locks of its own.
+ * objects, extents and spills, so that these outlive a closed handle. A child of fork() has its own locks on what is
+ * pinned from its first moment; its first use of the core gives it an engine.
  *
  * LOCK ORDER  registry -> spill -> engine gate (shared) -> engine's write transaction -> core->lock. Exclusive use of
  * the gate (reopening) is taken with none of the later ones held. Managed memory is touched under none of them. */
@@ -42,6 +42,9 @@ typedef struct ufo_core {
 
   pthread_mutex_t lock; /* all below */
   int lock_fd;          /* for OFD locks alone */
+  int fork_fd;          /* while fork() runs: the child's lock_fd, with the pins; else -1 */
+  bool unsure;          /* in a child: lock_fd is the parent's, who may have taken pins away */
+  bool coarse;          /* in a child: lock_fd pins everything */
   ufo_u64map pins;      /* object id -> versions pinned by this process: see pin.c */
   uint64_t owner;       /* whose staged blobs are ours; 0: none yet */
   uint64_t *unstage;    /* staged blobs that nobody needs any more, to be deleted in the next write transaction */
@@ -104,6 +107,11 @@ bool ufo_pin_owner(int fd, uint64_t owner);
 bool ufo_pin_owner_alive(ufo_core *core, uint64_t owner);
 /* Takes all pins of this process on another descriptor of the file, too. False: errno. Called with core->lock held. */
 bool ufo_pin_relock(const ufo_core *core, int fd);
+/* In one lock: every version of every object. */
+bool ufo_pin_everything(int fd);
+/* After a time without locks: are all pinned versions still there? UFO_IO if not, or if that cannot be known. Opens a
+ * transaction; nobody else uses the core. */
+ufo_status ufo_pin_check(const ufo_core *core, ufo_error *error);
 void ufo_pin_clear(ufo_core *core); /* frees the table; no pin is left */
 
 #endif

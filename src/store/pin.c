@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "store/catalogue.h"
 #include "store/core.h"
 #include "util/fail.h"
 
@@ -132,8 +133,8 @@ ufo_pin *ufo_pin_retain(ufo_pin *pin) {
 void ufo_pin_release(ufo_pin *pin) {
   if (!pin || atomic_fetch_sub(&pin->references, 1) != 1) return;
   ufo_core *core = pin->core;
-  /* In a forked child that has not used the core yet, the descriptor is shared with the parent: unlocking would take
-   * the parent's pin away. */
+  /* In a forked child that has not used the core yet, the descriptor may be shared with the parent: unlocking would
+   * take the parent's pin away. */
   bool entered = ufo_core_enter(core, NULL) == UFO_OK;
   pthread_mutex_lock(&core->lock);
   if (entered) uncount_pin(core, pin->id, pin->version);
@@ -185,6 +186,33 @@ bool ufo_pin_relock(const ufo_core *core, int fd) {
     }
   }
   return good;
+}
+
+bool ufo_pin_everything(int fd) { return lock_bytes(fd, F_OFD_SETLK, F_RDLCK, PIN_BYTES, 0) == 0; }
+
+static ufo_status check_pin(ufo_etxn *txn, uint64_t id, uint64_t version, ufo_error *error) {
+  ufo_record record;
+  uint64_t found;
+  ufo_status status = ufo_catalogue_get_object(txn, id, version, &found, &record, error);
+  if (status != UFO_MISSING) return status;
+  return ufo_fail(error, UFO_IO, "version %llu of object %llu was reclaimed", (unsigned long long)version,
+                  (unsigned long long)id);
+}
+
+ufo_status ufo_pin_check(const ufo_core *core, ufo_error *error) {
+  if (core->pins.count == 0) return UFO_OK;
+  if (!core->writable) return ufo_fail(error, UFO_IO, "versions may have been reclaimed, as they were not locked");
+  ufo_etxn *txn; /* a write transaction: one that reclaims may have asked for pins just before they were there */
+  ufo_status status = ufo_engine_begin_write(core->engine, NULL, &txn, error);
+  if (status) return status;
+  for (size_t slot = 0; slot < core->pins.slots && !status; slot++) {
+    const pin_list *list = core->pins.values[slot];
+    for (size_t i = 0; list && i < list->count && !status; i++) {
+      status = check_pin(txn, core->pins.keys[slot], list->items[i].version, error);
+    }
+  }
+  ufo_engine_end(txn);
+  return status;
 }
 
 void ufo_pin_clear(ufo_core *core) {

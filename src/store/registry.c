@@ -2,9 +2,11 @@
  *
  * fork() copies locks as they are. So the forking thread first takes every lock of the store that protects memory (the
  * registry, the spills, the cores, in lock order), which waits for short commits at most, and both processes release
- * them afterwards. The child notices by its fork generation that descriptors, maps and file locks are its parent's. */
+ * them afterwards. The child has its own locks on what is pinned by then; by its fork generation it notices that
+ * engine and map are its parent's. */
 #include "store/registry.h"
 
+#include "store/attach.h"
 #include "store/spill.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -18,9 +20,10 @@ static void before_fork(void) {
     for (ufo_spill *spill = core->spills; spill; spill = spill->next) pthread_mutex_lock(&spill->lock);
   }
   for (ufo_core *core = cores; core; core = core->next) pthread_mutex_lock(&core->lock);
+  for (ufo_core *core = cores; core; core = core->next) ufo_attach_before_fork(core);
 }
 
-static void after_fork(void) {
+static void unlock_all(void) {
   for (ufo_core *core = cores; core; core = core->next) {
     pthread_mutex_unlock(&core->lock);
     for (ufo_spill *spill = core->spills; spill; spill = spill->next) pthread_mutex_unlock(&spill->lock);
@@ -28,9 +31,15 @@ static void after_fork(void) {
   pthread_mutex_unlock(&lock);
 }
 
+static void after_fork(void) {
+  for (ufo_core *core = cores; core; core = core->next) ufo_attach_after_fork(core);
+  unlock_all();
+}
+
 static void after_fork_in_child(void) {
   atomic_fetch_add(&fork_generation, 1);
-  after_fork();
+  for (ufo_core *core = cores; core; core = core->next) ufo_attach_after_fork_in_child(core);
+  unlock_all();
 }
 
 static void watch_fork(void) {

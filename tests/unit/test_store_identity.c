@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "store/object.h"
@@ -232,4 +233,141 @@ Test(identity, a_child_without_pins_follows_a_compaction) {
   cr_assert_eq(write(go[1], "g", 1), 1);
   cr_assert_eq(wait_for(child), 0);
   assert_content(store, NULL, "x", values, sizeof values);
+}
+
+/* ---- pins of a child --------------------------------------------------------------------------------------------- */
+
+typedef struct forked {
+  int go[2];
+  pid_t child;
+} forked;
+
+/* Waits to be told, and only then uses what it inherited. 0: the right values; 1: an error. */
+static int use_late(const forked *of, rlim_t descriptors) {
+  char byte;
+  int32_t chunk[CHUNK / 4];
+  struct rlimit limit = {descriptors, descriptors};
+  alarm(30);
+  if (read(of->go[0], &byte, 1) != 1 || (descriptors && setrlimit(RLIMIT_NOFILE, &limit))) return 2;
+  for (uint64_t c = 0; c < LENGTH * 4 / CHUNK; c++) {
+    if (ufo_object_load(held, c, chunk, &error)) return error.message[0] ? 1 : 2;
+    if (memcmp(chunk, values + c * CHUNK / 4, CHUNK) != 0) return 3;
+  }
+  int fd = open(in_folder("s.ufo"), O_RDWR); /* from here on nothing is locked that it does not have */
+  return is_locked(fd, PIN + (INT64_C(100000) << 32)) ? 4 : 0;
+}
+
+static forked fork_late(rlim_t descriptors) {
+  forked made;
+  cr_assert_eq(pipe(made.go), 0);
+  made.child = fork();
+  if (made.child == 0) _exit(use_late(&made, descriptors));
+  return made;
+}
+
+static int go_on(forked of) {
+  cr_assert_eq(write(of.go[1], "g", 1), 1);
+  close(of.go[0]), close(of.go[1]);
+  return wait_for(of.child);
+}
+
+static void write_over(int rounds) {
+  int32_t *other = malloc(sizeof values);
+  for (int r = 1; r <= rounds; r++) {
+    for (int i = 0; i < LENGTH; i++) other[i] = (int32_t)mix((uint64_t)(i + r * 1000003));
+    write_now(store, "x", 0, LENGTH, other);
+  }
+  free(other);
+  let_it_reclaim(store);
+}
+
+Test(identity, a_child_has_its_pins_before_it_uses_them) {
+  held = open_x(store);
+  forked one = fork_late(0);
+  ufo_object_release(held);
+  write_over(3);
+  cr_assert_eq(stat_of(store).blobs, 2 * LENGTH * 4 / CHUNK, "the child's version and the current one");
+  cr_assert_eq(go_on(one), 0);
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, LENGTH * 4 / CHUNK);
+}
+
+Test(identity, a_child_of_a_child_has_them_too) {
+  held = open_x(store);
+  pid_t middle = fork();
+  if (middle == 0) {
+    alarm(30);
+    forked one = fork_late(0);
+    ufo_object_release(held);
+    _exit(go_on(one));
+  }
+  ufo_object_release(held);
+  write_over(3);
+  cr_assert_eq(wait_for(middle), 0);
+}
+
+/* So many that they are locked one by one only when the child uses the store. */
+Test(identity, a_child_with_many_pins) {
+  enum { MANY = 200 };
+  ufo_object *objects[MANY];
+  for (int i = 0; i < MANY; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "y%d", i);
+    put_now(store, name, spec_of(UFO_INTEGER, 0, 1, 0), &i);
+    OK(ufo_object_open(store, NULL, name, -1, 0, &objects[i], &error));
+  }
+  held = open_x(store);
+  int fd = open(in_folder("s.ufo"), O_RDWR);
+  int64_t unused = PIN + (INT64_C(100000) << 32);
+  forked one = fork_late(0);
+  cr_assert(is_locked(fd, unused));
+  for (int i = 0; i < MANY; i++) ufo_object_release(objects[i]);
+  ufo_object_release(held);
+  write_over(3);
+  cr_assert_eq(go_on(one), 0);
+  close(fd);
+}
+
+/* The last descriptor but none is taken: the child cannot be given one. */
+static rlim_t exhaust_descriptors(struct rlimit *before) {
+  int next = open("/dev/null", O_RDONLY);
+  close(next);
+  cr_assert_eq(getrlimit(RLIMIT_NOFILE, before), 0);
+  cr_assert_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)next, before->rlim_max}), 0);
+  return before->rlim_cur;
+}
+
+Test(identity, a_child_that_lost_its_pins_says_so) {
+  for (int lose = 0; lose < 2; lose++) {
+    held = open_x(store);
+    forked one;
+    struct rlimit before;
+    cr_assert_eq(pipe(one.go), 0);
+    rlim_t enough = exhaust_descriptors(&before);
+    one.child = fork();
+    if (one.child == 0) _exit(use_late(&one, enough));
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    if (lose) ufo_object_release(held);
+    if (lose) write_over(3);
+    cr_assert_eq(go_on(one), lose);
+    if (!lose) ufo_object_release(held);
+  }
+}
+
+static int count_descriptors(void) {
+  int count = 0;
+  for (int fd = 0; fd < 256; fd++) count += fcntl(fd, F_GETFD) >= 0;
+  return count;
+}
+
+Test(identity, forks_leave_no_descriptors) {
+  held = open_x(store);
+  int before = count_descriptors();
+  for (int i = 0; i < 20; i++) {
+    pid_t child = fork();
+    if (child == 0) _exit(count_descriptors() > before);
+    cr_assert_eq(wait_for(child), 0);
+  }
+  cr_assert_eq(count_descriptors(), before);
+  ufo_object_release(held);
 }
