@@ -110,7 +110,9 @@ static ufo_status copy_to(ufo_core *core, const char *path, ufo_error *error) {
   if (!status) {
     status = copy_store(core, txn, temporary, error);
     ufo_core_end(core, txn);
-    if (!status) status = ufo_create_publish(temporary, path, false, NULL, error);
+    ufo_naming naming = UFO_NAME_NOT_GIVEN;
+    if (!status) status = ufo_create_publish(temporary, path, false, &naming, error);
+    if (naming == UFO_NAME_TAKEN) status = ufo_fail(error, UFO_USAGE, "%s exists already", path);
   }
   free(temporary);
   return status;
@@ -141,9 +143,14 @@ static ufo_status replace_file(ufo_core *core, ufo_error *error) {
     if (status) unlink(temporary);
   }
   if (!status) {
-    status = ufo_create_publish(temporary, core->path, true, NULL, error);
-    if (status) close(fd);
-    else status = ufo_attach_replaced(core, fd, error);
+    ufo_naming naming;
+    status = ufo_create_publish(temporary, core->path, true, &naming, error);
+    if (naming == UFO_NAME_GIVEN) { /* whether or not it is sure to last: the old file has no name any more */
+      ufo_status attached = ufo_attach_replaced(core, fd, status ? NULL : error);
+      if (!status) status = attached;
+    } else {
+      close(fd);
+    }
   }
   free(temporary);
   return status;

@@ -29,16 +29,21 @@ char *ufo_create_temporary_name(const char *path) {
   return name;
 }
 
-static ufo_status sync_path(const char *path, int flags, ufo_error *error) {
-  int fd = open(path, flags | O_CLOEXEC);
-  if (fd < 0) return ufo_fail_errno(error, errno, "cannot open %s to sync it", path);
+static ufo_status sync_file(const char *file, const char *path, ufo_error *error) {
+  int fd = open(file, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return ufo_fail_errno(error, errno, "cannot sync what is to be %s", path);
   int result = fsync(fd) ? errno : 0;
   close(fd);
-  /* Some file systems cannot sync a directory and say so with EINVAL. */
-  if (result && !(result == EINVAL && (flags & O_DIRECTORY))) {
-    return ufo_fail_errno(error, result, "cannot make %s durable", path);
-  }
-  return UFO_OK;
+  return result ? ufo_fail_errno(error, result, "cannot make %s durable", path) : UFO_OK;
+}
+
+static ufo_status open_directory_of(const char *path, int *fd_out, ufo_error *error) {
+  char *copy = strdup(path);
+  if (!copy) return ufo_fail(error, UFO_FULL, "out of memory");
+  *fd_out = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int cause = errno;
+  free(copy);
+  return *fd_out < 0 ? ufo_fail_errno(error, cause, "cannot open the directory of %s to sync it", path) : UFO_OK;
 }
 
 static int rename_new(const char *from, const char *to) {
@@ -49,27 +54,33 @@ static int rename_new(const char *from, const char *to) {
   return 0;
 }
 
-ufo_status ufo_create_publish(const char *temporary, const char *path, bool replace, bool *exists_out,
-                              ufo_error *error) {
-  if (exists_out) *exists_out = false;
-  ufo_status status = sync_path(temporary, O_RDONLY, error);
-  if (!status && (replace ? rename(temporary, path) : rename_new(temporary, path))) {
-    if (errno == EEXIST && exists_out) {
-      *exists_out = true;
-      unlink(temporary);
-      return UFO_OK;
+/* Everything that can fail without harm comes before the name is given. */
+static ufo_status give_name(const char *temporary, const char *path, bool replace, ufo_naming *naming_out,
+                            ufo_error *error) {
+  ufo_status status = sync_file(temporary, path, error);
+  int directory = -1;
+  if (!status) status = open_directory_of(path, &directory, error);
+  if (status) return status;
+  if ((replace ? rename(temporary, path) : rename_new(temporary, path)) == 0) {
+    *naming_out = UFO_NAME_GIVEN;
+    /* Some file systems cannot sync a directory and say so with EINVAL. */
+    if (fsync(directory) && errno != EINVAL) {
+      status = ufo_fail_errno(error, errno, "%s is in place, but cannot be made durable there", path);
     }
-    status = errno == EEXIST ? ufo_fail(error, UFO_USAGE, "cannot create %s: it exists already", path)
-                             : ufo_fail_errno(error, errno, "cannot create %s", path);
+  } else if (errno == EEXIST && !replace) {
+    *naming_out = UFO_NAME_TAKEN;
+  } else {
+    status = ufo_fail_errno(error, errno, "cannot give %s its name", path);
   }
-  if (status) {
-    unlink(temporary);
-    return status;
-  }
-  char *copy = strdup(path);
-  if (!copy) return ufo_fail(error, UFO_FULL, "out of memory");
-  status = sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, error);
-  free(copy);
+  close(directory);
+  return status;
+}
+
+ufo_status ufo_create_publish(const char *temporary, const char *path, bool replace, ufo_naming *naming_out,
+                              ufo_error *error) {
+  *naming_out = UFO_NAME_NOT_GIVEN;
+  ufo_status status = give_name(temporary, path, replace, naming_out, error);
+  if (*naming_out != UFO_NAME_GIVEN) unlink(temporary);
   return status;
 }
 
@@ -107,11 +118,13 @@ ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t defa
   ufo_engine_options options = {
       .writable = true, .create = true, .permissions = permissions, .map_bytes = UINT64_C(16) << 20};
   ufo_engine *engine;
+  ufo_naming naming = UFO_NAME_NOT_GIVEN;
   ufo_status status = ufo_engine_open(temporary, &options, &engine, error);
   if (!status) status = write_first_commit(engine, default_chunk_bytes, error);
   ufo_engine_close(engine);
   if (status) unlink(temporary);
-  else status = ufo_create_publish(temporary, path, false, exists_out, error);
+  else status = ufo_create_publish(temporary, path, false, &naming, error);
+  *exists_out = naming == UFO_NAME_TAKEN;
   free(temporary);
   if (status) ufo_fail_prefix(error, status, "cannot create store %s", path);
   return status;

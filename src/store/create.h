@@ -10,9 +10,12 @@ ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t defa
 
 /* A name for a temporary file beside `path`; malloc'ed, NULL: out of memory. */
 char *ufo_create_temporary_name(const char *path);
-/* Makes a finished temporary file durable and gives it its name: `replace` says what happens if that is taken. The
- * temporary file is gone afterwards, in every case. */
-ufo_status ufo_create_publish(const char *temporary, const char *path, bool replace, bool *exists_out,
+/* What became of a name: even if making it durable failed after it was given, it has been given. */
+typedef enum ufo_naming { UFO_NAME_NOT_GIVEN, UFO_NAME_GIVEN, UFO_NAME_TAKEN } ufo_naming;
+
+/* Makes a finished temporary file durable and gives it its name. If that is taken: `replace` takes it, otherwise it is
+ * TAKEN, which is no error. The temporary file is gone afterwards, in every case. */
+ufo_status ufo_create_publish(const char *temporary, const char *path, bool replace, ufo_naming *naming_out,
                               ufo_error *error);
 
 #endif

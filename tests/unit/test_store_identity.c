@@ -27,6 +27,19 @@ ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
 }
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return pwrite64(fd, bytes, count, at); }
 
+/* The next sync of a directory fails. */
+static atomic_int directory_failures;
+
+int fsync(int fd) {
+  struct stat file;
+  if (atomic_load(&directory_failures) > 0 && fstat(fd, &file) == 0 && S_ISDIR(file.st_mode)) {
+    atomic_fetch_sub(&directory_failures, 1);
+    errno = EIO;
+    return -1;
+  }
+  return (int)syscall(SYS_fsync, fd);
+}
+
 static ufo_store *store;
 static int32_t values[LENGTH];
 
@@ -233,6 +246,20 @@ Test(identity, a_child_without_pins_follows_a_compaction) {
   cr_assert_eq(write(go[1], "g", 1), 1);
   cr_assert_eq(wait_for(child), 0);
   assert_content(store, NULL, "x", values, sizeof values);
+}
+
+/* The copy has its name already when its directory cannot be synced: it is the store, whatever the call returned. */
+Test(identity, a_compaction_that_may_not_last) {
+  atomic_store(&directory_failures, 1);
+  FAILS(UFO_IO, ufo_store_compact(store, NULL, &error));
+  cr_assert_eq(error.os_errno, EIO);
+  put_now(store, "y", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values);
+  ufo_store_close(store);
+  store = open_store(in_folder("s.ufo"));
+  assert_content(store, NULL, "x", values, sizeof values);
+  assert_content(store, NULL, "y", values, sizeof values);
+  assert_sound(store);
+  OK(ufo_store_compact(store, NULL, &error));
 }
 
 /* ---- pins of a child --------------------------------------------------------------------------------------------- */
