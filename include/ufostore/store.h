@@ -86,7 +86,10 @@ typedef struct ufo_store_options {
 /* Opens or creates a store. Creation is atomic: the file appears whole or not at all. Opening a file twice in a
  * process gives two handles on one shared environment. `options` may be NULL: read-write. Errors: UFO_MISSING, UFO_IO,
  * UFO_CORRUPT (not a store, truncated, damaged), UFO_UNSUPPORTED (newer format, network file system),
- * UFO_USAGE (CREATE of what exists). *store_out is NULL then. */
+ * UFO_USAGE (CREATE of what exists; a file that another process has open under another name, be it a hard link or
+ * because it was renamed; a name whose former store, deleted or replaced since, is still open). *store_out is NULL
+ * then. A store that is moved, deleted or replaced while it is open goes on to be used as it is, but if it has to be
+ * reopened (in a forked child, after a failed write) everything fails with UFO_IO. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_open(const char *path, const ufo_store_options *options,
                                                  ufo_store **store_out, ufo_error *error);
 

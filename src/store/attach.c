@@ -102,11 +102,12 @@ static ufo_status read_superblock(ufo_core *core, ufo_engine *engine, bool writa
 static ufo_status open_engine(ufo_core *core, bool writable, ufo_error *error) {
   struct stat file;
   if (stat(core->path, &file) || !is_file_of(core, &file)) return fail_replaced(core, error);
-  ufo_engine_options options = {.writable = writable, .map_bytes = core->map_bytes};
+  ufo_engine_options options = {.writable = writable, .unlocked = core->binding.fd < 0, .map_bytes = core->map_bytes};
   ufo_engine *engine;
   ufo_status status = ufo_engine_open(core->path, &options, &engine, error);
   if (status) return status;
   if (!ufo_engine_is_of(engine, core->device, core->inode)) status = fail_replaced(core, error);
+  if (!status) status = ufo_binding_check(&core->binding, core->path, error);
   if (!status) status = read_superblock(core, engine, writable, error);
   if (status) {
     ufo_engine_close(engine);
@@ -130,6 +131,7 @@ ufo_status ufo_attach_reopen(ufo_core *core, ufo_error *error) {
 
 void ufo_attach_close(ufo_core *core) {
   close_engine(core);
+  ufo_binding_close(&core->binding);
   if (core->lock_fd >= 0) close(core->lock_fd);
   core->lock_fd = -1;
 }
@@ -140,7 +142,8 @@ ufo_status ufo_attach_open(ufo_core *core, ufo_error *error) {
   if (status) return status;
   core->device = file.st_dev;
   core->inode = file.st_ino;
-  status = open_engine(core, core->writable, error);
+  status = ufo_binding_take(&core->binding, core->path, core->lock_fd, core->writable, error);
+  if (!status) status = open_engine(core, core->writable, error);
   if (status) ufo_attach_close(core);
   return status;
 }
@@ -162,7 +165,7 @@ static ufo_status change_descriptor(ufo_core *core, bool writable, bool follow, 
   }
   pthread_mutex_lock(&core->lock); /* so that no pin is made meanwhile, on the old one alone */
   int old = core->lock_fd;
-  bool locked = ufo_pin_relock(core, fd);
+  bool locked = ufo_pin_relock(core, fd) && ufo_binding_add(&core->binding, fd);
   int cause = errno;
   if (locked) core->lock_fd = fd;
   pthread_mutex_unlock(&core->lock);
@@ -173,6 +176,8 @@ static ufo_status change_descriptor(ufo_core *core, bool writable, bool follow, 
 
 ufo_status ufo_attach_writable(ufo_core *core, ufo_error *error) {
   ufo_status status = change_descriptor(core, true, false, error);
+  if (!status && core->binding.fd < 0)
+    status = ufo_binding_take(&core->binding, core->path, core->lock_fd, true, error);
   if (status) return status;
   close_engine(core);
   status = open_engine(core, true, error);
@@ -189,6 +194,7 @@ ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error) {
   core->lock_fd = fd;
   pthread_mutex_unlock(&core->lock);
   close(old);
+  ufo_binding_remove(&core->binding, core->inode);
   if (fstat(fd, &file)) return ufo_fail_errno(error, errno, "cannot examine store %s", core->path);
   core->device = file.st_dev;
   core->inode = file.st_ino;
@@ -237,6 +243,7 @@ void ufo_attach_after_fork(ufo_core *core) {
 }
 
 void ufo_attach_after_fork_in_child(ufo_core *core) {
+  ufo_binding_close(&core->binding); /* the engine's lock file is locked anew with the child's engine */
   bool nothing_held = core->pins.count == 0 && core->owner == 0;
   if (core->fork_fd < 0 && !nothing_held) core->unsure = true;
   if (core->fork_fd < 0 && core->unsure) return; /* better shared than none */
@@ -256,10 +263,13 @@ ufo_status ufo_attach_child(ufo_core *core, ufo_error *error) {
   if (core->unsure && core->owner) core->lock_fd = -1;           /* stays open, as above */
   if (core->lock_fd < 0 || core->unsure || core->coarse)
     status = change_descriptor(core, core->writable, nothing_held, error);
+  if (!status) status = ufo_binding_take(&core->binding, core->path, core->lock_fd, core->writable, error);
+  if (status == UFO_USAGE) status = fail_replaced(core, error); /* nobody opened anything here */
   if (!status) status = open_engine(core, core->writable, error);
   if (!status && core->unsure) status = ufo_pin_check(core, error);
   if (status) {
     close_engine(core);
+    ufo_binding_close(&core->binding);
     return status;
   }
   core->unsure = core->coarse = false;

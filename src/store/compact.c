@@ -106,6 +106,7 @@ static ufo_status copy_to(ufo_core *core, const char *path, ufo_error *error) {
   ufo_status status = UFO_OK;
   struct stat file;
   if (lstat(path, &file) == 0) status = ufo_fail(error, UFO_USAGE, "%s exists already", path);
+  if (!status) status = ufo_create_clear_name(path, error);
   if (!status) status = ufo_core_begin_read(core, &txn, error);
   if (!status) {
     status = copy_store(core, txn, temporary, error);
@@ -119,10 +120,13 @@ static ufo_status copy_to(ufo_core *core, const char *path, ufo_error *error) {
 }
 
 /* A descriptor of the new file that says already what the old one's says: nobody else may use it yet. */
-static ufo_status open_copy(const char *temporary, int *fd_out, ufo_error *error) {
+static ufo_status open_copy(const ufo_core *core, const char *temporary, int *fd_out, struct stat *copy,
+                            ufo_error *error) {
   *fd_out = open(temporary, O_RDWR | O_CLOEXEC);
   if (*fd_out < 0) return ufo_fail_errno(error, errno, "cannot open the copy");
-  if (ufo_pin_presence_exclusive(*fd_out)) return UFO_OK;
+  if (!fstat(*fd_out, copy) && ufo_pin_presence_exclusive(*fd_out) && ufo_binding_add(&core->binding, *fd_out)) {
+    return UFO_OK;
+  }
   ufo_status status = ufo_fail_errno(error, errno, "cannot lock the copy");
   close(*fd_out);
   return status;
@@ -132,6 +136,7 @@ static ufo_status replace_file(ufo_core *core, ufo_error *error) {
   char *temporary = ufo_create_temporary_name(core->path);
   if (!temporary) return ufo_fail(error, UFO_FULL, "out of memory");
   int fd = -1;
+  struct stat copy;
   ufo_etxn *txn;
   ufo_status status = ufo_engine_begin_read(core->engine, NULL, &txn, error);
   if (!status) {
@@ -139,7 +144,7 @@ static ufo_status replace_file(ufo_core *core, ufo_error *error) {
     ufo_engine_end(txn);
   }
   if (!status) {
-    status = open_copy(temporary, &fd, error);
+    status = open_copy(core, temporary, &fd, &copy, error);
     if (status) unlink(temporary);
   }
   if (!status) {
@@ -150,6 +155,7 @@ static ufo_status replace_file(ufo_core *core, ufo_error *error) {
       if (!status) status = attached;
     } else {
       close(fd);
+      ufo_binding_remove(&core->binding, copy.st_ino);
     }
   }
   free(temporary);

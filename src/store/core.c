@@ -37,7 +37,7 @@ static ufo_status create(const char *path, const ufo_core_options *options, ufo_
   *core_out = NULL;
   ufo_core *core = calloc(1, sizeof *core);
   if (!core) return ufo_fail(error, UFO_FULL, "cannot open store %s: out of memory", path);
-  core->lock_fd = core->fork_fd = -1;
+  core->lock_fd = core->fork_fd = core->binding.fd = -1;
   core->writable = options->writable;
   core->map_bytes = options->map_bytes;
   atomic_init(&core->references, 1);

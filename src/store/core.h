@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "os/scratch.h"
+#include "store/binding.h"
 #include "store/record.h"
 #include "util/u64map.h"
 
@@ -39,6 +40,7 @@ typedef struct ufo_core {
   pthread_rwlock_t gate; /* shared around every engine transaction */
   ufo_engine *engine;
   bool writable;
+  ufo_binding binding; /* to the engine's lock file */
 
   pthread_mutex_t lock; /* all below */
   int lock_fd;          /* for OFD locks alone */

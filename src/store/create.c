@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "store/registry.h"
 #include "util/fail.h"
 
 char *ufo_create_temporary_name(const char *path) {
@@ -27,6 +29,15 @@ char *ufo_create_temporary_name(const char *path) {
   /* The store's name is left out: with it the temporary name might be longer than a file name can be. */
   if (asprintf(&name, "%.*s.ufostore-%016llx.new", directory, path, (unsigned long long)random) < 0) return NULL;
   return name;
+}
+
+ufo_status ufo_create_clear_name(const char *path, ufo_error *error) {
+  struct stat file;
+  ufo_registry_lock();
+  ufo_status status = ufo_binding_clear_name(path, error);
+  ufo_registry_unlock();
+  /* Another process may have been faster and use the lock file rightly: then the name is taken. */
+  return status && lstat(path, &file) == 0 ? UFO_OK : status;
 }
 
 static ufo_status sync_file(const char *file, const char *path, ufo_error *error) {
@@ -113,13 +124,15 @@ static ufo_status write_first_commit(ufo_engine *engine, uint32_t default_chunk_
 ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t default_chunk_bytes, bool *exists_out,
                            ufo_error *error) {
   *exists_out = false;
+  ufo_status status = ufo_create_clear_name(path, error);
+  if (status) return status;
   char *temporary = ufo_create_temporary_name(path);
   if (!temporary) return ufo_fail(error, UFO_FULL, "cannot create store %s: out of memory", path);
   ufo_engine_options options = {
       .writable = true, .create = true, .permissions = permissions, .map_bytes = UINT64_C(16) << 20};
   ufo_engine *engine;
   ufo_naming naming = UFO_NAME_NOT_GIVEN;
-  ufo_status status = ufo_engine_open(temporary, &options, &engine, error);
+  status = ufo_engine_open(temporary, &options, &engine, error);
   if (!status) status = write_first_commit(engine, default_chunk_bytes, error);
   ufo_engine_close(engine);
   if (status) unlink(temporary);

@@ -8,6 +8,8 @@
 ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t default_chunk_bytes, bool *exists_out,
                            ufo_error *error);
 
+/* Makes sure that no lock file of an earlier store is in the way: UFO_USAGE if that one is still open somewhere. */
+ufo_status ufo_create_clear_name(const char *path, ufo_error *error);
 /* A name for a temporary file beside `path`; malloc'ed, NULL: out of memory. */
 char *ufo_create_temporary_name(const char *path);
 /* What became of a name: even if making it durable failed after it was given, it has been given. */

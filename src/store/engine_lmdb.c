@@ -169,7 +169,7 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   if (!options->create && !stat(path, &file)) mode = file.st_mode & 0666; /* of the lock file: as the store's */
   uint64_t map_bytes = options->map_bytes ? options->map_bytes : MAP_BYTES_DEFAULT;
   map_bytes = ufo_max(map_bytes & ~UINT64_C(65535), MAP_BYTES_LEAST);
-  unsigned flags = 0;
+  unsigned flags = options->unlocked ? MDB_NOLOCK : 0;
   int code;
   for (;;) {
     code = open_env(engine, options, map_bytes, flags, mode);

@@ -1,6 +1,7 @@
 /* pin.c - who needs which version: locks on single bytes far behind the end of the file.
  *
  *   2^60             presence: shared by every process that has the store open, exclusive while the file is replaced
+ *   2^60 + 2^59 + .. binding.c's
  *   2^61 + owner     exclusive: the process whose staged blobs carry this owner id is alive
  *   2^62 + id*2^32+v shared: somebody reads version v of object id
  *
@@ -12,10 +13,9 @@
  * never frees what it supersedes; a later write transaction does, asking for pins first. So either the reader's second
  * look was before that, and the pin is seen; or it finds the version superseded, and starts again. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "os/file_lock.h"
 #include "store/catalogue.h"
 #include "store/core.h"
 #include "util/fail.h"
@@ -38,15 +38,6 @@ typedef struct pin_list {
   size_t count, capacity;
   pinned *items;
 } pin_list;
-
-static int lock_bytes(int fd, int command, short type, int64_t start, int64_t length) {
-  struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
-  int result;
-  do result = fcntl(fd, command, &range);
-  while (result < 0 && errno == EINTR && command != F_OFD_SETLK);
-  if (command == F_OFD_GETLK && result == 0) return range.l_type != F_UNLCK;
-  return result;
-}
 
 static int64_t pin_byte(uint64_t id, uint64_t version) { return PIN_BYTES + (int64_t)(id << 32) + (int64_t)version; }
 
@@ -87,7 +78,7 @@ static void uncount_pin(ufo_core *core, uint64_t id, uint64_t version) {
   pin_list *list = ufo_u64map_get(&core->pins, id);
   pinned *item = find_pinned(list, version);
   if (!item || --item->count > 0) return;
-  lock_bytes(core->lock_fd, F_OFD_SETLK, F_UNLCK, pin_byte(id, version), 1);
+  ufo_file_unlock(core->lock_fd, pin_byte(id, version), 1);
   *item = list->items[--list->count];
   if (list->count > 0) return;
   ufo_u64map_take(&core->pins, id);
@@ -107,9 +98,8 @@ ufo_status ufo_pin_create(ufo_core *core, uint64_t id, uint64_t version, ufo_pin
   bool counted = count_pin(core, id, version);
   int result = 0;
   if (counted && first) {
-    result = lock_bytes(core->lock_fd, F_OFD_SETLK, F_RDLCK, pin_byte(id, version), 1);
     /* Only a process that reclaims wrongly, or the system's limit of locks, can refuse. */
-    if (result) {
+    if (!ufo_file_lock_shared(core->lock_fd, pin_byte(id, version), 1, false)) {
       result = errno;
       uncount_pin(core, id, version);
     }
@@ -152,27 +142,25 @@ bool ufo_pin_any(ufo_core *core, uint64_t id, uint64_t first, uint64_t last) {
     found = found || (list->items[i].version >= first && list->items[i].version <= last);
   }
   if (!found) {
-    found = lock_bytes(core->lock_fd, F_OFD_GETLK, F_WRLCK, pin_byte(id, first), (int64_t)(last - first + 1)) != 0;
+    found = ufo_file_is_locked(core->lock_fd, pin_byte(id, first), (int64_t)(last - first + 1));
   }
   pthread_mutex_unlock(&core->lock);
   return found;
 }
 
 ufo_status ufo_pin_presence(int fd, const char *path, ufo_error *error) {
-  if (lock_bytes(fd, F_OFD_SETLKW, F_RDLCK, PRESENCE_BYTE, 1) == 0) return UFO_OK;
+  if (ufo_file_lock_shared(fd, PRESENCE_BYTE, 1, true)) return UFO_OK;
   return ufo_fail_errno(error, errno, "cannot lock store %s: its file system does not offer locks", path);
 }
 
-bool ufo_pin_presence_exclusive(int fd) { return lock_bytes(fd, F_OFD_SETLK, F_WRLCK, PRESENCE_BYTE, 1) == 0; }
+bool ufo_pin_presence_exclusive(int fd) { return ufo_file_lock_exclusive(fd, PRESENCE_BYTE, 1); }
 
-bool ufo_pin_owner(int fd, uint64_t owner) {
-  return lock_bytes(fd, F_OFD_SETLK, F_WRLCK, OWNER_BYTES + (int64_t)owner, 1) == 0;
-}
+bool ufo_pin_owner(int fd, uint64_t owner) { return ufo_file_lock_exclusive(fd, OWNER_BYTES + (int64_t)owner, 1); }
 
 bool ufo_pin_owner_alive(ufo_core *core, uint64_t owner) {
   if (owner == core->owner) return true;
   if (owner >= (uint64_t)(PIN_BYTES - OWNER_BYTES)) return false;
-  return lock_bytes(core->lock_fd, F_OFD_GETLK, F_WRLCK, OWNER_BYTES + (int64_t)owner, 1) != 0;
+  return ufo_file_is_locked(core->lock_fd, OWNER_BYTES + (int64_t)owner, 1);
 }
 
 bool ufo_pin_relock(const ufo_core *core, int fd) {
@@ -182,13 +170,13 @@ bool ufo_pin_relock(const ufo_core *core, int fd) {
     if (!list) continue;
     for (size_t i = 0; i < list->count; i++) {
       int64_t byte = pin_byte(core->pins.keys[slot], list->items[i].version);
-      if (lock_bytes(fd, F_OFD_SETLK, F_RDLCK, byte, 1)) good = false;
+      if (!ufo_file_lock_shared(fd, byte, 1, false)) good = false;
     }
   }
   return good;
 }
 
-bool ufo_pin_everything(int fd) { return lock_bytes(fd, F_OFD_SETLK, F_RDLCK, PIN_BYTES, 0) == 0; }
+bool ufo_pin_everything(int fd) { return ufo_file_lock_shared(fd, PIN_BYTES, 0, false); }
 
 static ufo_status check_pin(ufo_etxn *txn, uint64_t id, uint64_t version, ufo_error *error) {
   ufo_record record;

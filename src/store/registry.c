@@ -61,6 +61,13 @@ ufo_core *ufo_registry_find(dev_t device, ino_t inode) {
   return NULL;
 }
 
+ufo_core *ufo_registry_find_lock_file(dev_t device, ino_t inode) {
+  for (ufo_core *core = cores; core; core = core->next) {
+    if (core->binding.fd >= 0 && core->binding.device == device && core->binding.inode == inode) return core;
+  }
+  return NULL;
+}
+
 void ufo_registry_add(ufo_core *core) {
   core->next = cores;
   cores = core;

@@ -8,6 +8,8 @@ void ufo_registry_lock(void);
 void ufo_registry_unlock(void);
 /* All below are called with the lock held. */
 ufo_core *ufo_registry_find(dev_t device, ino_t inode);
+/* The core that is bound to this lock file. */
+ufo_core *ufo_registry_find_lock_file(dev_t device, ino_t inode);
 void ufo_registry_add(ufo_core *core);
 void ufo_registry_remove(ufo_core *core);
 
