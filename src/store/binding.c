@@ -56,13 +56,34 @@ static bool is_still_named(const char *name, int fd, struct stat *file) {
   return !fstat(fd, file) && !stat(name, &now) && file->st_dev == now.st_dev && file->st_ino == now.st_ino;
 }
 
+/* Whoever may use the store must be able to use its lock file, also if it was made by another user (root), or under a
+ * umask. As far as the system lets us; and nobody else gets in by it. */
+static void give_to_owner(int fd, const struct stat *store) {
+  mode_t mode = store->st_mode & 0666;
+  struct stat made;
+  bool done = fchown(fd, store->st_uid, store->st_gid) == 0 || fchown(fd, (uid_t)-1, store->st_gid) == 0;
+  if (!done && (fstat(fd, &made) || made.st_gid != store->st_gid)) mode &= (mode_t)~0060;
+  (void)!fchmod(fd, mode);
+}
+
 static int open_lock_file(const char *name, const struct stat *store) {
   for (;;) {
     int fd = open(name, O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (fd >= 0 || errno != ENOENT) return fd;
     fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, store->st_mode & 0666);
+    if (fd >= 0) give_to_owner(fd, store);
     if (fd >= 0 || errno != EEXIST) return fd;
   }
+}
+
+static ufo_status fail_lock_file(const char *path, const char *name, ufo_error *error) {
+  if (errno != EACCES && errno != EPERM) {
+    return ufo_fail_errno(error, errno, "cannot open store %s: cannot open its lock file %s", path, name);
+  }
+  return ufo_fail_errno(error, errno,
+                        "cannot open store %s: its lock file %s cannot be made or written (if it is another user's, it "
+                        "may be removed when nobody has the store open)",
+                        path, name);
 }
 
 /* Opens the lock file and marks it; *fd_out stays -1 if there is to be none. */
@@ -75,7 +96,7 @@ static ufo_status mark_lock_file(const char *path, const char *name, const struc
     int fd = open_lock_file(name, store);
     if (fd < 0) {
       if (!writable && (errno == EACCES || errno == EROFS || errno == EPERM)) return UFO_OK;
-      return ufo_fail_errno(error, errno, "cannot open store %s: cannot open its lock file %s", path, name);
+      return fail_lock_file(path, name, error);
     }
     /* Waits only while somebody removes the file. */
     if (!ufo_file_lock_shared(fd, byte_of(store->st_ino), 1, true)) {

@@ -223,3 +223,39 @@ Test(binding, children_share_it) {
   ufo_store_close(store);
   end_other(&there);
 }
+
+/* ---- whose lock file --------------------------------------------------------------------------------------------- */
+
+enum { NOBODY = 65534 };
+
+static int open_as_nobody(void *refused) {
+  ufo_store *store;
+  CHECK(setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0);
+  ufo_status status = ufo_store_open(in_folder("s.ufo"), NULL, &store, &error);
+  if (refused) {
+    CHECK(status == UFO_IO && error.os_errno == EACCES);
+    CHECK(strstr(error.message, "s.ufo-lock") && strstr(error.message, "may be removed"));
+    return 0;
+  }
+  CHECK(status == UFO_OK);
+  ufo_store_close(store);
+  return 0;
+}
+
+/* Root only looks; the owner can still write. */
+Test(binding, a_lock_file_made_by_root) {
+  if (geteuid() != 0) return;
+  struct stat file;
+  ufo_store_close(open_store(in_folder("s.ufo")));
+  cr_assert(chown(fixture_folder, NOBODY, NOBODY) == 0 && chown(in_folder("s.ufo"), NOBODY, NOBODY) == 0);
+  cr_assert(chmod(in_folder("s.ufo"), 0660) == 0 && unlink(in_folder("s.ufo-lock")) == 0);
+  ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
+  ufo_store *store;
+  OK(ufo_store_open(in_folder("s.ufo"), &options, &store, &error));
+  cr_assert(stat(in_folder("s.ufo-lock"), &file) == 0 && file.st_uid == NOBODY && file.st_gid == NOBODY);
+  cr_assert_eq(file.st_mode & 0777, 0660, "%o", file.st_mode);
+  ufo_store_close(store);
+  cr_assert_eq(in_child(open_as_nobody, NULL, 20), 0);
+  cr_assert(chown(in_folder("s.ufo-lock"), 0, 0) == 0 && chmod(in_folder("s.ufo-lock"), 0600) == 0);
+  cr_assert_eq(in_child(open_as_nobody, in_folder("s.ufo-lock"), 20), 0);
+}
