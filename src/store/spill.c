@@ -25,6 +25,8 @@ static ufo_status take_owner(ufo_core *core, ufo_counters *counters, ufo_error *
     uint64_t owner = counters->next_owner++; /* taken already if its taker's first transaction failed */
     if (ufo_pin_owner(core->lock_fd, owner)) core->owner = owner;
   }
+  /* Each transaction makes sure that the id is not given out again: the one that took it may have failed. */
+  if (counters->next_owner <= core->owner) counters->next_owner = core->owner + 1;
   bool taken = core->owner != 0;
   pthread_mutex_unlock(&core->lock);
   return taken ? UFO_OK : ufo_fail_errno(error, errno, "cannot lock staging in store %s", core->path);

@@ -161,6 +161,27 @@ Test(identity, reopened_after_a_failed_write_its_locks_stay) {
   assert_sound(store);
 }
 
+/* The id that a failed first staging took is not given to another process. */
+Test(identity, an_owner_whose_first_staging_failed) {
+  ufo_txn *txn = begin(store);
+  ufo_spill *spill;
+  ufo_extent *extent;
+  ufo_etxn *etxn;
+  ufo_counters counters;
+  OK(ufo_spill_open(store, txn, UFO_SPILL_STORE, &spill, &error));
+  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, &extent, &error));
+  atomic_store(&meta_failures, 1);
+  FAILS(UFO_IO, ufo_extents_stage(store->core, &extent, 1, &error));
+  OK(ufo_extents_stage(store->core, &extent, 1, &error));
+  OK(ufo_core_begin_read(store->core, &etxn, &error));
+  OK(ufo_counters_get(etxn, &counters, &error));
+  ufo_core_end(store->core, etxn);
+  cr_assert_gt(counters.next_owner, store->core->owner);
+  ufo_extent_release(extent);
+  ufo_spill_release(spill);
+  ufo_txn_abort(txn);
+}
+
 Test(identity, a_failed_reopening_keeps_the_pins) {
   ufo_store_close(store);
   store = open_as(in_folder("s.ufo"), UFO_OPEN_READ_ONLY);
