@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "os/standard_files.h"
 #include "util/assert.h"
 #include "util/checked.h"
 #include "util/fail.h"
@@ -130,6 +131,7 @@ void ufo_scratch_free(ufo_scratch *scratch) {
 }
 
 static int open_unlinked(const char *directory) {
+  ufo_guard_standard_files();
   int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return fd;
   /* Not every file system has O_TMPFILE. */

@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "os/standard_files.h"
 #include "store/registry.h"
 #include "util/fail.h"
 
@@ -37,6 +38,7 @@ static ufo_status check_file_system(int fd, const char *path, ufo_error *error) 
 
 /* Opens a descriptor and marks the file as in use. A file replaced meanwhile (compaction) is opened anew. */
 static ufo_status open_file(const char *path, bool writable, int *fd_out, struct stat *file, ufo_error *error) {
+  ufo_guard_standard_files();
   for (;;) {
     struct stat now;
     if (stat(path, file)) return ufo_fail_errno(error, errno, "cannot open store %s", path);
@@ -208,6 +210,7 @@ static int reopen_descriptor(const ufo_core *core) {
   char path[32];
   struct stat file;
   int mode = fcntl(core->lock_fd, F_GETFL) & O_ACCMODE;
+  ufo_guard_standard_files();
   snprintf(path, sizeof path, "/proc/self/fd/%d", core->lock_fd);
   int fd = open(path, mode | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) fd = open(core->path, mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* no /proc */

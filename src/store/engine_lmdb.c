@@ -19,6 +19,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "os/standard_files.h"
 #include "store/engine_lmdb.h"
 #include "util/checked.h"
 #include "util/fail.h"
@@ -158,6 +159,7 @@ static void find_map(ufo_engine *engine) {
 ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, ufo_engine **engine_out,
                            ufo_error *error) {
   *engine_out = NULL;
+  ufo_guard_standard_files();
   ufo_engine *engine = calloc(1, sizeof *engine);
   if (!engine || !(engine->path = strdup(path))) {
     free(engine);

@@ -198,6 +198,31 @@ Test(identity, a_failed_reopening_keeps_the_pins) {
   ufo_object_release(object);
 }
 
+/* ---- standard files ---------------------------------------------------------------------------------------------- */
+
+static int print_without_files(void *unused) {
+  (void)unused;
+  ufo_store *mine;
+  ufo_txn *txn;
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  static const char message[] = "a message that nobody can see";
+  for (int fd = 0; fd <= 2; fd++) close(fd);
+  if (ufo_store_open(in_folder("new.ufo"), NULL, &mine, &error) || ufo_txn_begin(mine, &txn, &error)) return 1;
+  if (ufo_txn_put(txn, "x", &spec, values, &error) || ufo_txn_commit(txn, &error)) return 2;
+  for (int fd = 0; fd <= 2; fd++) {
+    if (write(fd, message, sizeof message) >= 0 || errno != EBADF) return 3;
+  }
+  ufo_store_close(mine);
+  return 0;
+}
+
+Test(identity, messages_are_not_written_into_a_store) {
+  cr_assert_eq(in_child(print_without_files, NULL, 20), 0);
+  ufo_store *made = open_as(in_folder("new.ufo"), UFO_OPEN_READ_ONLY);
+  assert_content(made, NULL, "x", values, sizeof values);
+  ufo_store_close(made);
+}
+
 /* ---- the same file ----------------------------------------------------------------------------------------------- */
 
 /* Another store under the name of this one. */
