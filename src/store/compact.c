@@ -82,9 +82,14 @@ static void copy_permissions(int fd, const char *path) {
 }
 
 /* `from` is a read transaction of the old file. The file at `temporary` is whole on success, gone on an error. */
-static ufo_status copy_store(ufo_core *core, ufo_etxn *from, const char *temporary, ufo_error *error) {
-  ufo_engine_options options = {
-      .writable = true, .create = true, .no_sync = true, .permissions = 0600, .map_bytes = core->map_bytes};
+static ufo_status copy_store(ufo_core *core, ufo_etxn *from, const char *temporary, const char *name,
+                             ufo_error *error) {
+  ufo_engine_options options = {.name = name,
+                                .writable = true,
+                                .create = true,
+                                .no_sync = true,
+                                .permissions = 0600,
+                                .map_bytes = core->map_bytes};
   copying copy = {.from = from};
   ufo_status status = ufo_engine_open(temporary, &options, &copy.engine, error);
   for (int table = 0; table < UFO_TABLE_COUNT && !status; table++) {
@@ -109,7 +114,7 @@ static ufo_status copy_to(ufo_core *core, const char *path, ufo_error *error) {
   if (!status) status = ufo_create_clear_name(path, error);
   if (!status) status = ufo_core_begin_read(core, &txn, error);
   if (!status) {
-    status = copy_store(core, txn, temporary, error);
+    status = copy_store(core, txn, temporary, path, error);
     ufo_core_end(core, txn);
     ufo_naming naming = UFO_NAME_NOT_GIVEN;
     if (!status) status = ufo_create_publish(temporary, path, false, &naming, error);
@@ -140,7 +145,7 @@ static ufo_status replace_file(ufo_core *core, ufo_error *error) {
   ufo_etxn *txn;
   ufo_status status = ufo_engine_begin_read(core->engine, NULL, &txn, error);
   if (!status) {
-    status = copy_store(core, txn, temporary, error);
+    status = copy_store(core, txn, temporary, core->path, error);
     ufo_engine_end(txn);
   }
   if (!status) {

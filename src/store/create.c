@@ -129,11 +129,16 @@ ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t defa
   char *temporary = ufo_create_temporary_name(path);
   if (!temporary) return ufo_fail(error, UFO_FULL, "cannot create store %s: out of memory", path);
   ufo_engine_options options = {
-      .writable = true, .create = true, .permissions = permissions, .map_bytes = UINT64_C(16) << 20};
+      .name = path, .writable = true, .create = true, .permissions = permissions, .map_bytes = UINT64_C(16) << 20};
   ufo_engine *engine;
   ufo_naming naming = UFO_NAME_NOT_GIVEN;
   status = ufo_engine_open(temporary, &options, &engine, error);
-  if (!status) status = write_first_commit(engine, default_chunk_bytes, error);
+  if (status) {
+    unlink(temporary);
+    free(temporary);
+    return status;
+  }
+  status = write_first_commit(engine, default_chunk_bytes, error);
   ufo_engine_close(engine);
   if (status) unlink(temporary);
   else status = ufo_create_publish(temporary, path, false, &naming, error);

@@ -45,6 +45,7 @@ typedef struct ufo_slice {
 
 typedef struct ufo_engine_options {
   bool writable;
+  const char *name;     /* what messages call it, if that is not `path` */
   bool unlocked;        /* without a lock file: only for reading */
   bool create;          /* make the tables: the file is new and nobody else knows it */
   bool no_sync;         /* commits need not last: for a file that is synced and renamed when it is whole */

@@ -42,7 +42,8 @@ const char *ufo_table_name(ufo_table table) { return table_names[table]; }
 
 static ufo_status fail_write(const ufo_engine *engine, int code, const char *doing, ufo_error *error) {
   struct statvfs disk;
-  if (statvfs(engine->path, &disk)) return ufo_fail_errno(error, code, "cannot %s store %s", doing, engine->path);
+  if (engine->fd < 0 || fstatvfs(engine->fd, &disk))
+    return ufo_fail_errno(error, code, "cannot %s store %s", doing, engine->path);
   uint64_t left = (uint64_t)disk.f_bavail * disk.f_frsize, all = (uint64_t)disk.f_blocks * disk.f_frsize;
   bool full = code == ENOSPC || code == EDQUOT || left < FULL_DISK_BYTES;
   ufo_fail(error, full ? UFO_FULL : UFO_IO,
@@ -95,8 +96,8 @@ ufo_status ufo_lmdb_fail(ufo_engine *engine, int code, const char *doing, ufo_er
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
 
-static int open_env(ufo_engine *engine, const ufo_engine_options *options, uint64_t map_bytes, unsigned flags,
-                    mode_t mode) {
+static int open_env(ufo_engine *engine, const char *path, const ufo_engine_options *options, uint64_t map_bytes,
+                    unsigned flags, mode_t mode) {
   int code = mdb_env_create(&engine->env);
   if (code) return code;
   code = mdb_env_set_mapsize(engine->env, map_bytes);
@@ -106,7 +107,7 @@ static int open_env(ufo_engine *engine, const ufo_engine_options *options, uint6
   if (!options->writable) flags |= MDB_RDONLY;
   if (options->create) flags |= MDB_NOLOCK;
   if (options->no_sync) flags |= MDB_NOSYNC;
-  if (!code) code = mdb_env_open(engine->env, engine->path, flags, mode);
+  if (!code) code = mdb_env_open(engine->env, path, flags, mode);
   if (code) {
     mdb_env_close(engine->env);
     engine->env = NULL;
@@ -161,10 +162,12 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   *engine_out = NULL;
   ufo_guard_standard_files();
   ufo_engine *engine = calloc(1, sizeof *engine);
-  if (!engine || !(engine->path = strdup(path))) {
+  const char *name = options->name ? options->name : path;
+  if (!engine || !(engine->path = strdup(name))) {
     free(engine);
-    return ufo_fail(error, UFO_FULL, "cannot open store %s: out of memory", path);
+    return ufo_fail(error, UFO_FULL, "cannot open store %s: out of memory", name);
   }
+  engine->fd = -1;
   pthread_mutex_init(&engine->pool_lock, NULL);
   struct stat file;
   mode_t mode = options->permissions ? options->permissions : 0600;
@@ -174,7 +177,7 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   unsigned flags = options->unlocked ? MDB_NOLOCK : 0;
   int code;
   for (;;) {
-    code = open_env(engine, options, map_bytes, flags, mode);
+    code = open_env(engine, path, options, map_bytes, flags, mode);
     if (code == ENOMEM && map_bytes / 2 >= MAP_BYTES_LEAST) {
       map_bytes /= 2;
     } else if ((code == EACCES || code == EROFS || code == EPERM) && !options->writable && !(flags & MDB_NOLOCK)) {
@@ -189,10 +192,11 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   if (!code && !options->create && !engine->unlocked) code = mdb_reader_check(engine->env, &dead_readers);
   if (!code) code = open_tables(engine, options->create);
   if (code) {
+    const char *doing = options->create ? "create" : options->writable ? "open" : "open for reading";
     ufo_status status =
         code == MDB_NOTFOUND
-            ? ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: an LMDB file of another program", path)
-            : ufo_lmdb_fail(engine, code, options->writable ? "open" : "open for reading", error);
+            ? ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: an LMDB file of another program", name)
+            : ufo_lmdb_fail(engine, code, doing, error);
     ufo_engine_close(engine);
     return status;
   }

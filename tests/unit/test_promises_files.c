@@ -66,6 +66,18 @@ Test(promises_files, not_files) {
   }
 }
 
+/* Stores are made under a temporary name, which is nobody's business. */
+Test(promises_files, messages_name_what_was_asked_for) {
+  char expected[PATH_MAX + 200];
+  ufo_store *store = open_store(in_folder("s.ufo")), *second;
+  FAILS(UFO_MISSING, ufo_store_open(in_folder("no/such"), NULL, &second, &error));
+  snprintf(expected, sizeof expected, "cannot create store %s: No such file or directory", in_folder("no/such"));
+  cr_assert_str_eq(error.message, expected);
+  FAILS(UFO_MISSING, ufo_store_compact(store, in_folder("no/such"), &error));
+  cr_assert(strstr(error.message, in_folder("no/such")) && !strstr(error.message, ".ufostore-"), "%s", error.message);
+  ufo_store_close(store);
+}
+
 Test(promises_files, modes_of_opening) {
   ufo_store *store, *again = NULL;
   ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_CREATE};
