@@ -29,7 +29,8 @@ static ufo_status visit_draft(ufo_commit *commit, ufo_draft *draft, const char *
   ufo_status status = UFO_OK;
   char label[UFO_NAME_MAX + 32];
   for (uint64_t i = 0; i < draft->child_count && !status; i++) {
-    snprintf(label, sizeof label, "%s[[%llu]]", name, (unsigned long long)i + 1);
+    int length = snprintf(label, sizeof label, "%s[[%llu]]", name, (unsigned long long)i + 1);
+    if (length >= (int)sizeof label) memcpy(label + sizeof label - 4, "...", 4); /* for messages only */
     status = visit_draft(commit, draft->children[i], label, visit, error);
   }
   return status ? status : visit(commit, draft, name, error);
