@@ -87,9 +87,10 @@ typedef struct ufo_store_options {
  * process gives two handles on one shared environment. `options` may be NULL: read-write. Errors: UFO_MISSING, UFO_IO,
  * UFO_CORRUPT (not a store, truncated, damaged), UFO_UNSUPPORTED (newer format, network file system),
  * UFO_USAGE (CREATE of what exists; a file that another process has open under another name, be it a hard link or
- * because it was renamed; a name whose former store, deleted or replaced since, is still open). *store_out is NULL
- * then. A store that is moved, deleted or replaced while it is open goes on to be used as it is, but if it has to be
- * reopened (in a forked child, after a failed write) everything fails with UFO_IO. */
+ * because it was renamed; a name whose former store, replaced by another file since, is still open). *store_out is
+ * NULL then. A store that was deleted while it is open may be made anew: that is another store. The deleted one, like
+ * one that was moved or replaced, goes on to be used by who has it open, but if it has to be reopened (in a forked
+ * child, after a failed write) everything fails with UFO_IO. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_open(const char *path, const ufo_store_options *options,
                                                  ufo_store **store_out, ufo_error *error);
 

@@ -164,31 +164,31 @@ void ufo_binding_close(ufo_binding *binding) {
 
 /* ---- names of new stores --------------------------------------------------------------------------------------- */
 
-/* Only what LMDB made, and only what nobody uses: who was about to waits for our lock, and then sees that the name
- * leads elsewhere. */
-static ufo_status remove_lock_file(const char *path, const char *name, int fd, ufo_error *error) {
+/* Only what LMDB made. Where nobody uses the file, who was about to waits for our lock, and then sees that the name
+ * leads elsewhere. Where somebody does, his store has no name any more, or another one under which it is bound to this
+ * lock file: both go on without the file's name. Had another process made a store here since we looked, it would be
+ * refused to others until it is closed; for that it must get from giving the name to opening within these few calls. */
+static void remove_lock_file(const char *path, const char *name, int fd) {
   uint8_t magic[4];
   struct stat file;
-  if (pread(fd, magic, sizeof magic, 0) != sizeof magic || ufo_get_le32(magic) != LMDB_MAGIC) return UFO_OK;
-  if (!ufo_file_lock_exclusive(fd, NAME_BYTES, NAME_COUNT)) return fail_other_store(path, error);
-  if (!ufo_file_is_locked(fd, 0, NAME_BYTES) && is_still_named(name, fd, &file)) unlink(name);
-  return UFO_OK;
+  if (pread(fd, magic, sizeof magic, 0) != sizeof magic || ufo_get_le32(magic) != LMDB_MAGIC) return;
+  bool unused = ufo_file_lock_exclusive(fd, NAME_BYTES, NAME_COUNT) && !ufo_file_is_locked(fd, 0, NAME_BYTES);
+  if ((unused || lstat(path, &file)) && is_still_named(name, fd, &file)) unlink(name);
 }
 
 ufo_status ufo_binding_clear_name(const char *path, ufo_error *error) {
-  struct stat file;
-  ufo_status status = UFO_OK;
+  struct stat file, store;
   char *name = name_of_lock_file(path, error);
   if (!name) return UFO_FULL;
   if (!stat(name, &file) && ufo_registry_find_lock_file(file.st_dev, file.st_ino)) {
-    status = fail_other_store(path, error);
+    if (lstat(path, &store)) unlink(name); /* this process's own: not to be opened again, see binding.h */
   } else {
     int fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd >= 0) {
-      status = remove_lock_file(path, name, fd, error);
+      remove_lock_file(path, name, fd);
       close(fd);
     }
   }
   free(name);
-  return status;
+  return UFO_OK;
 }

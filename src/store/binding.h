@@ -34,8 +34,8 @@ bool ufo_binding_add(const ufo_binding *binding, int fd);
 void ufo_binding_remove(const ufo_binding *binding, ino_t store);
 void ufo_binding_close(ufo_binding *binding);
 
-/* Before a store is made under a name: UFO_USAGE if an old store's lock file is still in use; otherwise it is removed.
- */
+/* Before a store is made under a name that leads to none: removes the lock file of an earlier one. A store that was
+ * deleted or renamed while it was open keeps the file without its name. UFO_FULL. */
 ufo_status ufo_binding_clear_name(const char *path, ufo_error *error);
 
 #endif

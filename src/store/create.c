@@ -32,12 +32,10 @@ char *ufo_create_temporary_name(const char *path) {
 }
 
 ufo_status ufo_create_clear_name(const char *path, ufo_error *error) {
-  struct stat file;
   ufo_registry_lock();
   ufo_status status = ufo_binding_clear_name(path, error);
   ufo_registry_unlock();
-  /* Another process may have been faster and use the lock file rightly: then the name is taken. */
-  return status && lstat(path, &file) == 0 ? UFO_OK : status;
+  return status;
 }
 
 static ufo_status sync_file(const char *file, const char *path, ufo_error *error) {
