@@ -159,19 +159,52 @@ UNUSED static int touch_write(void *address) {
   return 0;
 }
 
-/* The exit status of a child, or 256 + the signal that killed it. */
-UNUSED static int wait_for(pid_t child) {
-  int status;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
-}
+/* A thread that reads elements of a formula region at random until it is stopped, and counts what is wrong. */
+typedef struct kit_reader {
+  pthread_t thread;
+  const uint64_t *body;
+  uint64_t count;
+  _Atomic bool stop;
+  _Atomic uint64_t reads;
+} kit_reader;
 
 UNUSED static uint64_t next_random(uint64_t *state) {
   *state ^= *state << 13;
   *state ^= *state >> 7;
   *state ^= *state << 17;
   return *state;
+}
+
+UNUSED static void *read_on(void *argument) {
+  kit_reader *r = argument;
+  uint64_t state = 11;
+  while (!atomic_load(&r->stop)) {
+    uint64_t i = next_random(&state) % r->count;
+    EXPECT(((const volatile uint64_t *)r->body)[i] == value_of(i));
+    atomic_fetch_add(&r->reads, 1);
+  }
+  return NULL;
+}
+
+/* Returns once it has read something. */
+UNUSED static void start_reader(kit_reader *r, const ufo_region *region) {
+  *r = (kit_reader){.body = ufo_region_body(region), .count = info_of(region).count};
+  cr_assert_eq(pthread_create(&r->thread, NULL, read_on, r), 0);
+  while (atomic_load(&r->reads) == 0) usleep(100);
+}
+
+UNUSED static void stop_reader(kit_reader *r) {
+  atomic_store(&r->stop, true);
+  pthread_join(r->thread, NULL);
+  cr_assert_eq(kit_wrong, 0);
+}
+
+/* The exit status of a child, or 256 + the signal that killed it. */
+UNUSED static int wait_for(pid_t child) {
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 
 #endif

@@ -7,42 +7,11 @@
 
 enum { CHUNK_ELEMENTS = 512, CHUNKS = 64 };
 
-/* Reads elements of a formula region at random until told to stop, and counts what is wrong. */
-typedef struct reader {
-  pthread_t thread;
-  const uint64_t *body;
-  _Atomic bool stop;
-  _Atomic uint64_t reads;
-} reader;
-
-static void *read_on(void *argument) {
-  reader *r = argument;
-  uint64_t state = 11;
-  while (!atomic_load(&r->stop)) {
-    uint64_t i = next_random(&state) % (CHUNKS * CHUNK_ELEMENTS);
-    EXPECT(((const volatile uint64_t *)r->body)[i] == value_of(i));
-    atomic_fetch_add(&r->reads, 1);
-  }
-  return NULL;
-}
-
-static void start_reader(reader *r, const ufo_region *region) {
-  *r = (reader){.body = ufo_region_body(region)};
-  cr_assert_eq(pthread_create(&r->thread, NULL, read_on, r), 0);
-  while (atomic_load(&r->reads) == 0) usleep(100);
-}
-
-static void stop_reader(reader *r) {
-  atomic_store(&r->stop, true);
-  pthread_join(r->thread, NULL);
-  cr_assert_eq(kit_wrong, 0);
-}
-
 Test(pressure, a_smaller_budget_that_is_refused_harms_nobody, .timeout = 60) {
   ufo_pool *pool = new_pool(16 * PAGE);
   ufo_region *pinned = new_formula(pool, CHUNKS * CHUNK_ELEMENTS), *other = new_formula(pool, CHUNKS * CHUNK_ELEMENTS);
   OK(ufo_region_pin(pinned, 0, 10 * PAGE, 0, &error));
-  reader r;
+  kit_reader r;
   start_reader(&r, other);
   for (int i = 0; i < 2000; i++) {
     FAILS(UFO_FULL, ufo_pool_set_budget(pool, 8 * PAGE, &error));
@@ -65,7 +34,7 @@ Test(pressure, a_shrink_that_fails_half_way_harms_nobody, .timeout = 60) {
   ufo_region *stuck = new_region(pool, 1, source.size, PAGE, UFO_ACCESS_READ_WRITE, source_of(&source));
   ufo_region *other = new_formula(pool, CHUNKS * CHUNK_ELEMENTS);
   for (int c = 0; c < 8; c++) ((uint8_t *)ufo_region_body(stuck))[c * PAGE] = 1;
-  reader r;
+  kit_reader r;
   start_reader(&r, other);
   for (int i = 0; i < 200; i++) {
     FAILS(UFO_FULL, ufo_pool_set_budget(pool, 6 * PAGE, &error));
@@ -104,7 +73,7 @@ Test(pressure, pins_at_once_leave_room_for_others, .timeout = 60) {
   ufo_region *other = new_formula(pool, CHUNKS * CHUNK_ELEMENTS);
   _Atomic bool stop = false;
   pinner pinners[2];
-  reader r;
+  kit_reader r;
   start_reader(&r, other);
   for (int i = 0; i < 2; i++) {
     pinners[i] = (pinner){.region = new_formula(pool, CHUNKS * CHUNK_ELEMENTS), .stop = &stop};
