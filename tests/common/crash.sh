@@ -5,7 +5,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 nightly() {
-  [ "${UFO_NIGHTLY:-}" = 1 ] || [ "${UFO_TEST_LEVEL:-}" = nightly ] || [ "${UFO_TEST_LEVEL:-}" = release ]
+  [ "${UFO_TEST_LEVEL:-}" = nightly ] || [ "${UFO_TEST_LEVEL:-}" = release ]
+}
+
+# What was counted, for the table that tools/test prints: tally COUNT WHAT. See tally.h.
+tally() {
+  local count=$1
+  shift
+  echo "counted: $count $*"
+  if [ -n "${UFO_TALLY:-}" ]; then printf '%s\t%s\n' "$count" "$*" >>"$UFO_TALLY"; fi
 }
 
 # Can strace attach and inject here? Not in every container; and sanitizers do not run under it.

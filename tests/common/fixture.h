@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "common/expect.h"
+#include "common/tally.h"
 #include "unit/random.h"
 
 /* For code that runs in a forked child or in another thread: leaves the function with a number that names the line. */
@@ -258,10 +259,5 @@ enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
 #endif
-
-static inline int nightly(void) {
-  const char *level = getenv("UFO_TEST_LEVEL"), *flag = getenv("UFO_NIGHTLY");
-  return (flag && *flag == '1') || (level && (!strcmp(level, "nightly") || !strcmp(level, "release")));
-}
 
 #endif

@@ -16,4 +16,4 @@ for n in $(some_points "$total" 60); do
   "$torture" verify "$work/s.ufo" "$n" "${acked:-0}" || { echo "killed at call $n (status $status): not as promised"; exit 1; }
   tried=$((tried + 1))
 done
-echo "killed at $tried of $total calls"
+tally $tried "runs killed at a system call"

@@ -23,6 +23,8 @@
 #include <ufostore/ufostore.h>
 #include <unistd.h>
 
+#include "tally.h"
+
 enum {
   CHUNK = 4096,
   PER_CHUNK = CHUNK / 8,
@@ -389,7 +391,8 @@ static int kill_runs(const char *path, uint64_t runs) {
     }
     if (wait_for(child) == 100) acked++;
   }
-  printf("%" PRIu64 " kills, %" PRIu64 " commits acknowledged, seed %" PRIu64 "\n", runs, commits, seed);
+  printf("%" PRIu64 " commits acknowledged, seed %" PRIu64 "\n", commits, seed);
+  tally(runs, "runs killed at a random moment");
   return 0;
 }
 
@@ -444,15 +447,14 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
 }
 
 static int run_test(void) {
-  const char *level = getenv("UFO_TEST_LEVEL"), *nightly = getenv("UFO_NIGHTLY"), *given = getenv("UFO_SEED");
+  const char *given = getenv("UFO_SEED");
   const char *base = getenv("TMPDIR");
-  int many = (nightly && *nightly == '1') || (level && (!strcmp(level, "nightly") || !strcmp(level, "release")));
   char folder[3000], path[3100];
   snprintf(folder, sizeof folder, "%s/ufo-torture-XXXXXX", base && *base ? base : "/tmp");
   if (!mkdtemp(folder)) return 2;
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-  int result = kill_runs(path, many ? 2000 : 100);
+  int result = kill_runs(path, nightly() ? 2000 : 100);
   if (result != 0) {
     fprintf(stderr, "what is left is in %s\n", folder);
     return result;

@@ -117,6 +117,7 @@ Test(promises_damage, flipped_bits) {
   cr_assert_eq(counts[READ_WRONG_SILENT], 0, "a read returned wrong values and verify found nothing");
   cr_assert_leq(signals, flips / 50, "%d signals", signals);
   cr_assert_gt(counts[REPORTED], flips / 4);
+  tally((uint64_t)flips, "bits flipped in a store");
   for (int n = 0; n < OBJECTS; n++) free(contents[n]);
 }
 

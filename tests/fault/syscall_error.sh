@@ -38,4 +38,4 @@ for n in $(some_points "$total" 36); do
   status=0; attempt "$n" "$n+" ENOSPC || status=$?
   judge "$n" "ENOSPC for ever" $status 0 3
 done
-echo "$tried runs with errors injected, at some of $total calls"
+tally $tried "runs with an error from a system call"
