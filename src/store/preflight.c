@@ -58,8 +58,7 @@ ufo_status ufo_engine_preflight(int fd, const char *path, ufo_error *error) {
   if (fstat(fd, &file)) return ufo_fail_errno(error, errno, "cannot examine store %s", path);
   if (!S_ISREG(file.st_mode))
     return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: not a regular file", path);
-  uint64_t file_bytes = (uint64_t)file.st_size;
-  if (file_bytes == 0) return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: it is empty", path);
+  if (file.st_size == 0) return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: it is empty", path);
 
   uint8_t meta[2][META_BYTES];
   ufo_status status = read_meta(fd, 0, meta[0], path, error);
@@ -82,6 +81,9 @@ ufo_status ufo_engine_preflight(int fd, const char *path, ufo_error *error) {
     return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: last page %llu", path,
                     (unsigned long long)last_page);
   }
+  /* Asked for only now: another process may just have made the file, and then its header, say more. */
+  if (fstat(fd, &file)) return ufo_fail_errno(error, errno, "cannot examine store %s", path);
+  uint64_t file_bytes = (uint64_t)file.st_size;
   if (needed > file_bytes) {
     return ufo_fail(error, UFO_CORRUPT,
                     "store %s was cut short: it should have %llu bytes and has %llu; restore it from a copy", path,

@@ -464,6 +464,33 @@ static void set_superblock(uint16_t major, uint64_t ro_compat, uint64_t incompat
   OK(ufo_core_commit(store->core, txn, &error));
 }
 
+static int grow(void *unused) {
+  (void)unused;
+  ufo_store *mine;
+  CHECK(!ufo_store_open(in_folder("s.ufo"), NULL, &mine, &error));
+  for (int32_t round = 0; round < 400; round++) {
+    for (int i = 0; i < LENGTH; i++) values[i] = (int32_t)mix((uint64_t)round * LENGTH + (uint64_t)i);
+    ufo_txn *txn;
+    CHECK(!ufo_txn_begin(mine, &txn, &error));
+    CHECK(!ufo_txn_append(txn, "x", values, LENGTH, &error));
+    CHECK(!ufo_txn_commit(txn, &error));
+  }
+  ufo_store_close(mine);
+  return 0;
+}
+
+/* The file's size is compared with what its header says, which another process makes more at that very moment. */
+Test(processes, opened_while_another_process_makes_it_larger) {
+  pid_t child = fork();
+  if (child == 0) _exit(grow(NULL));
+  int file = open(in_folder("s.ufo"), O_RDONLY), status;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    for (int i = 0; i < 1000; i++) OK(ufo_engine_preflight(file, in_folder("s.ufo"), &error));
+  }
+  cr_assert_eq(status, 0);
+  close(file);
+}
+
 /* Opened by another process: this one has read the superblock already. */
 static int open_as(void *argument) {
   ufo_store *mine;
