@@ -10,7 +10,8 @@
  *   UFO_USAGE. An element is changed by putting its list anew.
  *
  * VERSIONS  Every object counts its own: 1 when created, one more with each commit that changes it. A superseded
- *   version is kept exactly as long as a view or a reader of it is open in any process.
+ *   version is kept exactly as long as a view or a reader of it is open in any process, or a snapshot has it
+ *   (snapshot.h).
  *
  * THREADS  A ufo_store may be used from any thread. FORK  A child may go on using it: its environment is reopened.
  * CAVEATS  Not for network file systems. LMDB's own pages carry no checksums: what this library reads is verified, and
@@ -81,10 +82,12 @@ typedef struct ufo_store_options {
   uint32_t default_chunk_bytes; /* for objects that ask for none, kept in a store that is created; 0: 64 KiB */
   uint64_t map_bytes;           /* address space to reserve, the largest the file can get; 0: 1 TiB, less if limited */
   const char *scratch_dir;      /* as in ufo_pool_options */
+  const char *snapshot;         /* read this snapshot (snapshot.h); needs READ_ONLY; NULL: the store as it is */
 } ufo_store_options;
 
 /* Opens or creates a store. Creation is atomic: the file appears whole or not at all. Opening a file twice in a
- * process gives two handles on one shared environment. `options` may be NULL: read-write. Errors: UFO_MISSING, UFO_IO,
+ * process gives two handles on one shared environment. `options` may be NULL: read-write. Errors: UFO_MISSING (the
+ * file, or its snapshot), UFO_IO,
  * UFO_CORRUPT (not a store, truncated, damaged), UFO_UNSUPPORTED (newer format, network file system),
  * UFO_USAGE (CREATE of what exists; a file that another process has open under another name, be it a hard link or
  * because it was renamed; a name whose former store, replaced by another file since, is still open). *store_out is

@@ -7,6 +7,7 @@
 #include <ufostore/pool.h>
 #include <ufostore/region.h>
 #include <ufostore/sequence.h>
+#include <ufostore/snapshot.h>
 #include <ufostore/store.h>
 #include <ufostore/txn.h>
 #include <ufostore/version.h>

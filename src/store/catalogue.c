@@ -18,21 +18,39 @@ ufo_status ufo_catalogue_check_name(const char *name, ufo_error *error) {
   return UFO_OK;
 }
 
-ufo_status ufo_catalogue_get_name(ufo_etxn *txn, const char *name, uint64_t *id_out, ufo_error *error) {
-  *id_out = 0;
+void ufo_catalogue_encode_named(const ufo_named *named, uint8_t content[UFO_NAMED_BYTES]) {
+  ufo_put_le64(content, named->id);
+  ufo_put_le64(content + 8, named->since);
+}
+
+ufo_status ufo_catalogue_decode_named(ufo_slice content, ufo_named *named, ufo_error *error) {
+  *named = (ufo_named){0};
+  bool whole = content.bytes == UFO_NAMED_BYTES;
+  if (whole || content.bytes == UFO_NAMED_BYTES_1_0) named->id = ufo_get_le64(content.data);
+  if (whole) named->since = ufo_get_le64(content.data + 8);
+  if (named->id > 0 && named->id < UFO_ID_LIMIT) return UFO_OK;
+  return ufo_fail(error, UFO_CORRUPT, "the name's record cannot be right");
+}
+
+ufo_status ufo_catalogue_get_named(ufo_etxn *txn, const char *name, ufo_named *named, ufo_error *error) {
+  *named = (ufo_named){0};
   ufo_slice content;
   ufo_status status = ufo_record_get(txn, UFO_TABLE_NAMES, name, strlen(name), &content, error);
   if (status == UFO_MISSING) return UFO_OK;
-  if (status) return status;
-  if (content.bytes == 8) *id_out = ufo_get_le64(content.data);
-  if (*id_out == 0 || *id_out >= UFO_ID_LIMIT) return ufo_fail(error, UFO_CORRUPT, "the name's record cannot be right");
-  return UFO_OK;
+  return status ? status : ufo_catalogue_decode_named(content, named, error);
 }
 
-ufo_status ufo_catalogue_put_name(ufo_etxn *txn, const char *name, uint64_t id, ufo_error *error) {
-  uint8_t record[UFO_U64_RECORD_BYTES];
-  ufo_put_le64(record, id);
-  return ufo_record_put(txn, UFO_TABLE_NAMES, name, strlen(name), record, 8, false, error);
+ufo_status ufo_catalogue_get_name(ufo_etxn *txn, const char *name, uint64_t *id_out, ufo_error *error) {
+  ufo_named named;
+  ufo_status status = ufo_catalogue_get_named(txn, name, &named, error);
+  *id_out = named.id;
+  return status;
+}
+
+ufo_status ufo_catalogue_put_name(ufo_etxn *txn, const char *name, const ufo_named *named, ufo_error *error) {
+  uint8_t record[UFO_NAMED_BYTES + UFO_SEAL_BYTES];
+  ufo_catalogue_encode_named(named, record);
+  return ufo_record_put(txn, UFO_TABLE_NAMES, name, strlen(name), record, UFO_NAMED_BYTES, false, error);
 }
 
 ufo_status ufo_catalogue_delete_name(ufo_etxn *txn, const char *name, ufo_error *error) {

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "os/clock.h"
-#include "store/catalogue.h"
 #include "store/garbage.h"
 #include "store/write.h"
 #include "util/fail.h"
@@ -127,9 +126,12 @@ static ufo_status write_names(ufo_commit *commit, ufo_error *error) {
   for (size_t i = 0; i < commit->txn->pending_count && !status; i++) {
     const ufo_pending *pending = commit->txn->pending[i];
     if (pending->draft && pending->draft->commit.id != pending->current_id) {
-      status = ufo_catalogue_put_name(commit->etxn, pending->name, pending->draft->commit.id, error);
+      ufo_named named = {.id = pending->draft->commit.id, .since = commit->counters.generation};
+      status = ufo_snapshots_keep_name(commit->etxn, commit->newest_snapshot, pending->name, error);
+      if (!status) status = ufo_catalogue_put_name(commit->etxn, pending->name, &named, error);
     } else if (pending->removed && pending->current_id) {
-      status = ufo_catalogue_delete_name(commit->etxn, pending->name, error);
+      status = ufo_snapshots_keep_name(commit->etxn, commit->newest_snapshot, pending->name, error);
+      if (!status) status = ufo_catalogue_delete_name(commit->etxn, pending->name, error);
     }
     if (!status && pending->current_id) status = ufo_commit_drop(commit, pending->current_id, error);
   }
@@ -160,7 +162,12 @@ static ufo_status reclaim_first(ufo_commit *commit, ufo_error *error) {
 
 static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_error *error) {
   ufo_txn *txn = commit->txn;
-  ufo_status status = ufo_counters_get(commit->etxn, &commit->counters, error);
+  ufo_snapshot_index snapshots = {0};
+  ufo_status status = ufo_superblock_upgrade(commit->etxn, error);
+  if (!status) status = ufo_counters_get(commit->etxn, &commit->counters, error);
+  if (!status) status = ufo_snapshots_load(commit->etxn, &snapshots, error);
+  commit->newest_snapshot = ufo_snapshots_before(&snapshots, UINT64_MAX);
+  ufo_snapshots_free(&snapshots);
   if (status) return status;
   commit->counters.generation++;
   status = ufo_commit_resolve(commit, error);

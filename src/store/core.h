@@ -51,8 +51,8 @@ typedef struct ufo_core {
   uint64_t owner;       /* whose staged blobs are ours; 0: none yet */
   uint64_t *unstage;    /* staged blobs that nobody needs any more, to be deleted in the next write transaction */
   size_t unstage_count, unstage_capacity;
-  uint64_t garbage_generation; /* where the next look at the garbage begins: only for those in a write transaction */
-  uint32_t garbage_sequence;
+  uint8_t garbage_at[UFO_PARKED_KEY_BYTES + 1]; /* where the next look at the garbage begins: only for those in a */
+  size_t garbage_at_bytes;                      /* write transaction */
   ufo_work *idle_work;
   ufo_scratch *scratch; /* made on demand */
   char *scratch_dir;

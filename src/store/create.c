@@ -97,6 +97,7 @@ static ufo_status write_first_commit(ufo_engine *engine, uint32_t default_chunk_
   ufo_superblock superblock = {
       .major = UFO_FORMAT_MAJOR,
       .minor = UFO_FORMAT_MINOR,
+      .incompat = UFO_INCOMPAT_GENERATIONS,
       .default_chunk_bytes = default_chunk_bytes,
       .created_ns = ufo_clock_realtime_ns(),
   };

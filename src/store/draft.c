@@ -81,7 +81,7 @@ ufo_status ufo_txn_edit(ufo_txn *txn, const char *name, ufo_draft **draft_out, u
   if (!pending->draft && !pending->removed && pending->base_id) {
     ufo_object *base;
     ufo_draft *draft;
-    status = ufo_object_pin(txn->core, NULL, name, -1, 0, &base, error);
+    status = ufo_object_pin(txn->core, NULL, NULL, name, -1, 0, &base, error);
     if (!status) {
       pending->base_id = base->info.id; /* what is edited, should another commit have come in between */
       pending->base_version = base->info.version;

@@ -2,7 +2,7 @@
 #ifndef UFO_STORE_GARBAGE_H
 #define UFO_STORE_GARBAGE_H
 
-#include "store/core.h"
+#include "store/reclaim.h"
 
 /* Collects the chunks that one version superseded into as few records as they need. */
 typedef struct ufo_garbage_queue {
@@ -21,12 +21,6 @@ ufo_status ufo_garbage_add(ufo_garbage_queue *queue, uint64_t chunk, ufo_error *
 ufo_status ufo_garbage_end(ufo_garbage_queue *queue, bool always, ufo_error *error);
 ufo_status ufo_garbage_drop(ufo_etxn *txn, uint64_t generation, uint32_t *sequence, uint64_t id, uint64_t version,
                             ufo_error *error);
-
-/* How much a call may look at, and what it deleted. */
-typedef struct ufo_reclaim {
-  uint64_t budget; /* entries; counted down */
-  uint64_t deleted;
-} ufo_reclaim;
 
 /* Reclaims, inside a write transaction that has not written a version yet, what was queued before `generation` and is
  * not pinned. */

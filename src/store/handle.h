@@ -4,6 +4,7 @@
 
 #include "store/core.h"
 #include "store/object.h"
+#include "store/snapshots.h"
 
 typedef struct ufo_draft ufo_draft; /* transaction.h */
 
@@ -29,9 +30,10 @@ typedef struct ufo_found {
 } ufo_found;
 
 /* Finds `name`: exactly, else as element of a list ("L$E", "L[[1]]"). `version` 0: the current one; else a version of
- * what is found, and drafts are not looked at. `txn` may be NULL. UFO_MISSING names what is missing. */
-ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const char *name, uint64_t version, ufo_found *found,
-                      ufo_error *error);
+ * what is found, and drafts are not looked at. `txn` may be NULL. `at`: as this snapshot sees it, and `txn` is NULL;
+ * NULL: as the last commit left it. UFO_MISSING names what is missing. */
+ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name, uint64_t version,
+                      ufo_found *found, ufo_error *error);
 /* Child `index` of a list that was found. UFO_MISSING, UFO_USAGE (not a list). */
 ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t index, ufo_found *found, ufo_error *error);
 /* How many lists are inside of each other, what was found included; 0 for a vector. */
@@ -50,7 +52,7 @@ ufo_status ufo_info_fill(ufo_etxn *etxn, const ufo_found *found, const char *nam
 ufo_status ufo_object_make(ufo_core *core, const char *label, const ufo_object_info *info, const ufo_record *record,
                            ufo_pin *pin, ufo_object **object_out, ufo_error *error);
 /* The same as ufo_object_open, for those who checked store and transaction. */
-ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const char *name, int64_t index, uint64_t version,
-                          ufo_object **object_out, ufo_error *error);
+ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const ufo_sight *at, const char *name, int64_t index,
+                          uint64_t version, ufo_object **object_out, ufo_error *error);
 
 #endif

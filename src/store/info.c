@@ -141,7 +141,7 @@ ufo_status ufo_store_info(ufo_store *store, ufo_txn *txn, const char *name, uint
   if (!status) status = check(store, txn, name, error);
   if (!status) status = ufo_core_begin_read(store->core, &etxn, error);
   if (status) return status;
-  status = ufo_lookup(etxn, txn, name, version, &found, error);
+  status = ufo_lookup(etxn, txn, ufo_store_sight(store), name, version, &found, error);
   if (!status) status = ufo_info_fill(etxn, &found, name, &filled, error);
   ufo_core_end(store->core, etxn);
   if (status) return fail_reading(store, name, status, error);
@@ -171,7 +171,7 @@ ufo_status ufo_store_child_info(ufo_store *store, ufo_txn *txn, const char *name
   if (!status) status = check(store, txn, name, error);
   if (!status) status = ufo_core_begin_read(store->core, &etxn, error);
   if (status) return status;
-  status = ufo_lookup(etxn, txn, name, version, &list, error);
+  status = ufo_lookup(etxn, txn, ufo_store_sight(store), name, version, &list, error);
   if (!status) status = ufo_lookup_child(etxn, &list, index, &found, error);
   if (!status) status = ufo_info_fill(etxn, &found, "", &filled, error);
   if (!status) status = child_name(etxn, &list, index, &filled, error);
@@ -190,7 +190,7 @@ ufo_status ufo_store_attributes(ufo_store *store, ufo_txn *txn, const char *name
   ufo_status status = check(store, txn, name, error);
   if (!status) status = ufo_core_begin_read(store->core, &etxn, error);
   if (status) return status;
-  status = ufo_lookup(etxn, txn, name, version, &found, error);
+  status = ufo_lookup(etxn, txn, ufo_store_sight(store), name, version, &found, error);
   if (!status) status = ufo_lookup_attributes(etxn, &found, &bytes, error);
   if (!status) {
     status = bytes.bytes ? ufo_attributes_decode(bytes.data, bytes.bytes, attributes_out, error)

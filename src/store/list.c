@@ -70,14 +70,24 @@ ufo_status ufo_store_iterator_next(ufo_store_iterator *iterator, ufo_object_info
   ufo_status status = ufo_store_check(iterator->store, iterator->txn, error);
   if (!status) status = ufo_core_begin_read(core, &etxn, error);
   if (status) return status;
-  status = next_committed(iterator, etxn, name, error);
+  const ufo_sight *at = ufo_store_sight(iterator->store);
+  if (at) {
+    strcpy(name, iterator->last);
+    status = ufo_snapshots_check(etxn, at, error);
+    if (!status) status = ufo_snapshots_next_name(etxn, at->generation, name, error);
+    if (status) name[0] = '\0';
+    if (status == UFO_END) status = UFO_OK;
+  } else {
+    status = next_committed(iterator, etxn, name, error);
+  }
   const ufo_pending *pending = next_pending(iterator);
   if (pending && (!name[0] || strcmp(pending->name, name) < 0)) strcpy(name, pending->name);
   bool ended = !status && !name[0];
-  if (!status && !ended) status = ufo_lookup(etxn, iterator->txn, name, 0, &found, error);
+  if (!status && !ended) status = ufo_lookup(etxn, iterator->txn, at, name, 0, &found, error);
   if (!status && !ended) status = ufo_info_fill(etxn, &found, name, &filled, error);
   ufo_core_end(core, etxn);
   if (ended) return UFO_END;
+  if (status && !name[0]) return ufo_fail_prefix(error, status, "cannot list store %s", core->path);
   /* A damaged object is passed over by the next call, so that the others can be listed. */
   if (name[0]) strcpy(iterator->last, name);
   if (status) return ufo_fail_prefix(error, status, "cannot read '%s' of store %s", name, core->path);

@@ -12,7 +12,8 @@
 #include "store/transaction.h"
 #include "util/fail.h"
 
-static ufo_status find_exact(ufo_etxn *etxn, ufo_txn *txn, const char *name, ufo_found *found, ufo_error *error) {
+static ufo_status find_exact(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name, ufo_found *found,
+                             ufo_error *error) {
   *found = (ufo_found){0};
   const ufo_pending *pending = txn ? ufo_txn_find(txn, name) : NULL;
   if (pending && !pending->draft) return UFO_MISSING;
@@ -21,10 +22,15 @@ static ufo_status find_exact(ufo_etxn *etxn, ufo_txn *txn, const char *name, ufo
     found->record = pending->draft->record;
     return UFO_OK;
   }
-  ufo_status status = ufo_catalogue_get_name(etxn, name, &found->id, error);
+  ufo_status status = at ? ufo_snapshots_get_name(etxn, at->generation, name, &found->id, error)
+                         : ufo_catalogue_get_name(etxn, name, &found->id, error);
   if (status) return status;
   if (found->id == 0) return UFO_MISSING;
-  return ufo_catalogue_get_object(etxn, found->id, 0, &found->version, &found->record, error);
+  if (!at) return ufo_catalogue_get_object(etxn, found->id, 0, &found->version, &found->record, error);
+  status = ufo_snapshots_get_object(etxn, at->generation, found->id, &found->version, &found->record, error);
+  if (status != UFO_MISSING) return status;
+  return ufo_fail(error, UFO_CORRUPT, "object %llu, which the snapshot has, has no record of that time",
+                  (unsigned long long)found->id);
 }
 
 /* Elements are kept for the current version of their list only. Is the list another one by now? */
@@ -168,26 +174,31 @@ static ufo_status follow(ufo_etxn *etxn, const ufo_found *list, const char *path
 }
 
 /* As an element of a list that exists, whose name is then in `list_name`. UFO_MISSING without a message. */
-static ufo_status find_element(ufo_etxn *etxn, ufo_txn *txn, const char *name, char list_name[UFO_NAME_MAX + 1],
-                               ufo_found *found, ufo_error *error) {
+static ufo_status find_element(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name,
+                               char list_name[UFO_NAME_MAX + 1], ufo_found *found, ufo_error *error) {
   ufo_status status = UFO_MISSING;
   for (size_t cut = strlen(name); status == UFO_MISSING && cut-- > 1;) {
     if (name[cut] != '$' && !(name[cut] == '[' && name[cut + 1] == '[')) continue;
     memcpy(list_name, name, cut);
     list_name[cut] = '\0';
     ufo_found list;
-    status = find_exact(etxn, txn, list_name, &list, error);
+    status = find_exact(etxn, txn, at, list_name, &list, error);
     if (!status) status = follow(etxn, &list, name + cut, found, 0, error);
   }
   return status;
 }
 
-ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const char *name, uint64_t version, ufo_found *found,
-                      ufo_error *error) {
+ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name, uint64_t version,
+                      ufo_found *found, ufo_error *error) {
   if (version) txn = NULL;
   char list_name[UFO_NAME_MAX + 1];
-  ufo_status status = find_exact(etxn, txn, name, found, error);
-  if (status == UFO_MISSING) status = find_element(etxn, txn, name, list_name, found, error);
+  ufo_status status = at ? ufo_snapshots_check(etxn, at, error) : UFO_OK;
+  if (status) return status;
+  status = find_exact(etxn, txn, at, name, found, error);
+  if (status == UFO_MISSING) status = find_element(etxn, txn, at, name, list_name, found, error);
+  if (status == UFO_MISSING && at) {
+    return ufo_fail(error, UFO_MISSING, "there was no such object at snapshot '%s'", at->label);
+  }
   if (status == UFO_MISSING) return ufo_fail(error, UFO_MISSING, "there is no such object");
   if (!status && version) {
     status = ufo_catalogue_get_object(etxn, found->id, version, &found->version, &found->record, error);
@@ -204,8 +215,8 @@ ufo_status ufo_txn_check_target(ufo_txn *txn, const char *name, ufo_error *error
   status = ufo_core_begin_read(txn->core, &etxn, error);
   if (status) return status;
   /* What is damaged does not stand in the way of something new. */
-  bool is_element = find_exact(etxn, txn, name, &found, NULL) == UFO_MISSING &&
-                    find_element(etxn, txn, name, list_name, &found, NULL) == UFO_OK;
+  bool is_element = find_exact(etxn, txn, NULL, name, &found, NULL) == UFO_MISSING &&
+                    find_element(etxn, txn, NULL, name, list_name, &found, NULL) == UFO_OK;
   ufo_core_end(txn->core, etxn);
   if (!is_element) return UFO_OK;
   return ufo_fail(error, UFO_USAGE,

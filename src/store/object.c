@@ -85,16 +85,16 @@ static ufo_status make_pending(ufo_core *core, const char *label, const ufo_draf
   return UFO_OK;
 }
 
-static ufo_status look(ufo_etxn *etxn, ufo_txn *txn, const char *name, int64_t index, uint64_t version,
-                       ufo_found *found, ufo_error *error) {
-  ufo_status status = ufo_lookup(etxn, txn, name, version, found, error);
+static ufo_status look(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name, int64_t index,
+                       uint64_t version, ufo_found *found, ufo_error *error) {
+  ufo_status status = ufo_lookup(etxn, txn, at, name, version, found, error);
   if (!status && index >= 0) status = ufo_lookup_child(etxn, found, (uint64_t)index, found, error);
   return status;
 }
 
 /* One attempt. *again: what was found had been superseded before the pin was there. */
-static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const char *name, int64_t index, ufo_object **object_out,
-                              bool *again, ufo_error *error) {
+static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const ufo_sight *at, const char *name, int64_t index,
+                              ufo_object **object_out, bool *again, ufo_error *error) {
   ufo_etxn *etxn;
   ufo_found found, second;
   ufo_object_info info;
@@ -104,7 +104,7 @@ static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const char *name, in
   *again = false;
   ufo_status status = ufo_core_begin_read(core, &etxn, error);
   if (status) return status;
-  status = look(etxn, txn, name, index, 0, &found, error);
+  status = look(etxn, txn, at, name, index, 0, &found, error);
   if (!status) status = ufo_info_fill(etxn, &found, index < 0 ? name : "", &info, error);
   if (!status && found.draft) status = make_pending(core, label, found.draft, &info, object_out, error);
   ufo_core_end(core, etxn);
@@ -115,7 +115,7 @@ static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const char *name, in
     ufo_pin_release(pin);
     return status;
   }
-  status = look(etxn, txn, name, index, 0, &second, error);
+  status = look(etxn, txn, at, name, index, 0, &second, error);
   ufo_core_end(core, etxn);
   *again = !status && (second.draft || second.id != found.id || second.version != found.version);
   if (status || *again) {
@@ -125,33 +125,56 @@ static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const char *name, in
   return ufo_object_make(core, label, &info, &found.record, pin, object_out, error);
 }
 
-/* An older version may be reclaimed at any time unless no other write transaction can run. */
-static ufo_status pin_version(ufo_core *core, const char *name, int64_t index, uint64_t version,
-                              ufo_object **object_out, ufo_error *error) {
-  if (!core->writable) {
-    return ufo_fail(error, UFO_UNSUPPORTED, "an older version can be read only through a store opened read-write");
+/* A version that a snapshot keeps stays as long as that is there; and who reclaims it afterwards looks for pins. */
+static ufo_status check_held(ufo_core *core, uint64_t id, uint64_t version, ufo_error *error) {
+  ufo_etxn *etxn;
+  ufo_snapshot_index snapshots;
+  uint64_t held, seen;
+  ufo_status status = ufo_core_begin_read(core, &etxn, error);
+  if (status) return status;
+  status = ufo_snapshots_load(etxn, &snapshots, error);
+  if (!status) {
+    status = ufo_snapshots_holder(etxn, &snapshots, id, version, version, UINT64_MAX, &held, &seen, error);
   }
+  ufo_snapshots_free(&snapshots);
+  ufo_core_end(core, etxn);
+  if (status || held) return status;
+  return ufo_fail(error, UFO_UNSUPPORTED,
+                  "a version that is not current, and that no snapshot keeps, can be read only through a store opened "
+                  "read-write");
+}
+
+/* An older version may be reclaimed at any time unless no other write transaction can run, or a snapshot keeps it. */
+static ufo_status pin_version(ufo_core *core, const ufo_sight *at, const char *name, int64_t index, uint64_t version,
+                              ufo_object **object_out, ufo_error *error) {
   ufo_etxn *etxn;
   ufo_found found;
   ufo_object_info info;
   ufo_pin *pin = NULL;
-  ufo_status status = ufo_core_begin_write(core, &etxn, error);
+  bool writable = core->writable;
+  ufo_status status = writable ? ufo_core_begin_write(core, &etxn, error) : ufo_core_begin_read(core, &etxn, error);
   if (status) return status;
-  status = look(etxn, NULL, name, index, version, &found, error);
+  status = look(etxn, NULL, at, name, index, version, &found, error);
   if (!status) status = ufo_info_fill(etxn, &found, index < 0 ? name : "", &info, error);
   if (!status) status = ufo_pin_create(core, found.id, found.version, &pin, error);
   ufo_core_end(core, etxn); /* nothing was written */
+  if (!status && !writable) {
+    status = check_held(core, found.id, found.version, error);
+    if (status) ufo_pin_release(pin);
+  }
   char label[LABEL_BYTES];
   make_label(name, index, label);
   return status ? status : ufo_object_make(core, label, &info, &found.record, pin, object_out, error);
 }
 
-ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const char *name, int64_t index, uint64_t version,
-                          ufo_object **object_out, ufo_error *error) {
+ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const ufo_sight *at, const char *name, int64_t index,
+                          uint64_t version, ufo_object **object_out, ufo_error *error) {
   *object_out = NULL;
   ufo_status status = UFO_OK;
   bool again = true;
-  while (!status && again) status = pin_current(core, version ? NULL : txn, name, index, object_out, &again, error);
+  while (!status && again) {
+    status = pin_current(core, version ? NULL : txn, at, name, index, object_out, &again, error);
+  }
   if (version && (status == UFO_OK || status == UFO_MISSING)) {
     /* Asked for a version: of the object, or of the list whose child is wanted. */
     bool current = false;
@@ -159,7 +182,7 @@ ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const char *name, int64_
     if (!current) {
       ufo_object_release(*object_out);
       *object_out = NULL;
-      status = pin_version(core, name, index, version, object_out, error);
+      status = pin_version(core, at, name, index, version, object_out, error);
     }
   }
   if (status) {
@@ -175,7 +198,8 @@ ufo_status ufo_object_open(ufo_store *store, ufo_txn *txn, const char *name, int
   *object_out = NULL;
   ufo_status status = ufo_store_check(store, txn, error);
   if (!status) status = ufo_catalogue_check_name(name, error);
-  return status ? status : ufo_object_pin(store->core, txn, name, index, version, object_out, error);
+  if (status) return status;
+  return ufo_object_pin(store->core, txn, ufo_store_sight(store), name, index, version, object_out, error);
 }
 
 /* ---- loading --------------------------------------------------------------------------------------------------- */

@@ -76,7 +76,14 @@ void ufo_key_garbage(uint8_t key[UFO_GARBAGE_KEY_BYTES], uint64_t generation, ui
   ufo_put_be32(key + 8, sequence);
 }
 
+void ufo_key_parked(uint8_t key[UFO_PARKED_KEY_BYTES], uint64_t snapshot, const uint8_t of[UFO_GARBAGE_KEY_BYTES]) {
+  ufo_put_be64(key, UFO_PARKED | snapshot);
+  memcpy(key + 8, of, UFO_GARBAGE_KEY_BYTES);
+}
+
 /* ---- objects --------------------------------------------------------------------------------------------------- */
+
+enum { OBJECT_BYTES_1_0 = 128 };
 
 void ufo_record_encode_object(const ufo_record *record, uint8_t *content) {
   memset(content, 0, UFO_OBJECT_RECORD_BYTES - UFO_SEAL_BYTES);
@@ -92,6 +99,7 @@ void ufo_record_encode_object(const ufo_record *record, uint8_t *content) {
   ufo_put_le64(content + 104, record->attribute_count);
   ufo_put_le64(content + 112, (uint64_t)record->created_ns);
   ufo_put_le64(content + 120, (uint64_t)record->changed_ns);
+  ufo_put_le64(content + 128, record->generation);
 }
 
 static bool sizes_can_be(const ufo_record *record) {
@@ -111,7 +119,8 @@ static bool sizes_can_be(const ufo_record *record) {
 }
 
 ufo_status ufo_record_decode_object(ufo_slice content, ufo_record *record, ufo_error *error) {
-  if (content.bytes != UFO_OBJECT_RECORD_BYTES - UFO_SEAL_BYTES)
+  bool has_generation = content.bytes == UFO_OBJECT_RECORD_BYTES - UFO_SEAL_BYTES;
+  if (!has_generation && content.bytes != OBJECT_BYTES_1_0)
     return fail_record("the length of an object's record", error);
   const uint8_t *at = content.data;
   *record = (ufo_record){
@@ -126,6 +135,7 @@ ufo_status ufo_record_decode_object(ufo_slice content, ufo_record *record, ufo_e
       .attribute_count = ufo_get_le64(at + 104),
       .created_ns = (int64_t)ufo_get_le64(at + 112),
       .changed_ns = (int64_t)ufo_get_le64(at + 120),
+      .generation = has_generation ? ufo_get_le64(at + 128) : 0,
   };
   for (int i = 0; i < UFO_CODEC_COUNT; i++) record->codec_chunks[i] = ufo_get_le64(at + 48 + 8 * i);
   if (!ufo_type_name(record->type)) {
@@ -298,6 +308,22 @@ ufo_status ufo_record_decode_superblock(ufo_slice content, bool writable, ufo_su
   uint32_t chunk = superblock->default_chunk_bytes;
   bool chunk_can_be = ufo_is_power_of_two(chunk) && chunk >= UFO_CHUNK_BYTES_MIN && chunk <= UFO_CHUNK_BYTES_MAX;
   return chunk_can_be ? UFO_OK : fail_record("the superblock's chunk size", error);
+}
+
+ufo_status ufo_superblock_upgrade(ufo_etxn *txn, ufo_error *error) {
+  ufo_slice content;
+  ufo_superblock superblock;
+  ufo_status status =
+      ufo_record_get(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), &content, error);
+  if (status == UFO_MISSING) return ufo_fail(error, UFO_CORRUPT, "the store's superblock is missing");
+  if (!status) status = ufo_record_decode_superblock(content, true, &superblock, error);
+  if (status || (superblock.incompat & UFO_INCOMPAT_KNOWN) == UFO_INCOMPAT_KNOWN) return status;
+  superblock.incompat |= UFO_INCOMPAT_KNOWN;
+  if (superblock.minor < UFO_FORMAT_MINOR) superblock.minor = UFO_FORMAT_MINOR;
+  uint8_t record[UFO_SUPERBLOCK_BYTES];
+  ufo_record_encode_superblock(&superblock, record);
+  return ufo_record_put(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), record,
+                        sizeof record - UFO_SEAL_BYTES, false, error);
 }
 
 ufo_status ufo_counters_get(ufo_etxn *txn, ufo_counters *counters, ufo_error *error) {

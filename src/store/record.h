@@ -18,7 +18,8 @@ enum {
   UFO_BLOB_KEY_BYTES = 8,
   UFO_STAGED_KEY_BYTES = 16,
   UFO_GARBAGE_KEY_BYTES = 12,
-  UFO_OBJECT_RECORD_BYTES = 128 + UFO_SEAL_BYTES,
+  UFO_PARKED_KEY_BYTES = 8 + UFO_GARBAGE_KEY_BYTES,
+  UFO_OBJECT_RECORD_BYTES = 136 + UFO_SEAL_BYTES,
   UFO_ENTRY_BYTES_MAX = 56 + UFO_CONSTANT_BYTES_MAX + UFO_SEAL_BYTES,
   UFO_U64_RECORD_BYTES = 8 + UFO_SEAL_BYTES,
   UFO_GARBAGE_RUNS_MAX = 120,
@@ -48,6 +49,9 @@ void ufo_key_attributes(uint8_t key[UFO_OBJECT_KEY_BYTES], uint64_t id, uint64_t
 void ufo_key_map(uint8_t key[UFO_MAP_KEY_BYTES], uint64_t id, uint64_t chunk, uint64_t version); /* newest first */
 void ufo_key_pair(uint8_t key[UFO_STAGED_KEY_BYTES], uint64_t first, uint64_t second);
 void ufo_key_garbage(uint8_t key[UFO_GARBAGE_KEY_BYTES], uint64_t generation, uint32_t sequence);
+/* Garbage `of` a key that waits for the end of a snapshot sorts behind all other garbage. */
+#define UFO_PARKED (UINT64_C(1) << 63)
+void ufo_key_parked(uint8_t key[UFO_PARKED_KEY_BYTES], uint64_t snapshot, const uint8_t of[UFO_GARBAGE_KEY_BYTES]);
 
 /* ---- objects --------------------------------------------------------------------------------------------------- */
 
@@ -60,6 +64,7 @@ typedef struct ufo_record {
   uint64_t attributes_version; /* 0: there are none */
   uint64_t attribute_count;
   int64_t created_ns, changed_ns;
+  uint64_t generation; /* of the commit that made this version; 0: a record of format 1.0 */
 } ufo_record;
 
 void ufo_record_encode_object(const ufo_record *record, uint8_t *content);
@@ -109,11 +114,12 @@ ufo_status ufo_record_decode_garbage(ufo_slice content, ufo_garbage *garbage, uf
 /* ---- the store ------------------------------------------------------------------------------------------------- */
 
 #define UFO_FORMAT_MAJOR 1
-#define UFO_FORMAT_MINOR 0
+#define UFO_FORMAT_MINOR 1
 /* Feature words: bits that this library knows. */
 #define UFO_COMPAT_KNOWN UINT64_C(0)
 #define UFO_RO_COMPAT_KNOWN UINT64_C(0)
-#define UFO_INCOMPAT_KNOWN UINT64_C(0)
+#define UFO_INCOMPAT_GENERATIONS UINT64_C(1)
+#define UFO_INCOMPAT_KNOWN UFO_INCOMPAT_GENERATIONS
 
 typedef struct ufo_superblock {
   uint16_t major, minor;
@@ -130,6 +136,10 @@ typedef struct ufo_counters {
 void ufo_record_encode_superblock(const ufo_superblock *superblock, uint8_t *content);
 /* Also decides whether this library may read, and write, such a store (UFO_UNSUPPORTED). */
 ufo_status ufo_record_decode_superblock(ufo_slice content, bool writable, ufo_superblock *superblock, ufo_error *error);
+
+/* In a write transaction: UFO_UNSUPPORTED if another release made the store one that this one must not write; else what
+ * this release writes may be in it from now on. */
+ufo_status ufo_superblock_upgrade(ufo_etxn *txn, ufo_error *error);
 
 ufo_status ufo_counters_get(ufo_etxn *txn, ufo_counters *counters, ufo_error *error);
 ufo_status ufo_counters_put(ufo_etxn *txn, const ufo_counters *counters, ufo_error *error);

@@ -69,7 +69,11 @@ static ufo_status sum_objects(ufo_etxn *txn, ufo_store_stat *stat, ufo_error *er
   status = ufo_cursor_seek(cursor, NULL, 0, &key, &value, error);
   while (!status) {
     ufo_found found = {0};
-    if (value.bytes == UFO_U64_RECORD_BYTES) found.id = ufo_get_le64(value.data);
+    ufo_named named = {0};
+    if (value.bytes > UFO_SEAL_BYTES) {
+      (void)ufo_catalogue_decode_named((ufo_slice){value.data, value.bytes - UFO_SEAL_BYTES}, &named, NULL);
+    }
+    found.id = named.id;
     /* What is damaged is left out: figures are wanted of damaged stores, too. */
     status = ufo_catalogue_get_object(txn, found.id, 0, &found.version, &found.record, error);
     if (!status) status = add_object(txn, &found, stat, 0, error);

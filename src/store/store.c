@@ -24,6 +24,10 @@ static ufo_status check_options(const char *path, const ufo_store_options *optio
   if (options->permissions & ~0777u) {
     return ufo_fail(error, UFO_USAGE, "cannot open store %s: permissions 0%o", path, options->permissions);
   }
+  if (options->snapshot && options->mode != UFO_OPEN_READ_ONLY) {
+    return ufo_fail(error, UFO_USAGE, "cannot open snapshot '%s' of store %s: a snapshot is opened read-only",
+                    options->snapshot, path);
+  }
   uint32_t chunk = options->default_chunk_bytes;
   if (chunk && (!ufo_is_power_of_two(chunk) || chunk < UFO_CHUNK_BYTES_MIN || chunk > UFO_CHUNK_BYTES_MAX)) {
     return ufo_fail(error, UFO_USAGE, "a chunk of %u bytes: it must be a power of two from %d to %d", chunk,
@@ -52,6 +56,24 @@ static ufo_status ensure_file(const char *path, const ufo_store_options *options
   return UFO_OK;
 }
 
+static ufo_status find_snapshot(ufo_store *store, const char *label, ufo_error *error) {
+  ufo_etxn *txn;
+  ufo_snapshot_record record;
+  ufo_status status = ufo_catalogue_check_name(label, error);
+  if (!status) status = ufo_core_begin_read(store->core, &txn, error);
+  if (status) return status;
+  status = ufo_snapshots_get(txn, label, &record, error);
+  ufo_core_end(store->core, txn);
+  if (status == UFO_MISSING) {
+    return ufo_fail(error, UFO_MISSING, "store %s has no snapshot '%s'", store->core->path, label);
+  }
+  if (status) return ufo_fail_prefix(error, status, "cannot open snapshot '%s' of store %s", label, store->core->path);
+  store->at_snapshot = true;
+  strcpy(store->snapshot.label, label);
+  store->snapshot.generation = record.generation;
+  return UFO_OK;
+}
+
 ufo_status ufo_store_open(const char *path, const ufo_store_options *options, ufo_store **store_out, ufo_error *error) {
   static const ufo_store_options defaults = {.struct_size = sizeof defaults, .mode = UFO_OPEN_READ_WRITE};
   if (!store_out) return ufo_fail(error, UFO_USAGE, "no place for the store's handle");
@@ -71,6 +93,11 @@ ufo_status ufo_store_open(const char *path, const ufo_store_options *options, uf
   if (status) {
     pthread_mutex_destroy(&store->lock);
     free(store);
+    return status;
+  }
+  status = options->snapshot ? find_snapshot(store, options->snapshot, error) : UFO_OK;
+  if (status) {
+    ufo_store_close(store);
     return status;
   }
   if (!store->read_only && ufo_garbage_present(store->core)) ufo_garbage_collect(store->core, 4);
@@ -103,5 +130,7 @@ ufo_status ufo_store_check(const ufo_store *store, const ufo_txn *txn, ufo_error
 }
 
 const char *ufo_store_path(const ufo_store *store) { return store->core->path; }
+
+const ufo_sight *ufo_store_sight(const ufo_store *store) { return store->at_snapshot ? &store->snapshot : NULL; }
 
 int ufo_store_is_read_only(const ufo_store *store) { return store->read_only; }

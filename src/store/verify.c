@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "store/attributes.h"
+#include "store/catalogue.h"
 #include "store/map.h"
 #include "util/bytes.h"
 #include "util/checked.h"
@@ -59,11 +60,12 @@ static ufo_status visit_name(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   size_t length = ufo_min(key.bytes, UFO_NAME_MAX);
   memcpy(name, key.data, length);
   name[length] = '\0';
-  if (content.bytes != 8 || key.bytes > UFO_NAME_MAX) {
-    ufo_verify_damage(v, name, 0, 0, 0, "its entry in the table of names has a wrong length");
+  ufo_named named;
+  if (key.bytes > UFO_NAME_MAX || ufo_catalogue_decode_named(content, &named, NULL) != UFO_OK) {
+    ufo_verify_damage(v, name, 0, 0, 0, "its entry in the table of names cannot be right");
     return UFO_OK;
   }
-  uint64_t id = ufo_get_le64(content.data);
+  uint64_t id = named.id;
   ufo_record record;
   if (!find_object(v, id, UFO_VERSION_LIMIT - 1, &record)) {
     ufo_verify_damage(v, name, 0, 0, 0, "the name leads to an object that is not there, or whose record is damaged");
@@ -296,7 +298,10 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   v->total_bytes = stat.used_pages * stat.page_bytes;
   ufo_counters counters;
   ufo_error cause;
-  if (ufo_counters_get(v->txn, &counters, &cause) != UFO_OK) ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  if (ufo_counters_get(v->txn, &counters, &cause) != UFO_OK) {
+    counters.generation = 0;
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  }
   status = ufo_verify_walk(v, UFO_TABLE_NAMES, 0, visit_name, error);
   /* Damaged entries of the map are reported by the second walk, when lists are known by name. */
   uint64_t before = v->damages;
@@ -305,11 +310,12 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_child, error);
   v->report = report;
   v->damages = before;
-  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_GARBAGE, UFO_GARBAGE_KEY_BYTES, visit_garbage, error);
+  if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_GARBAGE, 0, visit_garbage, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_OBJECTS, UFO_OBJECT_KEY_BYTES, visit_object, error);
   if (status == UFO_OK)
     status = ufo_verify_walk(v, UFO_TABLE_ATTRIBUTES, UFO_OBJECT_KEY_BYTES, visit_attributes, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_entry, error);
+  if (status == UFO_OK) status = ufo_verify_snapshots(v, counters.generation, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_STAGED, UFO_STAGED_KEY_BYTES, visit_staged, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_REFS, UFO_BLOB_KEY_BYTES, visit_refs, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_BLOBS, UFO_BLOB_KEY_BYTES, visit_blob, error);

@@ -1,5 +1,5 @@
-/* verify.h - what ufo_store_verify does, below the handle. verify.c knows what records mean; verify_walk.c goes through
- * the tables and reports. */
+/* verify.h - what ufo_store_verify does, below the handle. verify.c and verify_snapshots.c know what records mean;
+ * verify_walk.c goes through the tables and reports. */
 #ifndef UFO_STORE_VERIFY_H
 #define UFO_STORE_VERIFY_H
 
@@ -9,7 +9,7 @@
 ufo_status ufo_core_verify(ufo_core *core, ufo_damage_fn report, ufo_progress_fn progress, void *user,
                            ufo_error *error);
 
-/* ---- for the two files ------------------------------------------------------------------------------------------- */
+/* ---- for these files ------------------------------------------------------------------------------------------- */
 
 /* Where an object hangs: under a name, or in a list. */
 typedef struct ufo_verify_place {
@@ -34,6 +34,7 @@ typedef struct ufo_verifier {
   ufo_work *work;
   uint8_t *raw; /* one decoded chunk */
   size_t raw_capacity;
+  const void *snapshots; /* of verify_snapshots.c, while it walks */
 } ufo_verifier;
 
 void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
@@ -50,5 +51,8 @@ typedef ufo_status (*ufo_verify_visit_fn)(ufo_verifier *v, ufo_slice key, ufo_sl
  * does not find. `key_bytes` 0: keys are text. Blobs have no seal. */
 ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, ufo_verify_visit_fn visit,
                            ufo_error *error);
+
+/* `generation`: of the last commit, 0 if that is not known. */
+ufo_status ufo_verify_snapshots(ufo_verifier *v, uint64_t generation, ufo_error *error);
 
 #endif

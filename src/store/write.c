@@ -250,6 +250,7 @@ ufo_status ufo_commit_write(ufo_commit *commit, ufo_draft *draft, ufo_error *err
   record->length = draft->record.length;
   record->chunks_changed = 0;
   record->changed_ns = commit->now_ns;
+  record->generation = commit->counters.generation;
   ufo_garbage_begin(&to.queue, commit->etxn, commit->counters.generation, &commit->garbage_sequence, draft->commit.id,
                     draft->commit.version);
   status = record->type == UFO_LIST ? write_children(&to, error) : write_chunks(&to, error);

@@ -1,0 +1,294 @@
+/* snapshot.c - making, removing and listing snapshots: see <ufostore/snapshot.h>. */
+#include <ufostore/snapshot.h>
+
+#include <string.h>
+
+#include "os/clock.h"
+#include "store/garbage.h"
+#include "store/handle.h"
+#include "store/map.h"
+#include "store/store.h"
+#include "util/bytes.h"
+#include "util/fail.h"
+
+enum { COLLECT_ROUNDS = 4 };
+
+static ufo_status check(ufo_store *store, const char *label, const char *what, ufo_error *error) {
+  ufo_status status = ufo_store_check(store, NULL, error);
+  if (!status) status = ufo_catalogue_check_name(label, error);
+  if (!status && store->read_only) {
+    status = ufo_fail(error, UFO_USAGE, "cannot %s snapshot '%s' of store %s: it is open read-only", what, label,
+                      store->core->path);
+  }
+  return status;
+}
+
+/* A snapshot is a commit of its own, so that no two have the same generation. */
+static ufo_status write_snapshot(ufo_etxn *txn, const char *label, ufo_error *error) {
+  ufo_snapshot_record record = {0};
+  ufo_counters counters;
+  ufo_status status = ufo_snapshots_get(txn, label, &record, error);
+  if (!status) return ufo_fail(error, UFO_USAGE, "there is a snapshot of that label");
+  if (status != UFO_MISSING) return status;
+  status = ufo_superblock_upgrade(txn, error);
+  if (!status) status = ufo_counters_get(txn, &counters, error);
+  if (!status) status = ufo_engine_get_entries(txn, UFO_TABLE_NAMES, &record.names, error);
+  if (status) return status;
+  record.generation = ++counters.generation;
+  record.created_ns = ufo_clock_realtime_ns();
+  status = ufo_snapshots_put(txn, label, &record, error);
+  return status ? status : ufo_counters_put(txn, &counters, error);
+}
+
+ufo_status ufo_snapshot_create(ufo_store *store, const char *label, ufo_error *error) {
+  ufo_status status = check(store, label, "create", error);
+  if (status) return status;
+  ufo_etxn *txn;
+  status = ufo_core_begin_write(store->core, &txn, error);
+  if (!status) {
+    status = write_snapshot(txn, label, error);
+    if (!status) status = ufo_core_commit(store->core, txn, error);
+    else ufo_core_end(store->core, txn);
+  }
+  if (!status) return UFO_OK;
+  return ufo_fail_prefix(error, status, "cannot create snapshot '%s' of store %s", label, store->core->path);
+}
+
+static ufo_status delete_snapshot(ufo_etxn *txn, const char *label, ufo_error *error) {
+  ufo_snapshot_record record;
+  ufo_counters counters;
+  ufo_sight sight;
+  ufo_status status = ufo_snapshots_get(txn, label, &record, error);
+  if (status == UFO_MISSING) return ufo_fail(error, UFO_MISSING, "there is none of that label");
+  if (!status) status = ufo_superblock_upgrade(txn, error);
+  if (!status) status = ufo_counters_get(txn, &counters, error);
+  if (status) return status;
+  strcpy(sight.label, label);
+  sight.generation = record.generation;
+  counters.generation++;
+  status = ufo_snapshots_delete(txn, &sight, error);
+  return status ? status : ufo_counters_put(txn, &counters, error);
+}
+
+ufo_status ufo_snapshot_remove(ufo_store *store, const char *label, ufo_error *error) {
+  ufo_status status = check(store, label, "remove", error);
+  if (status) return status;
+  ufo_etxn *txn;
+  status = ufo_core_begin_write(store->core, &txn, error);
+  if (!status) {
+    status = delete_snapshot(txn, label, error);
+    if (!status) status = ufo_core_commit(store->core, txn, error);
+    else ufo_core_end(store->core, txn);
+  }
+  if (status) {
+    return ufo_fail_prefix(error, status, "cannot remove snapshot '%s' of store %s", label, store->core->path);
+  }
+  ufo_garbage_collect(store->core, COLLECT_ROUNDS);
+  return UFO_OK;
+}
+
+/* ---- what only one snapshot keeps ------------------------------------------------------------------------------ */
+
+typedef struct holding {
+  ufo_etxn *txn;
+  const ufo_snapshot_index *snapshots;
+  uint64_t generation; /* of the snapshot */
+  uint64_t older;      /* the version of the object that an older one sees */
+  ufo_u64map blobs;    /* those that count already: a chunk may be named more than once; the values mean nothing */
+  uint64_t bytes;
+} holding;
+
+static ufo_status add_blob(holding *held, const ufo_entry *entry, ufo_error *error) {
+  if (entry->is_child || entry->blob == 0) return UFO_OK;
+  void *before = NULL;
+  if (!ufo_u64map_put(&held->blobs, entry->blob, held, &before)) return ufo_fail(error, UFO_FULL, "out of memory");
+  if (!before) held->bytes += entry->meta.stored_bytes;
+  return UFO_OK;
+}
+
+/* Does an older snapshot see one of these versions, and which? 0: none. */
+static ufo_status find_older(holding *held, uint64_t id, uint64_t first, uint64_t last, ufo_error *error) {
+  uint64_t generation;
+  return ufo_snapshots_holder(held->txn, held->snapshots, id, first, last, held->generation, &generation, &held->older,
+                              error);
+}
+
+static ufo_status add_superseded(holding *held, const ufo_garbage *garbage, ufo_error *error) {
+  for (uint32_t r = 0; r < garbage->run_count; r++) {
+    for (uint32_t i = 0; i < garbage->runs[r].count; i++) {
+      ufo_entry entry;
+      uint64_t version;
+      ufo_status status = ufo_map_find(held->txn, garbage->id, garbage->runs[r].first + i, garbage->version - 1, &entry,
+                                       &version, error);
+      if (status == UFO_MISSING) continue;
+      if (!status) status = find_older(held, garbage->id, version, garbage->version - 1, error);
+      if (!status && !held->older) status = add_blob(held, &entry, error);
+      if (status) return status;
+    }
+  }
+  return UFO_OK;
+}
+
+static ufo_status add_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
+                            ufo_error *error) {
+  (void)chunk;
+  holding *held = user;
+  return entry_version > held->older ? add_blob(held, entry, error) : UFO_OK;
+}
+
+static ufo_status add_dropped(holding *held, const ufo_garbage *garbage, ufo_error *error) {
+  uint64_t version;
+  ufo_record record;
+  ufo_status status = ufo_snapshots_get_object(held->txn, held->generation, garbage->id, &version, &record, error);
+  if (status) return status == UFO_MISSING ? UFO_OK : status;
+  status = find_older(held, garbage->id, 0, version, error);
+  return status ? status : ufo_map_walk(held->txn, garbage->id, 0, version, add_entry, held, error);
+}
+
+/* Goes through what is parked under the snapshot: what was changed since, and not before an older one's time. */
+static ufo_status sum_held(holding *held, ufo_error *error) {
+  uint8_t at[UFO_PARKED_KEY_BYTES + 1];
+  size_t bytes = 8;
+  ufo_put_be64(at, UFO_PARKED | held->generation);
+  for (;;) {
+    ufo_cursor *cursor;
+    ufo_slice key, value;
+    ufo_garbage garbage;
+    ufo_status status = ufo_cursor_open(held->txn, UFO_TABLE_GARBAGE, &cursor, error);
+    if (status) return status;
+    status = ufo_cursor_seek(cursor, at, bytes, &key, &value, error);
+    bool ours = !status && key.bytes == UFO_PARKED_KEY_BYTES && memcmp(key.data, at, 8) == 0;
+    if (ours) status = ufo_record_check(UFO_TABLE_GARBAGE, key.data, key.bytes, value, error);
+    if (ours && !status) {
+      memcpy(at, key.data, key.bytes);
+      status = ufo_record_decode_garbage((ufo_slice){value.data, value.bytes - UFO_SEAL_BYTES}, &garbage, error);
+    }
+    ufo_cursor_close(cursor);
+    if (!ours) return status == UFO_END ? UFO_OK : status;
+    if (!status) {
+      status = garbage.kind == UFO_GARBAGE_DROPPED ? add_dropped(held, &garbage, error)
+                                                   : add_superseded(held, &garbage, error);
+    }
+    if (status) return status;
+    at[UFO_PARKED_KEY_BYTES] = 0;
+    bytes = UFO_PARKED_KEY_BYTES + 1;
+  }
+}
+
+/* ---- listing --------------------------------------------------------------------------------------------------- */
+
+/* The label of the snapshot of this generation. */
+static ufo_status find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
+                             ufo_snapshot_record *record, ufo_error *error) {
+  label[0] = '\0';
+  ufo_status status;
+  do status = ufo_snapshots_next(txn, label, record, error);
+  while (!status && record->generation != generation);
+  return status;
+}
+
+/* The oldest one that is younger than `after`. UFO_END. */
+static ufo_status next_snapshot(ufo_core *core, uint64_t after, ufo_snapshot_info *info, ufo_error *error) {
+  ufo_etxn *txn;
+  ufo_snapshot_index index;
+  ufo_snapshot_record record;
+  ufo_status status = ufo_core_begin_read(core, &txn, error);
+  if (status) return status;
+  status = ufo_snapshots_load(txn, &index, error);
+  size_t i = 0;
+  while (!status && i < index.count && index.generations[i] <= after) i++;
+  if (!status && i == index.count) status = UFO_END;
+  if (!status) {
+    holding held = {.txn = txn, .snapshots = &index, .generation = index.generations[i]};
+    *info = (ufo_snapshot_info){.struct_size = sizeof *info, .generation = held.generation};
+    status = find_label(txn, held.generation, info->label, &record, error);
+    if (!status) status = sum_held(&held, error);
+    info->created_ns = record.created_ns;
+    info->objects = record.names;
+    info->held_bytes = held.bytes;
+    ufo_u64map_clear(&held.blobs);
+  }
+  ufo_snapshots_free(&index);
+  ufo_core_end(core, txn);
+  return status;
+}
+
+ufo_status ufo_snapshot_list(ufo_store *store, ufo_snapshot_fn visit, void *user, ufo_error *error) {
+  ufo_status status = ufo_store_check(store, NULL, error);
+  if (status) return status;
+  if (!visit)
+    return ufo_fail(error, UFO_USAGE, "cannot list the snapshots of store %s: no callback", store->core->path);
+  ufo_core *core = store->core;
+  /* What the last commits superseded is counted once it is parked. */
+  if (!store->read_only && ufo_garbage_present(core)) ufo_garbage_collect(core, COLLECT_ROUNDS);
+  ufo_snapshot_info info;
+  for (uint64_t after = 0; !(status = next_snapshot(core, after, &info, error)); after = info.generation) {
+    if (visit(user, &info)) return UFO_END;
+  }
+  if (status == UFO_END) return UFO_OK;
+  return ufo_fail_prefix(error, status, "cannot list the snapshots of store %s", core->path);
+}
+
+/* ---- versions -------------------------------------------------------------------------------------------------- */
+
+/* Counts the snapshots that see versions made from `generation` on and before `end`, and names the newest. */
+static ufo_status describe_snapshots(ufo_etxn *txn, const ufo_snapshot_index *index, uint64_t end,
+                                     ufo_version_info *info, ufo_error *error) {
+  uint64_t newest = ufo_snapshots_before(index, end);
+  if (newest == 0 || newest < info->generation) return UFO_OK;
+  for (uint64_t at = newest; at && at >= info->generation; at = ufo_snapshots_before(index, at)) info->snapshots++;
+  ufo_snapshot_record record;
+  return find_label(txn, newest, info->snapshot, &record, error);
+}
+
+/* The newest version before `before` that has a record. Its fields but `is_open`. */
+static ufo_status next_version(ufo_core *core, uint64_t id, uint64_t before, uint64_t end, ufo_version_info *info,
+                               ufo_error *error) {
+  ufo_etxn *txn;
+  ufo_snapshot_index index;
+  ufo_record record;
+  ufo_status status = ufo_core_begin_read(core, &txn, error);
+  if (status) return status;
+  *info = (ufo_version_info){.struct_size = sizeof *info};
+  status = ufo_snapshots_load(txn, &index, error);
+  if (!status) status = ufo_catalogue_get_newest(txn, id, before - 1, &info->version, &record, error);
+  if (!status) {
+    info->generation = record.generation;
+    info->changed_ns = record.changed_ns;
+    info->length = record.length;
+    info->chunks_changed = record.chunks_changed;
+    info->stored_bytes = record.stored_bytes;
+    status = describe_snapshots(txn, &index, end, info, error);
+  }
+  ufo_snapshots_free(&index);
+  ufo_core_end(core, txn);
+  return status;
+}
+
+ufo_status ufo_store_versions(ufo_store *store, const char *name, ufo_version_fn visit, void *user, ufo_error *error) {
+  ufo_etxn *txn;
+  ufo_found found;
+  ufo_status status = ufo_store_check(store, NULL, error);
+  if (!status) status = ufo_catalogue_check_name(name, error);
+  if (!status && !visit) status = ufo_fail(error, UFO_USAGE, "cannot list the versions of '%s': no callback", name);
+  if (!status) status = ufo_core_begin_read(store->core, &txn, error);
+  if (status) return status;
+  const ufo_sight *at = ufo_store_sight(store);
+  status = ufo_lookup(txn, NULL, at, name, 0, &found, error);
+  ufo_core_end(store->core, txn);
+  uint64_t end = at ? at->generation + 1 : UINT64_MAX; /* the snapshots before it count */
+  for (uint64_t before = found.version + 1; !status && before > 1;) {
+    ufo_version_info info;
+    status = next_version(store->core, found.id, before, end, &info, error);
+    if (status == UFO_MISSING) return UFO_OK;
+    if (status) break;
+    before = info.version;
+    if (info.generation < end) end = info.generation;
+    info.is_current = info.version == found.version;
+    info.is_open = ufo_pin_any(store->core, found.id, info.version, info.version);
+    /* Others wait to be reclaimed. */
+    if ((info.is_current || info.is_open || info.snapshots) && visit(user, &info)) return UFO_END;
+  }
+  if (!status) return UFO_OK;
+  return ufo_fail_prefix(error, status, "cannot list the versions of '%s' of store %s", name, store->core->path);
+}

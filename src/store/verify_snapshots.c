@@ -1,0 +1,67 @@
+/* verify_snapshots.c - the table of snapshots: each one's record, and that what it names is still there. */
+#include <string.h>
+
+#include "store/snapshots.h"
+#include "store/verify.h"
+#include "util/fail.h"
+
+typedef struct checking {
+  ufo_snapshot_index index;
+  uint64_t generation; /* of the last commit; 0: not known */
+} checking;
+
+static void check_label(ufo_verifier *v, const char *label, ufo_slice content, const checking *with) {
+  ufo_snapshot_record record;
+  ufo_error cause;
+  if (ufo_snapshots_decode(content, &record, &cause) != UFO_OK) {
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  } else if (with->generation && record.generation > with->generation) {
+    ufo_fail(&cause, UFO_CORRUPT, "snapshot '%s' is of generation %llu, and the store is at %llu", label,
+             (unsigned long long)record.generation, (unsigned long long)with->generation);
+    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  }
+}
+
+static void check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, ufo_slice content, const checking *with) {
+  ufo_named named;
+  ufo_record record;
+  ufo_error cause;
+  uint64_t version;
+  const char *wrong = NULL;
+  if (ufo_catalogue_decode_named(content, &named, NULL) != UFO_OK || named.since > key->generation) {
+    wrong = "its record cannot be right";
+  } else if (!ufo_snapshots_have(&with->index, key->generation)) {
+    wrong = "there is no such snapshot";
+  } else if (ufo_snapshots_get_object(v->txn, key->generation, named.id, &version, &record, NULL) != UFO_OK) {
+    wrong = "it leads to an object that is not there, or whose record is damaged";
+  }
+  if (!wrong) return;
+  ufo_fail(&cause, UFO_CORRUPT, "as the snapshot of generation %llu knows this name: %s",
+           (unsigned long long)key->generation, wrong);
+  ufo_verify_damage(v, key->text, 0, 0, 0, cause.message);
+}
+
+static ufo_status visit(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+  (void)error;
+  ufo_snapshot_key parts;
+  const checking *with = v->snapshots;
+  if (!ufo_snapshots_split_key(key, &parts)) {
+    ufo_verify_damage(v, NULL, 0, 0, 0, "a key in table snapshots cannot be right");
+  } else if (parts.generation == 0) {
+    check_label(v, parts.text, content, with);
+  } else {
+    check_past_name(v, &parts, content, with);
+  }
+  return UFO_OK;
+}
+
+ufo_status ufo_verify_snapshots(ufo_verifier *v, uint64_t generation, ufo_error *error) {
+  checking with = {.generation = generation};
+  ufo_status status = ufo_snapshots_load(v->txn, &with.index, error);
+  if (status == UFO_CORRUPT) status = UFO_OK; /* the walk says what is damaged */
+  v->snapshots = &with;
+  if (!status) status = ufo_verify_walk(v, UFO_TABLE_SNAPSHOTS, 0, visit, error);
+  v->snapshots = NULL;
+  ufo_snapshots_free(&with.index);
+  return status;
+}
