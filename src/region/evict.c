@@ -14,6 +14,7 @@
 #include "os/thread.h"
 #include "region/pool.h"
 #include "util/fail.h"
+#include "util/plant.h"
 
 enum { FRUITLESS_CLEANINGS_MAX = 3 };
 
@@ -53,7 +54,8 @@ static bool drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty, u
 static bool begin_cleaning(ufo_region *region, ufo_frame *frame, void *copy, ufo_error *error) {
   char *address = ufo_chunk_address(region, frame->chunk);
   frame->open = frame->dirty_pins > 0;
-  if (!frame->open && !ufo_uffd_protect(&region->pool->uffd, address, frame->bytes, true)) {
+  if (!frame->open && !ufo_planted("evict-unprotected") &&
+      !ufo_uffd_protect(&region->pool->uffd, address, frame->bytes, true)) {
     ufo_fail_errno(error, errno, "cannot write-protect a chunk of %llu bytes", (unsigned long long)frame->bytes);
     return false;
   }

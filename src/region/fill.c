@@ -12,6 +12,7 @@
 #include "region/pool.h"
 #include "util/checked.h"
 #include "util/fail.h"
+#include "util/plant.h"
 
 void ufo_fill_memory_free(ufo_fill_memory *memory) {
   ufo_memory_release(memory->buffer, memory->bytes);
@@ -73,7 +74,9 @@ static ufo_status produce_chunk(ufo_region *region, uint64_t chunk, ufo_fill_mem
   int status = UFO_OK;
   ufo_status guarded = ufo_guarded(NULL, produce, &p, &status, error);
   if (guarded != UFO_OK) return guarded;
-  if (status != UFO_OK) {
+  if (status != UFO_OK && ufo_planted("zeros-for-failure")) {
+    memset(p.start, 0, mapped);
+  } else if (status != UFO_OK) {
     if (error->code == UFO_OK)
       return ufo_fail(error, UFO_IO, "the source of the region failed with status %d and no message", status);
     return error->code;
@@ -103,7 +106,7 @@ static bool publish(ufo_region *region, uint64_t chunk, ufo_frame *frame, const 
   ufo_pool *pool = region->pool;
   char *address = ufo_chunk_address(region, chunk);
   /* Not protecting on a write saves the second fault that would follow at once. */
-  bool done = ufo_uffd_copy(&pool->uffd, address, start, frame->bytes, !write);
+  bool done = ufo_uffd_copy(&pool->uffd, address, start, frame->bytes, !write && !ufo_planted("write-unseen"));
   if (!done && errno == EEXIST) {
     /* Left over from a copy that failed half way. */
     ufo_memory_drop(address, frame->bytes);

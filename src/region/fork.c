@@ -10,6 +10,7 @@
 
 #include "os/memory.h"
 #include "region/pool.h"
+#include "util/plant.h"
 
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
 static ufo_pool *pools;
@@ -152,7 +153,7 @@ static bool rearm(ufo_pool *pool) {
   if (ufo_uffd_open(&pool->uffd, user_faults_only, no_poison, NULL) != UFO_OK) return false;
   for (size_t i = 0; i < pool->table_count; i++) {
     ufo_region *region = pool->table[i];
-    if (region->chunk_count == 0) continue;
+    if (region->chunk_count == 0 || ufo_planted("fork-unarmed")) continue;
     if (!register_region(pool, region)) return false;
     for (ufo_frame *frame = region->frames; frame; frame = frame->region_next)
       if (!frame->dirty && !ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes, true))

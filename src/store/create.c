@@ -19,6 +19,7 @@
 #include "os/clock.h"
 #include "store/registry.h"
 #include "util/fail.h"
+#include "util/plant.h"
 
 char *ufo_create_temporary_name(const char *path) {
   uint64_t random = 0;
@@ -73,7 +74,7 @@ static ufo_status give_name(const char *temporary, const char *path, bool replac
   if ((replace ? rename(temporary, path) : rename_new(temporary, path)) == 0) {
     *naming_out = UFO_NAME_GIVEN;
     /* Some file systems cannot sync a directory and say so with EINVAL. */
-    if (fsync(directory) && errno != EINVAL) {
+    if (!ufo_planted("directory-unsynced") && fsync(directory) && errno != EINVAL) {
       status = ufo_fail_errno(error, errno, "%s is in place, but cannot be made durable there", path);
     }
   } else if (errno == EEXIST && !replace) {

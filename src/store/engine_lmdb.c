@@ -23,6 +23,7 @@
 #include "store/engine_lmdb.h"
 #include "util/checked.h"
 #include "util/fail.h"
+#include "util/plant.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || __SIZEOF_POINTER__ != 8
 #error "ufostore needs a 64-bit little-endian machine: LMDB files are not portable to others"
@@ -106,7 +107,7 @@ static int open_env(ufo_engine *engine, const char *path, const ufo_engine_optio
   flags |= MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
   if (!options->writable) flags |= MDB_RDONLY;
   if (options->create) flags |= MDB_NOLOCK;
-  if (options->no_sync) flags |= MDB_NOSYNC;
+  if (options->no_sync || ufo_planted("no-sync")) flags |= MDB_NOSYNC;
   if (!code) code = mdb_env_open(engine->env, path, flags, mode);
   if (code) {
     mdb_env_close(engine->env);
