@@ -92,11 +92,12 @@ ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, 
                     "this kernel's userfaultfd cannot write-protect anonymous memory (features 0x%llx); Linux 5.11 or "
                     "newer on x86-64, 6.10 or newer on arm64 is needed",
                     (unsigned long long)offered);
-  uffd->can_poison = (offered & FEATURE_POISON) && !no_poison;
+  bool poisons = (offered & FEATURE_POISON) && !no_poison;
+  atomic_store(&uffd->can_poison, poisons);
   uffd->can_move = (offered & FEATURE_MOVE) != 0;
   uffd->fd = open_any(user_faults_only, &uffd->kernel_faults);
   if (uffd->fd < 0) return refuse(error, errno);
-  uint64_t wanted = needed_features | (uffd->can_poison ? FEATURE_POISON : 0) | (uffd->can_move ? FEATURE_MOVE : 0);
+  uint64_t wanted = needed_features | (poisons ? FEATURE_POISON : 0) | (uffd->can_move ? FEATURE_MOVE : 0);
   if (!handshake(uffd->fd, &wanted)) {
     ufo_status status = refuse(error, errno);
     ufo_uffd_close(uffd);
@@ -104,8 +105,8 @@ ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, 
   }
   uffd->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   /* Opened ahead: a chunk must be able to fail when the process has run out of descriptors. */
-  if (uffd->stop_fd >= 0 && !uffd->can_poison) uffd->empty_fd = ufo_memory_empty_file();
-  if (uffd->stop_fd < 0 || (!uffd->can_poison && uffd->empty_fd < 0)) {
+  if (uffd->stop_fd >= 0) uffd->empty_fd = ufo_memory_empty_file();
+  if (uffd->stop_fd < 0 || uffd->empty_fd < 0) {
     ufo_status status = ufo_fail_errno(error, errno, "cannot create the descriptors of a pool");
     ufo_uffd_close(uffd);
     return status;
@@ -177,6 +178,9 @@ bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool 
   int result;
   do result = ioctl(uffd->fd, UFFDIO_WRITEPROTECT, &request);
   while (result && errno == EAGAIN);
+  int cause = errno;
+  if (result && !protect) ufo_uffd_wake(uffd, address, bytes);
+  errno = cause;
   return result == 0;
 }
 
@@ -196,13 +200,13 @@ static bool poison_by_marker(const ufo_uffd *uffd, void *address, uint64_t bytes
   return true;
 }
 
-bool ufo_uffd_poison(const ufo_uffd *uffd, void *address, uint64_t bytes) {
-  if (uffd->can_poison) {
+bool ufo_uffd_poison(ufo_uffd *uffd, void *address, uint64_t bytes) {
+  if (atomic_load(&uffd->can_poison)) {
     if (poison_by_marker(uffd, address, bytes)) return true;
     /* A page of a copy that failed half way is in the way. */
     if (ufo_memory_drop(address, bytes) && poison_by_marker(uffd, address, bytes)) return true;
-    ufo_uffd_wake(uffd, address, bytes);
-    return false;
+    /* No memory for markers, say. A chunk that can neither be filled nor fail would be touched for ever. */
+    atomic_store(&uffd->can_poison, false);
   }
   bool mapped = ufo_memory_map_sigbus(address, bytes, uffd->empty_fd);
   ufo_uffd_wake(uffd, address, bytes);
@@ -210,7 +214,7 @@ bool ufo_uffd_poison(const ufo_uffd *uffd, void *address, uint64_t bytes) {
 }
 
 bool ufo_uffd_unpoison(const ufo_uffd *uffd, void *address, uint64_t bytes, bool writable) {
-  if (uffd->can_poison) return ufo_memory_drop(address, bytes);
+  if (atomic_load(&uffd->can_poison)) return ufo_memory_drop(address, bytes);
   /* Inaccessible until it is registered: another thread's touch must not find zeros in between. */
   if (!ufo_memory_replace_forbidden(address, bytes)) return false;
   if (ufo_uffd_register(uffd, address, bytes) && ufo_memory_allow(address, bytes, writable)) return true;

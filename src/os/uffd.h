@@ -5,6 +5,7 @@
 #ifndef UFO_OS_UFFD_H
 #define UFO_OS_UFFD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <ufostore/error.h>
@@ -12,9 +13,10 @@
 typedef struct ufo_uffd {
   int fd;             /* -1: closed */
   int stop_fd;        /* an eventfd; readable once reading is to end */
-  int empty_fd;       /* an empty file, for chunks that fail where the kernel cannot poison; else -1 */
+  int empty_fd;       /* an empty file, for chunks that fail where the kernel cannot poison */
   bool kernel_faults; /* faults inside system calls are served too */
-  bool can_poison, can_move;
+  bool can_move;
+  atomic_bool can_poison; /* for good false once the kernel had no room for it */
 } ufo_uffd;
 
 typedef struct ufo_fault {
@@ -43,12 +45,13 @@ void ufo_uffd_stop(const ufo_uffd *uffd);
 /* Makes the range present with the bytes at `source` (ordinary memory), write-protected or not, atomically for each
  * page, and wakes its waiters. False: errno; EEXIST if a page was there already. */
 bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect);
-/* Sets or clears write protection of the present pages of the range; clearing wakes its waiters. */
+/* Sets or clears write protection of the present pages of the range; clearing wakes its waiters, also on failure:
+ * they try again. */
 bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect);
 void ufo_uffd_wake(const ufo_uffd *uffd, void *address, uint64_t bytes);
 /* From now on touching the (absent) range raises SIGBUS; wakes its waiters, also on failure. Undone by
  * ufo_uffd_unpoison. May be repeated. */
-bool ufo_uffd_poison(const ufo_uffd *uffd, void *address, uint64_t bytes);
+bool ufo_uffd_poison(ufo_uffd *uffd, void *address, uint64_t bytes);
 /* Touching the range faults again. While this call runs, touches may raise SIGSEGV. False: still poisoned. */
 bool ufo_uffd_unpoison(const ufo_uffd *uffd, void *address, uint64_t bytes, bool writable);
 

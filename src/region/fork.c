@@ -137,7 +137,7 @@ static bool retry_failed(ufo_region *region, bool registered) {
 }
 
 static bool register_region(ufo_pool *pool, ufo_region *region) {
-  if (pool->uffd.can_poison) return ufo_uffd_register(&pool->uffd, region->body, region->mapped_bytes);
+  if (atomic_load(&pool->uffd.can_poison)) return ufo_uffd_register(&pool->uffd, region->body, region->mapped_bytes);
   bool done = retry_failed(region, false) && ufo_uffd_register(&pool->uffd, region->body, region->mapped_bytes) &&
               retry_failed(region, true);
   ufo_failures_clear(region);
@@ -149,8 +149,10 @@ static bool register_region(ufo_pool *pool, ufo_region *region) {
 static bool rearm(ufo_pool *pool) {
   bool user_faults_only = pool->flags & UFO_POOL_USER_FAULTS_ONLY;
   bool no_poison = pool->flags & UFO_POOL_NO_POISON;
+  bool poisons = atomic_load(&pool->uffd.can_poison);
   ufo_uffd_close(&pool->uffd);
   if (ufo_uffd_open(&pool->uffd, user_faults_only, no_poison, NULL) != UFO_OK) return false;
+  if (!poisons) atomic_store(&pool->uffd.can_poison, false); /* failed chunks are of the other kind */
   for (size_t i = 0; i < pool->table_count; i++) {
     ufo_region *region = pool->table[i];
     if (region->chunk_count == 0 || ufo_planted("fork-unarmed")) continue;

@@ -92,15 +92,16 @@ bool ufo_chunk_heal(ufo_region *region, uint64_t chunk) {
 }
 
 /* Takes the story of a failed chunk and makes the chunk absent again, so that the next touch tries anew. False if it
- * has not failed (any more). */
+ * has not failed (any more); a failure that was told already, but could not be healed then, is not told again. */
 static bool take_failure(ufo_region *region, uint64_t chunk, ufo_error *error) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
   bool failed = ufo_chunk_get_state(region->chunks[chunk]) == UFO_POISONED;
   if (failed) {
-    ufo_chunk_heal(region, chunk);
+    bool healed = ufo_chunk_heal(region, chunk);
     pthread_mutex_lock(&region->failure_lock);
     ufo_error *told = ufo_u64map_take(&region->failures, chunk);
+    if (!told && healed && !region->failures_unlisted) failed = false;
     pthread_mutex_unlock(&region->failure_lock);
     if (told && told != &untold) *error = *told;
     else ufo_fail(error, UFO_IO, "chunk %llu of a region could not be filled", (unsigned long long)chunk);
@@ -169,12 +170,12 @@ static void chain(int signal_number, siginfo_t *info, void *context) {
 
 typedef enum verdict { NOT_OURS, TRY_AGAIN, FAILED } verdict;
 
-/* Kernels without poison make a failed chunk inaccessible for a moment while they give it another chance. Was it that
+/* Without the kernel's poison we make a failed chunk inaccessible for a moment while it gets another chance. Was it that
  * which this thread ran into? Once it is over, at most one further try is made for each such moment. */
 static bool being_healed(ufo_region *region, uint64_t chunk) {
   static _Thread_local const ufo_region *last_region;
   static _Thread_local unsigned last_healed;
-  if (region->pool->uffd.can_poison) return false;
+  if (atomic_load(&region->pool->uffd.can_poison)) return false;
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock); /* it is held for that moment */
   pthread_mutex_unlock(lock);

@@ -195,7 +195,7 @@ ufo_status ufo_pool_create(const ufo_pool_options *options, ufo_pool **pool_out,
   ufo_pool *pool = calloc(1, sizeof *pool);
   if (!pool) return ufo_fail(error, UFO_FULL, "out of memory for a pool");
   init_locks(pool);
-  pool->uffd = (ufo_uffd){.fd = -1, .stop_fd = -1, .empty_fd = -1};
+  pool->uffd.fd = pool->uffd.stop_fd = pool->uffd.empty_fd = -1;
   pool->flags = read.flags;
   pool->budget = pool->limit = read.budget_bytes;
   pool->high = read.high_bytes;
@@ -276,7 +276,7 @@ void ufo_pool_get_capabilities(const ufo_pool *pool, ufo_pool_capabilities *capa
   ufo_pool_capabilities now = {
       .struct_size = capabilities->struct_size,
       .kernel_faults = pool->uffd.kernel_faults,
-      .poison = pool->uffd.can_poison,
+      .poison = atomic_load(&pool->uffd.can_poison),
       .move = pool->uffd.can_move,
       .page_bytes = ufo_page_bytes(),
   };

@@ -55,11 +55,14 @@ static ufo_status open_file(const char *path, bool writable, int *fd_out, struct
       close(fd);
       return status;
     }
-    if (!fstat(fd, file) && !stat(path, &now) && file->st_dev == now.st_dev && file->st_ino == now.st_ino) {
+    bool known = !fstat(fd, file) && !stat(path, &now);
+    if (known && file->st_dev == now.st_dev && file->st_ino == now.st_ino) {
       *fd_out = fd;
       return UFO_OK;
     }
+    int cause = errno;
     close(fd);
+    if (!known) return ufo_fail_errno(error, cause, "cannot open store %s", path);
   }
 }
 
@@ -103,7 +106,9 @@ static ufo_status read_superblock(ufo_core *core, ufo_engine *engine, bool writa
 /* The engine opens a name: it must lead to the file that is locked, before (what LMDB maps, it trusts) and after. */
 static ufo_status open_engine(ufo_core *core, bool writable, ufo_error *error) {
   struct stat file;
-  if (stat(core->path, &file) || !is_file_of(core, &file)) return fail_replaced(core, error);
+  bool known = stat(core->path, &file) == 0;
+  if (!known && errno != ENOENT) return ufo_fail_errno(error, errno, "cannot examine store %s", core->path);
+  if (!known || !is_file_of(core, &file)) return fail_replaced(core, error);
   ufo_engine_options options = {.writable = writable, .unlocked = core->binding.fd < 0, .map_bytes = core->map_bytes};
   ufo_engine *engine;
   ufo_status status = ufo_engine_open(core->path, &options, &engine, error);
@@ -188,8 +193,7 @@ ufo_status ufo_attach_writable(ufo_core *core, ufo_error *error) {
   return status;
 }
 
-ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error) {
-  struct stat file;
+ufo_status ufo_attach_replaced(ufo_core *core, int fd, const struct stat *file, ufo_error *error) {
   close_engine(core);
   pthread_mutex_lock(&core->lock);
   int old = core->lock_fd;
@@ -197,9 +201,8 @@ ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error) {
   pthread_mutex_unlock(&core->lock);
   close(old);
   ufo_binding_remove(&core->binding, core->inode);
-  if (fstat(fd, &file)) return ufo_fail_errno(error, errno, "cannot examine store %s", core->path);
-  core->device = file.st_dev;
-  core->inode = file.st_ino;
+  core->device = file->st_dev;
+  core->inode = file->st_ino;
   return open_engine(core, core->writable, error);
 }
 

@@ -6,6 +6,8 @@
 #ifndef UFO_STORE_ATTACH_H
 #define UFO_STORE_ATTACH_H
 
+#include <sys/stat.h>
+
 #include "store/core.h"
 
 /* Gives a new core all of it. On an error it has nothing. */
@@ -16,8 +18,9 @@ ufo_status ufo_attach_child(ufo_core *core, ufo_error *error);
 ufo_status ufo_attach_reopen(ufo_core *core, ufo_error *error);
 /* The core was read-only. On an error it still is. */
 ufo_status ufo_attach_writable(ufo_core *core, ufo_error *error);
-/* The core's path leads to another file now, by its own doing: `fd` is of that one and has its locks. */
-ufo_status ufo_attach_replaced(ufo_core *core, int fd, ufo_error *error);
+/* The core's path leads to another file now, by its own doing: `fd` is of that one, which is `file`, and has its
+ * locks. On an error the core has no engine, but the next use gives it one. */
+ufo_status ufo_attach_replaced(ufo_core *core, int fd, const struct stat *file, ufo_error *error);
 void ufo_attach_close(ufo_core *core);
 
 /* Around fork(), with core->lock held: makes a descriptor for the child, with the pins on it; gives it to the child, or

@@ -51,9 +51,19 @@ static ufo_status fail_other_store(const char *path, ufo_error *error) {
       path, path);
 }
 
-static bool is_still_named(const char *name, int fd, struct stat *file) {
+typedef enum named { NAMED, NAMED_OTHERWISE, NAMED_UNKNOWN } named;
+
+/* Does the name lead to the file that was opened by it? NAMED_UNKNOWN: errno. */
+static named is_still_named(const char *name, int fd, struct stat *file) {
   struct stat now;
-  return !fstat(fd, file) && !stat(name, &now) && file->st_dev == now.st_dev && file->st_ino == now.st_ino;
+  if (fstat(fd, file)) return NAMED_UNKNOWN;
+  if (stat(name, &now)) return errno == ENOENT ? NAMED_OTHERWISE : NAMED_UNKNOWN;
+  return file->st_dev == now.st_dev && file->st_ino == now.st_ino ? NAMED : NAMED_OTHERWISE;
+}
+
+static bool leads_nowhere(const char *path) {
+  struct stat file;
+  return lstat(path, &file) && errno == ENOENT;
 }
 
 /* Whoever may use the store must be able to use its lock file, also if it was made by another user (root), or under a
@@ -104,11 +114,15 @@ static ufo_status mark_lock_file(const char *path, const char *name, const struc
       close(fd);
       return status;
     }
-    if (is_still_named(name, fd, lock_file)) {
+    named still = is_still_named(name, fd, lock_file);
+    if (still == NAMED) {
       *fd_out = fd;
       return UFO_OK;
     }
+    int cause = errno;
     close(fd);
+    if (still == NAMED_UNKNOWN)
+      return ufo_fail_errno(error, cause, "cannot open store %s: cannot examine its lock file", path);
   }
 }
 
@@ -140,9 +154,11 @@ ufo_status ufo_binding_check(const ufo_binding *binding, const char *path, ufo_e
   if (binding->fd < 0) return UFO_OK;
   char *name = name_of_lock_file(path, error);
   if (!name) return UFO_FULL;
-  bool same = !stat(name, &file) && file.st_dev == binding->device && file.st_ino == binding->inode;
+  bool known = stat(name, &file) == 0;
+  int cause = known ? 0 : errno;
   free(name);
-  if (same) return UFO_OK;
+  if (known && file.st_dev == binding->device && file.st_ino == binding->inode) return UFO_OK;
+  if (!known && cause != ENOENT) return ufo_fail_errno(error, cause, "cannot examine the lock file of store %s", path);
   return ufo_fail(error, UFO_IO, "the lock file of store %s was deleted while it was open; close it and open it anew",
                   path);
 }
@@ -173,15 +189,15 @@ static void remove_lock_file(const char *path, const char *name, int fd) {
   struct stat file;
   if (pread(fd, magic, sizeof magic, 0) != sizeof magic || ufo_get_le32(magic) != LMDB_MAGIC) return;
   bool unused = ufo_file_lock_exclusive(fd, NAME_BYTES, NAME_COUNT) && !ufo_file_is_locked(fd, 0, NAME_BYTES);
-  if ((unused || lstat(path, &file)) && is_still_named(name, fd, &file)) unlink(name);
+  if ((unused || leads_nowhere(path)) && is_still_named(name, fd, &file) == NAMED) unlink(name);
 }
 
 ufo_status ufo_binding_clear_name(const char *path, ufo_error *error) {
-  struct stat file, store;
+  struct stat file;
   char *name = name_of_lock_file(path, error);
   if (!name) return UFO_FULL;
   if (!stat(name, &file) && ufo_registry_find_lock_file(file.st_dev, file.st_ino)) {
-    if (lstat(path, &store)) unlink(name); /* this process's own: not to be opened again, see binding.h */
+    if (leads_nowhere(path)) unlink(name); /* this process's own: not to be opened again, see binding.h */
   } else {
     int fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd >= 0) {

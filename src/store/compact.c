@@ -156,7 +156,7 @@ static ufo_status replace_file(ufo_core *core, ufo_error *error) {
     ufo_naming naming;
     status = ufo_create_publish(temporary, core->path, true, &naming, error);
     if (naming == UFO_NAME_GIVEN) { /* whether or not it is sure to last: the old file has no name any more */
-      ufo_status attached = ufo_attach_replaced(core, fd, status ? NULL : error);
+      ufo_status attached = ufo_attach_replaced(core, fd, &copy, status ? NULL : error);
       if (!status) status = attached;
     } else {
       close(fd);

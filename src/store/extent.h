@@ -24,6 +24,8 @@ typedef enum ufo_spill_kind {
 ufo_status ufo_spill_open(ufo_store *store, ufo_txn *txn, ufo_spill_kind kind, ufo_spill **spill_out, ufo_error *error);
 ufo_spill *ufo_spill_retain(ufo_spill *spill);
 void ufo_spill_release(ufo_spill *spill);
+/* Of its store; valid as long as the spill. */
+const char *ufo_spill_path(const ufo_spill *spill);
 /* Bytes kept outside memory through this spill, and inside. */
 void ufo_spill_get_sizes(const ufo_spill *spill, uint64_t *outside_bytes, uint64_t *memory_bytes);
 

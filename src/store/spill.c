@@ -306,6 +306,8 @@ void ufo_spill_release(ufo_spill *spill) {
   ufo_core_release(core);
 }
 
+const char *ufo_spill_path(const ufo_spill *spill) { return spill->core->path; }
+
 void ufo_spill_get_sizes(const ufo_spill *spill, uint64_t *outside_bytes, uint64_t *memory_bytes) {
   ufo_spill *writable = (ufo_spill *)(uintptr_t)spill; /* for its lock alone */
   pthread_mutex_lock(&writable->lock);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/transaction.h"
 #include "util/fail.h"
 #include "view/view.h"
 
@@ -38,7 +39,7 @@ ufo_status ufo_txn_put_view(ufo_txn *txn, const char *name, ufo_view *view, ufo_
   if ((unsigned)mode >= sizeof policies / sizeof *policies)
     return ufo_fail(error, UFO_USAGE, "cannot put '%s': there is no put mode %d", name, (int)mode);
   ufo_status status = ufo_region_flush(view->region, error);
-  if (status != UFO_OK) return ufo_fail_prefix(error, status, "cannot put '%s'", name);
+  if (status != UFO_OK) return ufo_fail_prefix(error, status, "cannot put '%s' into store %s", name, txn->core->path);
   ufo_changes changes;
   status = ufo_overlay_list(view, &changes, error);
   if (status != UFO_OK) return status;

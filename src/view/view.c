@@ -32,12 +32,15 @@ static int populate(void *user, uint64_t offset, uint64_t bytes, void *target, u
   return status;
 }
 
+static const char *path_of(const ufo_view *view) { return ufo_spill_path(view->spill); }
+
 static int writeback(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *error) {
   ufo_view *view = user;
   ufo_extent *extent = NULL;
   ufo_status status =
       ufo_extent_create(view->spill, view->type, view->element_bytes, data, (uint32_t)bytes, &extent, error);
-  if (status != UFO_OK) return ufo_fail_prefix(error, status, "cannot set aside changes of '%s'", view->name);
+  if (status != UFO_OK)
+    return ufo_fail_prefix(error, status, "cannot set aside changes of '%s' of store %s", view->name, path_of(view));
   status = ufo_overlay_set(view, offset / view->chunk_bytes, extent, error);
   if (status != UFO_OK) ufo_extent_release(extent);
   return status;
@@ -57,15 +60,15 @@ static void free_view(ufo_view *view) {
 static ufo_status make_region(ufo_view *view, ufo_error *error) {
   if (view->chunk_bytes % ufo_page_bytes() != 0)
     return ufo_fail(error, UFO_UNSUPPORTED,
-                    "cannot view '%s': its chunks of %u bytes are not whole pages of %llu bytes", view->name,
-                    view->chunk_bytes, (unsigned long long)ufo_page_bytes());
+                    "cannot view '%s' of store %s: its chunks of %u bytes are not whole pages of %llu bytes",
+                    view->name, path_of(view), view->chunk_bytes, (unsigned long long)ufo_page_bytes());
   /* Chunks are cut by bytes: elements that do not divide a chunk are no matter to the region. */
   bool divides = view->chunk_bytes % view->element_bytes == 0;
   uint64_t unit = divides ? view->element_bytes : 1;
   uint64_t bytes;
   if (ufo_mul_overflows(view->length, view->element_bytes, &bytes))
-    return ufo_fail(error, UFO_FULL, "cannot view '%s': %llu elements do not fit the address space", view->name,
-                    (unsigned long long)view->length);
+    return ufo_fail(error, UFO_FULL, "cannot view '%s' of store %s: %llu elements do not fit the address space",
+                    view->name, path_of(view), (unsigned long long)view->length);
   ufo_region_options options = {
       .struct_size = sizeof options,
       .header_bytes = view->header_bytes,
@@ -76,7 +79,8 @@ static ufo_status make_region(ufo_view *view, ufo_error *error) {
       .source = {.populate_bytes = populate, .writeback = writeback, .user = view},
   };
   ufo_status status = ufo_region_create(view->pool, &options, &view->region, error);
-  if (status != UFO_OK) return ufo_fail_prefix(error, status, "cannot view '%s'", view->name);
+  if (status != UFO_OK)
+    return ufo_fail_prefix(error, status, "cannot view '%s' of store %s", view->name, path_of(view));
   return UFO_OK;
 }
 
@@ -136,7 +140,8 @@ ufo_status ufo_view_clone(ufo_view *view, ufo_view **clone_out, ufo_error *error
   *clone_out = NULL;
   /* What is changed in memory joins the overlay, which is then shared. */
   ufo_status status = ufo_region_flush(view->region, error);
-  if (status != UFO_OK) return ufo_fail_prefix(error, status, "cannot duplicate the view of '%s'", view->name);
+  if (status != UFO_OK)
+    return ufo_fail_prefix(error, status, "cannot duplicate the view of '%s' of store %s", view->name, path_of(view));
   ufo_view *clone = calloc(1, sizeof *clone);
   if (!clone) return ufo_fail(error, UFO_FULL, "out of memory to duplicate the view of '%s'", view->name);
   *clone = (ufo_view){
