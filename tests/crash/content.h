@@ -31,7 +31,7 @@ static content_shape shape = {12 * 1024 * 1024 / 8, 65536, 11, 3, 5, 8};
 
 /* All of it in six generations and with few system calls. */
 static const content_shape dense = {5 * 1024 * 1024 / 8, 524288, 4, 1, 2, 3};
-enum { DENSE_GENERATIONS = 6 };
+enum { DENSE_GENERATIONS = 6, COPY_NAME_BYTES = 4200 };
 
 static uint64_t seed;
 static ufo_error error;
@@ -61,7 +61,9 @@ static inline void made_name(char name[16], uint64_t g) { snprintf(name, 16, "ma
 static inline int is_made(uint64_t g) { return g > 0 && g % (2 * MADE) < MADE; }
 
 /* Where the compact copy of a store goes. */
-static inline void copy_name(char name[4096], const char *path) { snprintf(name, 4096, "%s.copy", path); }
+static inline void copy_name(char name[COPY_NAME_BYTES], const char *path) {
+  snprintf(name, COPY_NAME_BYTES, "%s.copy", path);
+}
 
 static inline ufo_object_spec spec_of(ufo_type type, uint64_t length, uint32_t chunk) {
   return (ufo_object_spec){

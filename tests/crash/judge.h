@@ -129,7 +129,7 @@ static inline int judge(const char *path, uint64_t least, uint64_t most, uint64_
 
 /* A compact copy beside it is whole, or absent: it is removed. */
 static inline int judge_copy(const char *path, uint64_t least, uint64_t most) {
-  char copy[4096], lock[4200];
+  char copy[COPY_NAME_BYTES], lock[COPY_NAME_BYTES + 8];
   ufo_store *store;
   ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
   uint64_t found;

@@ -14,6 +14,7 @@ typedef struct sweep {
   uint64_t points;
   void (*begin)(void);                                  /* in each process that tries points */
   int (*try_point)(uint64_t point, const char *folder); /* 0: as promised */
+  const char *base;                                     /* where scratch folders go; may be NULL */
   double seconds;                                       /* at the gate */
   uint64_t tried, failed;
 } sweep;
@@ -41,7 +42,7 @@ static inline void sweep_some(const sweep *s, sweep_progress *progress) {
   const char *only = getenv("UFO_POINT");
   double until = seconds_now() + s->seconds;
   uint64_t step = sweep_step(s->points);
-  if (make_folder(folder, sizeof folder, NULL)) return;
+  if (make_folder(folder, sizeof folder, s->base)) return;
   s->begin();
   for (;;) {
     uint64_t k = atomic_fetch_add(&progress->next, 1);
@@ -55,7 +56,7 @@ static inline void sweep_some(const sweep *s, sweep_progress *progress) {
     }
     fprintf(stderr, "point %llu is not as promised; what it left is in %s\n", (unsigned long long)point, folder);
     atomic_fetch_add(&progress->failed, 1);
-    if (make_folder(folder, sizeof folder, NULL)) return;
+    if (make_folder(folder, sizeof folder, s->base)) return;
   }
   remove_folder(folder);
 }

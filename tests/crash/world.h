@@ -168,7 +168,7 @@ static inline int check_kept(void *user) {
 /* ---- what follows a generation ----------------------------------------------------------------------------------- */
 
 static inline ufo_status copy_store(world *w, uint64_t g) {
-  char copy[4096], lock[4200];
+  char copy[COPY_NAME_BYTES], lock[COPY_NAME_BYTES + 8];
   (void)g;
   copy_name(copy, w->path);
   snprintf(lock, sizeof lock, "%s-lock", copy);
