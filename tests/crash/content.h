@@ -60,6 +60,15 @@ static inline uint64_t stage_generation(uint64_t g) { return last_of(g, 8, 2); }
 static inline void made_name(char name[16], uint64_t g) { snprintf(name, 16, "made%" PRIu64, g % MADE); }
 static inline int is_made(uint64_t g) { return g > 0 && g % (2 * MADE) < MADE; }
 
+/* After each third generation there is a snapshot of it, which is removed after the fifth that follows. */
+enum { SNAPSHOT_STEP = 3, SNAPSHOT_AT = 1, SNAPSHOT_LIFE = 5 };
+static inline void snapshot_name(char name[32], uint64_t g) { snprintf(name, 32, "snap%" PRIu64, g); }
+static inline int is_snapped(uint64_t g) { return g % SNAPSHOT_STEP == SNAPSHOT_AT; }
+/* Generation whose snapshot goes after generation g; 0: none does. */
+static inline uint64_t snapshot_ended(uint64_t g) {
+  return g > SNAPSHOT_LIFE && is_snapped(g - SNAPSHOT_LIFE) ? g - SNAPSHOT_LIFE : 0;
+}
+
 /* Where the compact copy of a store goes. */
 static inline void copy_name(char name[COPY_NAME_BYTES], const char *path) {
   snprintf(name, COPY_NAME_BYTES, "%s.copy", path);

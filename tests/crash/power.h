@@ -92,6 +92,7 @@ static inline void leave_lock_file(const char *path, uint64_t state) {
 }
 
 static inline int judge_after_loss(const char *path, const disk *d) {
+  judge_is_last = 1;
   uint64_t acked = d->acks[ACK_GENERATION] ? d->acks[ACK_GENERATION] - 1 : 0, found;
   if (access(path, F_OK) != 0) {
     DEMAND(d->acks[ACK_OPEN] == 0);
@@ -149,8 +150,5 @@ static inline int power_prefix(const record_log *log, uint64_t prefix, dropped p
   disk_free(d);
   return wrong;
 }
-
-/* Images are many and large: in memory, if there is a folder for that. */
-static inline const char *fast_folder(void) { return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : NULL; }
 
 #endif

@@ -105,6 +105,7 @@ static inline int judge_in_child(const char *path, uint64_t acked, uint64_t *fou
   pid_t child = fork();
   if (child == 0) {
     alarm(60);
+    judge_is_last = 1;
     _exit(verify_found(path, acked, found));
   }
   return wait_for(child);

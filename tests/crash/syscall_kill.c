@@ -47,7 +47,7 @@ int main(void) {
     fprintf(stderr, "the run itself ended with %d\n", counted.status);
     return 1;
   }
-  sweep all = {.points = counted.all, .begin = begin, .try_point = try_point, .seconds = 10};
+  sweep all = {.points = counted.all, .base = fast_folder(), .begin = begin, .try_point = try_point, .seconds = 10};
   int result = sweep_run(&all);
   printf("%llu of the %llu calls of a run\n", (unsigned long long)all.tried, (unsigned long long)all.points);
   tally(all.tried, "runs killed at a system call");

@@ -25,6 +25,7 @@ static int run(const char *path, uint64_t until, int ack, int retry) {
   uint64_t g;
   if (world_open(&w) != UFO_OK) return reported(w.store ? "pool" : "open");
   if (generation_of(w.store, &g)) return 1;
+  if (resume(&w, g) != UFO_OK) return reported("snapshot");
   int result = 0;
   while (result == 0 && ++g <= until) {
     if (one_generation(&w, g) != UFO_OK) {
@@ -78,6 +79,7 @@ static int kill_runs(const char *path, uint64_t runs) {
       acked = 0;
     }
     state = mix(state);
+    judge_is_last = r % 10 == 9;
     int result = kill_one(path, r % 10 == 0 ? state % 8000 : state % 150000, &acked, &commits);
     if (result == 0) {
       pid_t child = fork();

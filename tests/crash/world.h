@@ -17,6 +17,7 @@ typedef struct world {
   void (*failed)(struct world *w, const char *what); /* `error` has the cause; may be NULL */
   ufo_store *store;
   ufo_pool *pool;
+  bool resumes; /* somebody may have done already what is done now */
   /* A view that is kept through everything, with a change of its own. */
   bool keeps;
   ufo_view *kept;
@@ -219,9 +220,29 @@ static inline ufo_status persist(world *w, const char *what, world_step step, ui
   return status;
 }
 
+static inline ufo_status snapshot_store(world *w, uint64_t g) {
+  char label[32];
+  snapshot_name(label, g);
+  ufo_status status = is_snapped(g) ? ufo_snapshot_create(w->store, label, &error) : UFO_OK;
+  if (status == UFO_USAGE && w->resumes) status = UFO_OK;
+  if (status != UFO_OK || !snapshot_ended(g)) return status;
+  snapshot_name(label, snapshot_ended(g));
+  status = ufo_snapshot_remove(w->store, label, &error);
+  return status == UFO_MISSING && w->resumes ? UFO_OK : status;
+}
+
+/* A life that was cut short goes on: was generation g its last? */
+static inline ufo_status resume(world *w, uint64_t g) {
+  w->resumes = true;
+  ufo_status status = g > 0 ? persist(w, "snapshot", snapshot_store, g) : UFO_OK;
+  w->resumes = false;
+  return status;
+}
+
 /* Generation g is committed: now and then there is more to do. NULL, or the name of what failed. */
 static inline const char *follow_up(world *w, uint64_t g) {
   uint64_t rest = g % shape.period;
+  if (persist(w, "snapshot", snapshot_store, g)) return "snapshot";
   if (rest == 0 && persist(w, "compact", compact_store, g)) return "compact";
   if (rest == shape.copy_at && persist(w, "copy", copy_store, g)) return "copy";
   if (rest == shape.verify_at && persist(w, "verify", verify_store, g)) return "verify";

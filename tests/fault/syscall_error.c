@@ -204,7 +204,7 @@ int main(int argc, char **argv) {
     for (uint64_t i = 0; i < point_count; i++) printf("%llu %s\n", (unsigned long long)i, describe(&points[i]));
     return 0;
   }
-  sweep all = {.points = point_count, .begin = begin, .try_point = try_point, .seconds = 12};
+  sweep all = {.points = point_count, .base = fast_folder(), .begin = begin, .try_point = try_point, .seconds = 12};
   int result = sweep_run(&all);
   printf("%llu of %llu points\n", (unsigned long long)all.tried, (unsigned long long)all.points);
   tally(all.tried, "runs with an error from a system call");
