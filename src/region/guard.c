@@ -170,8 +170,8 @@ static void chain(int signal_number, siginfo_t *info, void *context) {
 
 typedef enum verdict { NOT_OURS, TRY_AGAIN, FAILED } verdict;
 
-/* Without the kernel's poison we make a failed chunk inaccessible for a moment while it gets another chance. Was it that
- * which this thread ran into? Once it is over, at most one further try is made for each such moment. */
+/* Without the kernel's poison we make a failed chunk inaccessible for a moment while it gets another chance. Was it
+ * that which this thread ran into? Once it is over, at most one further try is made for each such moment. */
 static bool being_healed(ufo_region *region, uint64_t chunk) {
   static _Thread_local const ufo_region *last_region;
   static _Thread_local unsigned last_healed;

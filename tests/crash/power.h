@@ -35,12 +35,13 @@ static inline int power_life(const char *path, uint64_t generations) {
 static inline int power_compare(const record_log *log, const char *path) {
   const record *next;
   disk *d = disk_after(log, log->count, DROP_NOTHING, &next);
-  if (!d || d->unknown || log->overflowed) return 1;
+  if (!d) return 1;
+  bool whole = !d->unknown && !log->overflowed;
   uint64_t id = disk_file_now(d, strrchr(path, '/') + 1);
   disk_make_durable(d, id);
   const disk_file *file = disk_find(d, id);
   FILE *real = fopen(path, "rb");
-  bool same = real != NULL;
+  bool same = whole && real != NULL;
   for (uint64_t at = 0; same && at < file->size; at++) same = fgetc(real) == file->bytes[at];
   same = same && fgetc(real) == EOF;
   if (real) fclose(real);

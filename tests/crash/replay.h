@@ -55,13 +55,13 @@ static inline void disk_resize(disk_file *file, uint64_t size) {
     if (!file->bytes) abort();
     file->room = room;
   }
-  if (size > file->size) memset(file->bytes + file->size, 0, size - file->size);
+  if (file->bytes && size > file->size) memset(file->bytes + file->size, 0, size - file->size);
   file->size = size;
 }
 
 static inline void disk_apply(disk_file *file, const record *r, uint64_t from, uint64_t to) {
   if (to > file->size) disk_resize(file, to);
-  memcpy(file->bytes + from, (const uint8_t *)(r + 1) + (from - r->offset), to - from);
+  if (file->bytes) memcpy(file->bytes + from, (const uint8_t *)(r + 1) + (from - r->offset), to - from);
 }
 
 static inline void disk_make_durable(disk *d, uint64_t id) {

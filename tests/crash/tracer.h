@@ -66,7 +66,7 @@ static inline void tracer_alarm(int number) {
 typedef struct traced_thread {
   pid_t id;
   bool inside; /* a call that has begun */
-  bool failing;
+  int error;   /* that it is to give, or 0 */
 } traced_thread;
 
 typedef struct tracer {
@@ -135,7 +135,7 @@ static inline void tracer_enter(tracer *t, traced_thread *thread, struct user_re
     registers->rdx /= (unsigned long long)t->what->shorten;
     ptrace(PTRACE_SETREGS, thread->id, NULL, registers);
   } else {
-    thread->failing = true;
+    thread->error = t->what->error;
     if (call == SYS_close) return; /* which closes the descriptor in any case */
     registers->orig_rax = (unsigned long long)-1;
     ptrace(PTRACE_SETREGS, thread->id, NULL, registers);
@@ -153,9 +153,9 @@ static inline void tracer_stop(tracer *t, pid_t id, int status) {
       thread->inside = !thread->inside;
       if (thread->inside) {
         tracer_enter(t, thread, &registers);
-      } else if (thread->failing) {
-        thread->failing = false;
-        registers.rax = (unsigned long long)-(long long)t->what->error;
+      } else if (thread->error) {
+        registers.rax = (unsigned long long)-(long long)thread->error;
+        thread->error = 0;
         ptrace(PTRACE_SETREGS, id, NULL, &registers);
       }
     }

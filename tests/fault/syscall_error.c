@@ -184,8 +184,7 @@ int main(int argc, char **argv) {
   seed = 1;
   shape = dense;
   begin();
-  points = calloc(POINTS_MAX, sizeof *points);
-  if (!points || make_folder(folder, sizeof folder, NULL)) return 2;
+  if (make_folder(folder, sizeof folder, NULL)) return 2;
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   subject s = {.path = path, .report = shared};
   bool works = trace(subject_run, &s, NULL, 60, &counted);
@@ -198,6 +197,8 @@ int main(int argc, char **argv) {
     fprintf(stderr, "the run itself ended with %d\n", counted.status);
     return 1;
   }
+  points = calloc(POINTS_MAX, sizeof *points);
+  if (!points) return 2;
   for (size_t i = 0; i < sizeof plausibles / sizeof *plausibles; i++)
     add_points(&plausibles[i], counted.calls[plausibles[i].call]);
   if (argc > 1 && !strcmp(argv[1], "list")) {
