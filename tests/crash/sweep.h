@@ -11,7 +11,7 @@
 enum { GATE_FAILURES_MAX = 5 };
 
 typedef struct sweep {
-  uint64_t points;
+  uint64_t points, first;                               /* the first of them are always tried, in their order */
   void (*begin)(void);                                  /* in each process that tries points */
   int (*try_point)(uint64_t point, const char *folder); /* 0: as promised */
   const char *base;                                     /* where scratch folders go; may be NULL */
@@ -41,14 +41,15 @@ static inline void sweep_some(const sweep *s, sweep_progress *progress) {
   char folder[3000];
   const char *only = getenv("UFO_POINT");
   double until = seconds_now() + s->seconds;
-  uint64_t step = sweep_step(s->points);
+  uint64_t others = s->points - s->first, step = sweep_step(others);
   if (make_folder(folder, sizeof folder, s->base)) return;
   s->begin();
   for (;;) {
     uint64_t k = atomic_fetch_add(&progress->next, 1);
     if (k >= s->points || (only && k > 0)) break;
-    if (!nightly() && (seconds_now() > until || atomic_load(&progress->failed) >= GATE_FAILURES_MAX)) break;
-    uint64_t point = only ? strtoull(only, NULL, 10) : (k * step) % s->points;
+    if (!nightly() && ((k >= s->first && seconds_now() > until) || atomic_load(&progress->failed) >= GATE_FAILURES_MAX))
+      break;
+    uint64_t point = only ? strtoull(only, NULL, 10) : k < s->first ? k : s->first + (k - s->first) * step % others;
     atomic_fetch_add(&progress->tried, 1);
     if (s->try_point(point, folder) == 0) {
       empty_folder(folder);

@@ -107,6 +107,26 @@ static void add_points(const plausible *of, uint64_t calls) {
   }
 }
 
+/* Places where something was wrong once: opening looped for ever where a file could not be examined, a compaction was
+ * lost for the same reason, and a chunk that could neither be filled nor poisoned was touched for ever. */
+static bool is_remembered(const point *p) {
+  if (p->of->call == CALL_COPY_IOCTL) return p->what.forever && p->what.number <= 2;
+  if (p->of->call != SYS_newfstatat) return false;
+  return p->what.forever ? p->what.error == EACCES && p->what.number % 4 == 3
+                         : p->what.error == EIO && p->what.number % 4 == 2;
+}
+
+static uint64_t remembered_first(void) {
+  uint64_t first = 0;
+  for (uint64_t i = 0; i < point_count; i++) {
+    if (!is_remembered(&points[i])) continue;
+    point found_here = points[i];
+    points[i] = points[first];
+    points[first++] = found_here;
+  }
+  return first;
+}
+
 static const char *describe(const point *p) {
   static char text[128];
   if (p->what.shorten) {
@@ -201,11 +221,17 @@ int main(int argc, char **argv) {
   if (!points) return 2;
   for (size_t i = 0; i < sizeof plausibles / sizeof *plausibles; i++)
     add_points(&plausibles[i], counted.calls[plausibles[i].call]);
+  uint64_t first = remembered_first();
   if (argc > 1 && !strcmp(argv[1], "list")) {
     for (uint64_t i = 0; i < point_count; i++) printf("%llu %s\n", (unsigned long long)i, describe(&points[i]));
     return 0;
   }
-  sweep all = {.points = point_count, .base = fast_folder(), .begin = begin, .try_point = try_point, .seconds = 12};
+  sweep all = {.points = point_count,
+               .first = first,
+               .base = fast_folder(),
+               .begin = begin,
+               .try_point = try_point,
+               .seconds = 12};
   int result = sweep_run(&all);
   printf("%llu of %llu points\n", (unsigned long long)all.tried, (unsigned long long)all.points);
   tally(all.tried, "runs with an error from a system call");
