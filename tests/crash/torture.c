@@ -102,21 +102,28 @@ static int kill_runs(const char *path, uint64_t runs) {
 
 /* ---- disk full --------------------------------------------------------------------------------------------------- */
 
+/* What follows generation *g, as far as the judge knows, and the next one. */
+static ufo_status advance(world *w, uint64_t *g) {
+  ufo_status status = resume(w, *g);
+  if (status == UFO_OK) status = one_generation(w, *g + 1);
+  if (status == UFO_OK) ++*g;
+  return status;
+}
+
 static int run_full(const char *path, const char *make_room) {
   world w = {.path = path, .attempts = 1};
   uint64_t g = 0;
   if (world_open(&w) != UFO_OK) return reported("open");
-  DEMAND(one_generation(&w, ++g) == UFO_OK);
+  DEMAND(advance(&w, &g) == UFO_OK);
   ufo_view *kept;
   DEMAND(ufo_view_open(w.store, NULL, w.pool, "view", NULL, &kept, &error) == UFO_OK);
   uint64_t *data = ufo_view_data(kept);
   data[3] = 33;
   ufo_status status;
-  do status = one_generation(&w, ++g);
+  do status = advance(&w, &g);
   while (status == UFO_OK && g < 200);
   DEMAND(status == UFO_FULL || status == UFO_IO);
-  fprintf(stderr, "generation %" PRIu64 ": %s\n", g, error.message);
-  g--;
+  fprintf(stderr, "after generation %" PRIu64 ": %s\n", g, error.message);
   DEMAND(data[3] == 33 && data[PER_CHUNK] == value_of(VIEW, 1, PER_CHUNK) && data[2 * PER_CHUNK] == 0);
   if (right_generation(w.store, g)) return 1;
   for (int again = 0; again < 3; again++) DEMAND(one_generation(&w, g + 1) != UFO_OK);
@@ -128,13 +135,14 @@ static int run_full(const char *path, const char *make_room) {
   int kept_edits = status == UFO_OK;
   if (kept_edits) DEMAND(ufo_txn_commit(txn, &error) != UFO_OK);
   if (system(make_room) != 0) return 2;
+  DEMAND(resume(&w, g) == UFO_OK);
   if (kept_edits) {
     DEMAND(ufo_txn_commit(txn, &error) == UFO_OK);
     g++;
   } else {
     ufo_txn_abort(txn);
   }
-  for (int i = 0; i < 5; i++) DEMAND(one_generation(&w, ++g) == UFO_OK);
+  for (int i = 0; i < 5; i++) DEMAND(advance(&w, &g) == UFO_OK);
   if (right_generation(w.store, g)) return 1;
   DEMAND(data[3] == 33 && data[PER_CHUNK] == value_of(VIEW, 1, PER_CHUNK));
   ufo_view_release(kept);
