@@ -15,8 +15,11 @@
  *
  * THREADS  A ufo_store may be used from any thread. FORK  A child may go on using it: its environment is reopened.
  * CAVEATS  Not for network file systems. LMDB's own pages carry no checksums: what this library reads is verified, and
- *   ufo_store_verify finds accidental damage of those pages; but a file made by an attacker is not safe to open, nor to
- *   verify, in this version. */
+ *   ufo_store_verify finds accidental damage of those pages. But LMDB trusts them, so a file made to harm can crash the
+ *   process that opens or verifies it, or worse, unless it is opened with `preflight`: then every page of LMDB's is
+ *   looked at before LMDB sees the file, and whoever can write to it, or to its directory, while it is open is trusted
+ *   still. A preflight does not tell whether the values are those that somebody meant: checksums can be computed by
+ *   anybody. */
 #ifndef UFOSTORE_STORE_H
 #define UFOSTORE_STORE_H
 
@@ -83,6 +86,7 @@ typedef struct ufo_store_options {
   uint64_t map_bytes;           /* address space to reserve, the largest the file can get; 0: 1 TiB, less if limited */
   const char *scratch_dir;      /* as in ufo_pool_options */
   const char *snapshot;         /* read this snapshot (snapshot.h); needs READ_ONLY; NULL: the store as it is */
+  int preflight;                /* non-zero: ufo_store_preflight first, on the very file that is then opened */
 } ufo_store_options;
 
 /* Opens or creates a store. Creation is atomic: the file appears whole or not at all. Opening a file twice in a
@@ -191,6 +195,18 @@ typedef int (*ufo_damage_fn)(void *user, const ufo_damage *damage);
 typedef int (*ufo_progress_fn)(void *user, uint64_t done_bytes, uint64_t total_bytes);
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_verify(ufo_store *store, ufo_damage_fn report, ufo_progress_fn progress,
                                                    void *user, ufo_error *error);
+
+/* Looks at a file that may have been made to harm, before anything trusts it: the header and every page of LMDB's (the
+ * trees, the first page of each large value, the list of free pages) are read with bounds-checked reads, and must be
+ * what LMDB 0.9 writes: each page in one place, inside the file, with keys in order, and counts that are right. LMDB
+ * can then read from the file, and write to it, without going astray. What is in the values is ufo_store_verify's. The
+ * file may be in use; if others commit so fast that they overtake every attempt to read it, UFO_IO. Memory: one bit for
+ * each page of the file. UFO_CORRUPT: refused; the message names the page and the cause. UFO_MISSING, UFO_UNSUPPORTED
+ * (another version of LMDB), UFO_END (`progress`, which may be NULL, wanted to stop). To open what was looked at, use
+ * the option `preflight`: under its name there may be another file by then. A file that this process has open already
+ * is mapped, and was trusted when it was opened first: the option comes too late then, though it still refuses. */
+UFO_API UFO_MUST_CHECK ufo_status ufo_store_preflight(const char *path, ufo_progress_fn progress, void *user,
+                                                      ufo_error *error);
 
 /* Reclaims what nothing needs any more, then writes a compact copy to `path_out` (which must not exist; atomic). With
  * NULL, the copy replaces the store's own file: UFO_USAGE while anything else has it open, in this process or in

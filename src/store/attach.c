@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "os/standard_files.h"
+#include "store/preflight.h"
 #include "store/registry.h"
 #include "util/fail.h"
 
@@ -143,10 +144,23 @@ void ufo_attach_close(ufo_core *core) {
   core->lock_fd = -1;
 }
 
+ufo_status ufo_attach_preflight(const char *path, int *fd_out, struct stat *file, ufo_error *error) {
+  ufo_status status = open_file(path, false, fd_out, file, error);
+  if (status) return status;
+  status = ufo_preflight_file(*fd_out, path, NULL, NULL, error);
+  if (status) close(*fd_out);
+  return status;
+}
+
 ufo_status ufo_attach_open(ufo_core *core, ufo_error *error) {
   struct stat file;
   ufo_status status = open_file(core->path, core->writable, &core->lock_fd, &file, error);
   if (status) return status;
+  if (core->inode && !is_file_of(core, &file)) {
+    ufo_attach_close(core);
+    return ufo_fail(error, UFO_IO, "cannot open store %s: another file took its place while it was looked at",
+                    core->path);
+  }
   core->device = file.st_dev;
   core->inode = file.st_ino;
   status = ufo_binding_take(&core->binding, core->path, core->lock_fd, core->writable, error);

@@ -10,7 +10,10 @@
 
 #include "store/core.h"
 
-/* Gives a new core all of it. On an error it has nothing. */
+/* Looks at every page of a file. It may take long, so no lock of this process is held; the file's presence is, by the
+ * descriptor, so that the file is not replaced before the descriptor is closed. */
+ufo_status ufo_attach_preflight(const char *path, int *fd_out, struct stat *file, ufo_error *error);
+/* Gives a new core all of it. If its inode is set already, it must be of that file. On an error it has nothing. */
 ufo_status ufo_attach_open(ufo_core *core, ufo_error *error);
 /* Gives a core in a forked child an engine, and a descriptor of its own. Tried again at the next use if it fails. */
 ufo_status ufo_attach_child(ufo_core *core, ufo_error *error);

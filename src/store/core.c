@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/attach.h"
 #include "store/garbage.h"
@@ -33,11 +34,17 @@ static void destroy(ufo_core *core) {
   free(core);
 }
 
-static ufo_status create(const char *path, const ufo_core_options *options, ufo_core **core_out, ufo_error *error) {
+/* `looked_at`: the file that had its preflight; NULL: none was asked for. */
+static ufo_status create(const char *path, const ufo_core_options *options, const struct stat *looked_at,
+                         ufo_core **core_out, ufo_error *error) {
   *core_out = NULL;
   ufo_core *core = calloc(1, sizeof *core);
   if (!core) return ufo_fail(error, UFO_FULL, "cannot open store %s: out of memory", path);
   core->lock_fd = core->fork_fd = core->binding.fd = -1;
+  if (looked_at) {
+    core->device = looked_at->st_dev;
+    core->inode = looked_at->st_ino;
+  }
   core->writable = options->writable;
   core->map_bytes = options->map_bytes;
   atomic_init(&core->references, 1);
@@ -88,10 +95,8 @@ static ufo_status make_writable(ufo_core *core, ufo_error *error) {
   return status;
 }
 
-ufo_status ufo_core_open(const char *path, const ufo_core_options *options, ufo_core **core_out, ufo_error *error) {
-  *core_out = NULL;
-  char *resolved = realpath(path, NULL);
-  if (!resolved) return ufo_fail_errno(error, errno, "cannot open store %s", path);
+static ufo_status open_resolved(const char *resolved, const ufo_core_options *options, const struct stat *looked_at,
+                                ufo_core **core_out, ufo_error *error) {
   struct stat file;
   ufo_status status = UFO_OK;
   ufo_registry_lock();
@@ -104,12 +109,26 @@ ufo_status ufo_core_open(const char *path, const ufo_core_options *options, ufo_
       core->handles++;
     }
   } else {
-    status = create(resolved, options, &core, error);
+    status = create(resolved, options, looked_at, &core, error);
     if (!status) ufo_registry_add(core);
   }
   ufo_registry_unlock();
-  free(resolved);
   if (!status) *core_out = core;
+  return status;
+}
+
+ufo_status ufo_core_open(const char *path, const ufo_core_options *options, ufo_core **core_out, ufo_error *error) {
+  struct stat looked_at;
+  int fd = -1;
+  *core_out = NULL;
+  char *resolved = realpath(path, NULL);
+  if (!resolved) return ufo_fail_errno(error, errno, "cannot open store %s", path);
+  ufo_status status = options->preflight ? ufo_attach_preflight(resolved, &fd, &looked_at, error) : UFO_OK;
+  if (!status) {
+    status = open_resolved(resolved, options, options->preflight ? &looked_at : NULL, core_out, error);
+    if (fd >= 0) close(fd);
+  }
+  free(resolved);
   return status;
 }
 

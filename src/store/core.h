@@ -64,6 +64,7 @@ typedef struct ufo_core_options {
   bool writable;
   uint64_t map_bytes;
   const char *scratch_dir;
+  bool preflight; /* look at every page before the file is mapped */
 } ufo_core_options;
 
 /* The core of an existing file; counts one reference and one handle. */

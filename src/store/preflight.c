@@ -1,93 +1,188 @@
-/* preflight.c - what can be known of an LMDB file before LMDB maps it.
+/* preflight.c - see preflight.h.
  *
  * LMDB 0.9 trusts its header: a page size of zero is a division by zero, a file shorter than its header says is a
- * SIGBUS. So the two meta pages are read with pread and checked first. Offsets below are those of LMDB 0.9's data
- * version 1 on 64-bit little-endian machines: a 16-byte page header, then MDB_meta. */
+ * SIGBUS. So the two meta pages are read and checked before every opening; the pages that they lead to, on demand.
+ *
+ * A FILE IN USE  A walk begins at the newest meta page, of transaction N. What it leads to is written to again by
+ * transaction N + 3 at the earliest: N + 1 is the first that can free it, and LMDB takes up only what was freed two
+ * transactions before. So if the newest meta page is still N or N + 1 when the walk ends, nobody wrote to what was
+ * walked; else the walk is repeated. Later transactions are made by LMDB from a sound state, and sound. */
+#include "store/preflight.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/engine.h"
-#include "util/bytes.h"
+#include "os/standard_files.h"
 #include "util/checked.h"
 #include "util/fail.h"
 
-enum {
-  META_BYTES = 152, /* page header and MDB_meta */
-  AT_FLAGS = 10,
-  AT_MAGIC = 16,
-  AT_VERSION = 20,
-  AT_PAGE_BYTES = 40, /* mm_dbs[FREE_DBI].md_pad */
-  AT_LAST_PAGE = 136,
-  AT_TXN = 144,
-  PAGE_META = 0x08,
-};
 #define LMDB_MAGIC 0xBEEFC0DEu
 #define LMDB_VERSION 1u
 #define LMDB_VERSION_DEVELOPMENT 999u
+enum { WALKS_MAX = 8, READS_MAX = 100 };
 
-static ufo_status read_meta(int fd, uint64_t offset, uint8_t *meta, const char *path, ufo_error *error) {
-  ssize_t got;
-  do got = pread(fd, meta, META_BYTES, (off_t)offset);
-  while (got < 0 && errno == EINTR);
-  if (got < 0) return ufo_fail_errno(error, errno, "cannot read the header of store %s", path);
-  if (got < META_BYTES) {
-    return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file, or was cut short: its header is incomplete", path);
+/* ---- the meta pages ---------------------------------------------------------------------------------------------- */
+
+static ufo_status read_meta(const ufo_preflight_input *input, uint64_t offset, ufo_page_meta *meta, ufo_error *error) {
+  uint8_t bytes[UFO_PAGE_META_BYTES], again[UFO_PAGE_META_BYTES];
+  if (input->size(input->source) < offset + sizeof bytes) {
+    return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file, or was cut short: its header is incomplete",
+                    input->name);
+  }
+  ufo_status status = input->read(input->source, offset, bytes, sizeof bytes, error);
+  for (int i = 0; i < READS_MAX && !status; i++) { /* until nobody was writing it meanwhile */
+    status = input->read(input->source, offset, again, sizeof again, error);
+    if (!status && memcmp(bytes, again, sizeof bytes) == 0) break;
+    memcpy(bytes, again, sizeof bytes);
+  }
+  if (status) return status;
+  ufo_page_read_meta(bytes, meta);
+  if (meta->magic != LMDB_MAGIC || !(meta->page_flags & UFO_PAGE_META)) {
+    return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: it has no LMDB header", input->name);
+  }
+  if (meta->version == LMDB_VERSION) return UFO_OK;
+  return ufo_fail(error, UFO_UNSUPPORTED,
+                  "%s is an LMDB file of data version %u%s; this build reads version %u (LMDB 0.9): rewrite the store "
+                  "with a release that reads it",
+                  input->name, meta->version,
+                  meta->version == LMDB_VERSION_DEVELOPMENT ? " (a development version)" : "", LMDB_VERSION);
+}
+
+static ufo_status fail_header(const ufo_preflight_input *input, uint64_t page, const char *cause, ufo_error *error) {
+  return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: page %llu: %s", input->name,
+                  (unsigned long long)page, cause);
+}
+
+/* The newest one leads to all that is used; of the other one only what LMDB looks at to find that. */
+static ufo_status check_metas(const ufo_preflight_input *input, const ufo_page_meta metas[2],
+                              const ufo_page_meta *newest, ufo_error *error) {
+  for (unsigned i = 0; i < 2; i++) {
+    const char *cause = metas[i].number != i ? "it carries another page's number" : ufo_page_check_meta(&metas[i]);
+    if (cause) return fail_header(input, i, cause, error);
+  }
+  const char *cause = ufo_page_check_tree(&newest->free, newest->last_page, true);
+  if (!cause) cause = ufo_page_check_tree(&newest->tables, newest->last_page, false);
+  return cause ? fail_header(input, newest->number, cause, error) : UFO_OK;
+}
+
+ufo_status ufo_preflight_header(const ufo_preflight_input *input, ufo_page_meta *newest, ufo_error *error) {
+  ufo_page_meta metas[2];
+  ufo_status status = read_meta(input, 0, &metas[0], error);
+  if (status) return status;
+  uint32_t page_bytes = metas[0].page_bytes;
+  if (!ufo_is_power_of_two(page_bytes) || page_bytes < UFO_PAGE_BYTES_MIN || page_bytes > UFO_PAGE_BYTES_MAX) {
+    return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: page size %u", input->name, page_bytes);
+  }
+  status = read_meta(input, page_bytes, &metas[1], error);
+  if (status) return status;
+  if (metas[1].page_bytes != page_bytes) {
+    return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: page sizes %u and %u", input->name,
+                    page_bytes, metas[1].page_bytes);
+  }
+  *newest = metas[1].txn > metas[0].txn ? metas[1] : metas[0];
+  uint64_t needed;
+  if (ufo_add_overflows(newest->last_page, 1, &needed) || ufo_mul_overflows(needed, page_bytes, &needed)) {
+    return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: last page %llu", input->name,
+                    (unsigned long long)newest->last_page);
+  }
+  /* Asked for only now: another process may just have made the file, and then its header, say more. */
+  uint64_t file_bytes = input->size(input->source);
+  if (needed > file_bytes) {
+    return ufo_fail(error, UFO_CORRUPT,
+                    "store %s was cut short: it should have %llu bytes and has %llu; restore it from a copy",
+                    input->name, (unsigned long long)needed, (unsigned long long)file_bytes);
+  }
+  return check_metas(input, metas, newest, error);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+ufo_status ufo_preflight_run(const ufo_preflight_input *input, ufo_progress_fn progress, void *user, ufo_error *error) {
+  for (int i = 0; i < WALKS_MAX; i++) {
+    ufo_page_meta before, after;
+    ufo_error found = {0}, ignored;
+    ufo_status status = ufo_preflight_header(input, &before, error);
+    if (status) return status;
+    status = ufo_preflight_walk(input, &before, progress, user, &found);
+    bool overtaken = !ufo_preflight_header(input, &after, &ignored) && after.txn > before.txn + 1;
+    if (status == UFO_END || !overtaken) {
+      if (status && error) *error = found;
+      return status;
+    }
+  }
+  return ufo_fail(
+      error, UFO_IO,
+      "cannot look at the pages of store %s: others change it faster than it can be read; try again when it "
+      "is not in use",
+      input->name);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+typedef struct file_source {
+  int fd;
+  const char *path;
+} file_source;
+
+static ufo_status read_file(void *source, uint64_t offset, void *buffer, size_t bytes, ufo_error *error) {
+  const file_source *file = source;
+  uint8_t *target = buffer;
+  while (bytes > 0) {
+    ssize_t got = pread(file->fd, target, bytes, (off_t)offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return ufo_fail_errno(error, errno, "cannot read %zu bytes at offset %llu of store %s", bytes,
+                            (unsigned long long)offset, file->path);
+    }
+    if (got == 0) {
+      return ufo_fail(error, UFO_CORRUPT, "store %s was cut short: it ends before byte %llu", file->path,
+                      (unsigned long long)(offset + bytes));
+    }
+    offset += (uint64_t)got;
+    target += got;
+    bytes -= (size_t)got;
   }
   return UFO_OK;
 }
 
-static ufo_status check_meta(const uint8_t *meta, const char *path, ufo_error *error) {
-  if (ufo_get_le32(meta + AT_MAGIC) != LMDB_MAGIC || !(ufo_get_le16(meta + AT_FLAGS) & PAGE_META)) {
-    return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: it has no LMDB header", path);
-  }
-  uint32_t version = ufo_get_le32(meta + AT_VERSION);
-  if (version != LMDB_VERSION) {
-    return ufo_fail(
-        error, UFO_UNSUPPORTED,
-        "%s is an LMDB file of data version %u%s; this build reads version %u (LMDB 0.9): rewrite the store "
-        "with a release that reads it",
-        path, version, version == LMDB_VERSION_DEVELOPMENT ? " (a development version)" : "", LMDB_VERSION);
-  }
-  return UFO_OK;
+static uint64_t size_of_file(void *source) {
+  const file_source *file = source;
+  struct stat now;
+  return fstat(file->fd, &now) ? 0 : (uint64_t)now.st_size;
 }
 
-ufo_status ufo_engine_preflight(int fd, const char *path, ufo_error *error) {
+/* With its header or, if `whole`, all of it. */
+static ufo_status look_at_file(int fd, const char *path, bool whole, ufo_progress_fn progress, void *user,
+                               ufo_error *error) {
   struct stat file;
+  ufo_page_meta meta;
+  file_source source = {fd, path};
+  ufo_preflight_input input = {.read = read_file, .size = size_of_file, .source = &source, .name = path};
   if (fstat(fd, &file)) return ufo_fail_errno(error, errno, "cannot examine store %s", path);
   if (!S_ISREG(file.st_mode))
     return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: not a regular file", path);
   if (file.st_size == 0) return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: it is empty", path);
+  return whole ? ufo_preflight_run(&input, progress, user, error) : ufo_preflight_header(&input, &meta, error);
+}
 
-  uint8_t meta[2][META_BYTES];
-  ufo_status status = read_meta(fd, 0, meta[0], path, error);
-  if (!status) status = check_meta(meta[0], path, error);
-  if (status) return status;
-  uint32_t page_bytes = ufo_get_le32(meta[0] + AT_PAGE_BYTES);
-  if (!ufo_is_power_of_two(page_bytes) || page_bytes < 4096 || page_bytes > 32768) {
-    return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: page size %u", path, page_bytes);
-  }
-  status = read_meta(fd, page_bytes, meta[1], path, error);
-  if (!status) status = check_meta(meta[1], path, error);
-  if (status) return status;
-  if (ufo_get_le32(meta[1] + AT_PAGE_BYTES) != page_bytes) {
-    return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: page sizes %u and %u", path, page_bytes,
-                    ufo_get_le32(meta[1] + AT_PAGE_BYTES));
-  }
-  const uint8_t *newest = ufo_get_le64(meta[1] + AT_TXN) > ufo_get_le64(meta[0] + AT_TXN) ? meta[1] : meta[0];
-  uint64_t last_page = ufo_get_le64(newest + AT_LAST_PAGE), needed;
-  if (ufo_add_overflows(last_page, 1, &needed) || ufo_mul_overflows(needed, page_bytes, &needed)) {
-    return ufo_fail(error, UFO_CORRUPT, "the header of store %s is damaged: last page %llu", path,
-                    (unsigned long long)last_page);
-  }
-  /* Asked for only now: another process may just have made the file, and then its header, say more. */
-  if (fstat(fd, &file)) return ufo_fail_errno(error, errno, "cannot examine store %s", path);
-  uint64_t file_bytes = (uint64_t)file.st_size;
-  if (needed > file_bytes) {
-    return ufo_fail(error, UFO_CORRUPT,
-                    "store %s was cut short: it should have %llu bytes and has %llu; restore it from a copy", path,
-                    (unsigned long long)needed, (unsigned long long)file_bytes);
-  }
-  return UFO_OK;
+ufo_status ufo_engine_preflight(int fd, const char *path, ufo_error *error) {
+  return look_at_file(fd, path, false, NULL, NULL, error);
+}
+
+ufo_status ufo_preflight_file(int fd, const char *path, ufo_progress_fn progress, void *user, ufo_error *error) {
+  return look_at_file(fd, path, true, progress, user, error);
+}
+
+ufo_status ufo_store_preflight(const char *path, ufo_progress_fn progress, void *user, ufo_error *error) {
+  if (!path || !*path) return ufo_fail(error, UFO_USAGE, "a store needs a path");
+  ufo_guard_standard_files();
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0 && errno == ENOENT) return ufo_fail(error, UFO_MISSING, "cannot open store %s: no such file", path);
+  if (fd < 0) return ufo_fail_errno(error, errno, "cannot open store %s for reading", path);
+  ufo_status status = ufo_preflight_file(fd, path, progress, user, error);
+  close(fd);
+  return status;
 }

@@ -87,8 +87,10 @@ ufo_status ufo_store_open(const char *path, const ufo_store_options *options, uf
   atomic_init(&store->references, 1);
   store->read_only = options->mode == UFO_OPEN_READ_ONLY;
   pthread_mutex_init(&store->lock, NULL);
-  ufo_core_options core = {
-      .writable = !store->read_only, .map_bytes = options->map_bytes, .scratch_dir = options->scratch_dir};
+  ufo_core_options core = {.writable = !store->read_only,
+                           .map_bytes = options->map_bytes,
+                           .scratch_dir = options->scratch_dir,
+                           .preflight = options->preflight != 0};
   status = ufo_core_open(path, &core, &store->core, error);
   if (status) {
     pthread_mutex_destroy(&store->lock);
