@@ -53,6 +53,7 @@ static bool drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty, u
  * pinned for writing is left open to the kernel, so it counts as written in any case. */
 static bool begin_cleaning(ufo_region *region, ufo_frame *frame, void *copy, ufo_error *error) {
   char *address = ufo_chunk_address(region, frame->chunk);
+  if (region->pool->lost) return ufo_pool_fail_lost(error), false;
   frame->open = frame->dirty_pins > 0;
   if (!frame->open && !ufo_planted("evict-unprotected") &&
       !ufo_uffd_protect(&region->pool->uffd, address, frame->bytes, true)) {

@@ -4,7 +4,8 @@
  * child gets a new userfaultfd at once, registers every region, protects what is present (write protection is dropped
  * too) and starts threads of its own. The threads of the parent do not exist in the child: what they had begun is
  * undone. Everything is locked across the fork, so all structures are at rest in both processes. If the child cannot
- * be re-armed, its bodies are made inaccessible: a touch then ends in SIGSEGV, never in zeros. */
+ * be re-armed, its bodies are made inaccessible: a touch then ends in SIGSEGV (an error in ufo_guarded), never in
+ * zeros. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,14 +183,12 @@ static void after_fork_in_child(void) {
     forget_released(pool);
     count_again(pool);
     bool armed = rearm(pool);
-    for (size_t i = 0; !armed && i < pool->table_count; i++)
-      ufo_memory_forbid(pool->table[i]->body, pool->table[i]->mapped_bytes);
     unlock_mutexes(pool);
     /* A write lock remembers the thread that took it by its kernel id, which is another in the child. */
     ufo_pool_init_rwlocks(pool);
-    if (armed && !ufo_pool_start_threads(pool, NULL))
-      for (size_t i = 0; i < pool->table_count; i++)
-        ufo_memory_forbid(pool->table[i]->body, pool->table[i]->mapped_bytes);
+    pool->lost = !armed || !ufo_pool_start_threads(pool, NULL);
+    for (size_t i = 0; pool->lost && i < pool->table_count; i++)
+      ufo_memory_forbid(pool->table[i]->body, pool->table[i]->mapped_bytes);
   }
   pthread_mutex_unlock(&pools_lock);
 }

@@ -20,18 +20,27 @@ enum { FAILURES_RECORDED_MAX = 4096 };
 
 /* ---- why a chunk failed ----------------------------------------------------------------------------------------- */
 
-/* Stands for the stories beyond FAILURES_RECORDED_MAX, and those for which there was no memory. */
-static ufo_error untold;
+/* Stand for the stories beyond FAILURES_RECORDED_MAX, and those for which there was no memory: of these, the status
+ * alone is known. One for each status, from UFO_UNSUPPORTED to UFO_OK. */
+static ufo_error untold[1 - UFO_UNSUPPORTED];
+
+static ufo_error *untold_of(ufo_status status) {
+  return &untold[status < 0 && status >= UFO_UNSUPPORTED ? -status : -UFO_IO];
+}
+
+static bool is_untold(const ufo_error *story) {
+  return story >= untold && story < untold + sizeof untold / sizeof *untold;
+}
 
 static void free_story(void *story) {
-  if (story != &untold) free(story);
+  if (!is_untold(story)) free(story);
 }
 
 void ufo_failure_record(ufo_region *region, uint64_t chunk, const ufo_error *error) {
   pthread_mutex_lock(&region->failure_lock);
   ufo_error *story = region->failures.count < FAILURES_RECORDED_MAX ? malloc(sizeof *story) : NULL;
   if (story) *story = *error;
-  else story = &untold;
+  else story = untold_of(error->code);
   void *old = NULL;
   bool kept = ufo_u64map_put(&region->failures, chunk, story, &old);
   if (!kept) region->failures_unlisted = true;
@@ -58,7 +67,8 @@ static void note_unlisted(ufo_region *region) {
     pthread_mutex_lock(lock);
     pthread_mutex_lock(&region->failure_lock);
     bool noted = ufo_chunk_get_state(region->chunks[chunk]) != UFO_POISONED ||
-                 ufo_u64map_get(&region->failures, chunk) || ufo_u64map_put(&region->failures, chunk, &untold, NULL);
+                 ufo_u64map_get(&region->failures, chunk) ||
+                 ufo_u64map_put(&region->failures, chunk, untold_of(UFO_FULL), NULL);
     if (!noted) region->failures_unlisted = true;
     pthread_mutex_unlock(&region->failure_lock);
     pthread_mutex_unlock(lock);
@@ -91,6 +101,13 @@ bool ufo_chunk_heal(ufo_region *region, uint64_t chunk) {
   return done;
 }
 
+/* A failure that is not even listed had no memory for that. */
+static void tell_untold(ufo_error *error, const ufo_error *told, uint64_t chunk) {
+  ufo_status status = told ? (ufo_status)-(told - untold) : UFO_FULL;
+  ufo_fail(error, status, "chunk %llu of a region could not be filled (%s), and there was no room to keep the reason",
+           (unsigned long long)chunk, ufo_status_name(status));
+}
+
 /* Takes the story of a failed chunk and makes the chunk absent again, so that the next touch tries anew. False if it
  * has not failed (any more); a failure that was told already, but could not be healed then, is not told again. */
 static bool take_failure(ufo_region *region, uint64_t chunk, ufo_error *error) {
@@ -103,8 +120,8 @@ static bool take_failure(ufo_region *region, uint64_t chunk, ufo_error *error) {
     ufo_error *told = ufo_u64map_take(&region->failures, chunk);
     if (!told && healed && !region->failures_unlisted) failed = false;
     pthread_mutex_unlock(&region->failure_lock);
-    if (told && told != &untold) *error = *told;
-    else ufo_fail(error, UFO_IO, "chunk %llu of a region could not be filled", (unsigned long long)chunk);
+    if (told && !is_untold(told)) *error = *told;
+    else tell_untold(error, told, chunk);
     free_story(told);
   }
   pthread_mutex_unlock(lock);
@@ -202,7 +219,12 @@ static verdict explain(int signal_number, ufo_region *region, uint64_t address, 
   if (signal_number == SIGBUS && !told) return has_failed(region, chunk) ? NOT_OURS : TRY_AGAIN;
   if (signal_number == SIGBUS) return take_failure(region, chunk, error) ? FAILED : TRY_AGAIN;
   if (being_healed(region, chunk)) return TRY_AGAIN;
-  if (region->access != UFO_ACCESS_READ_ONLY || !told) return NOT_OURS;
+  if (!told) return NOT_OURS;
+  if (region->pool->lost) {
+    ufo_pool_fail_lost(error);
+    return FAILED;
+  }
+  if (region->access != UFO_ACCESS_READ_ONLY) return NOT_OURS;
   ufo_fail(error, UFO_USAGE, "write to byte %llu of a read-only region",
            (unsigned long long)(address - (uint64_t)(uintptr_t)region->body));
   return FAILED;

@@ -178,10 +178,22 @@ static void stop_threads(ufo_pool *pool) {
   pool->evictor_running = false;
 }
 
+ufo_status ufo_pool_fail_lost(ufo_error *error) {
+  return ufo_fail(error, UFO_FULL,
+                  "the regions of a pool cannot be used in this child of fork(): there were no descriptors, threads or "
+                  "memory to set it up again");
+}
+
+void ufo_pool_fail_thread(ufo_error *error, const char *what) {
+  if (errno == EAGAIN)
+    ufo_fail(error, UFO_FULL, "%s: no more threads are allowed (RLIMIT_NPROC, pids cgroup), or memory ran out", what);
+  else ufo_fail_errno(error, errno, "%s", what);
+}
+
 bool ufo_pool_start_threads(ufo_pool *pool, ufo_error *error) {
   if (!ufo_resolvers_start(pool, error)) return false;
   pool->evictor_running = ufo_thread_start(&pool->evictor, ufo_evictor_run, pool, false);
-  if (!pool->evictor_running) ufo_fail_errno(error, errno, "cannot start the pool's evictor thread");
+  if (!pool->evictor_running) ufo_pool_fail_thread(error, "cannot start the pool's evictor thread");
   return pool->evictor_running;
 }
 

@@ -118,6 +118,8 @@ struct ufo_pool {
   unsigned resolver_outer; /* at work on a touch from outside any callback */
   pthread_cond_t resolver_ended;
 
+  bool lost; /* a child of fork() could not set it up again: its memory is inaccessible */
+
   pthread_rwlock_t event_lock;
   ufo_event_fn on_event; /* event_lock */
   void *event_user;
@@ -266,6 +268,8 @@ void ufo_backing_discard(ufo_region *region, ufo_u64map *pieces);
 
 /* ---- resolver.c ------------------------------------------------------------------------------------------------ */
 bool ufo_resolvers_start(ufo_pool *pool, ufo_error *error);
+void ufo_pool_fail_thread(ufo_error *error, const char *what); /* errno says why it could not be started */
+ufo_status ufo_pool_fail_lost(ufo_error *error);
 void ufo_resolvers_stop(ufo_pool *pool);
 
 /* ---- guard.c --------------------------------------------------------------------------------------------------- */

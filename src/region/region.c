@@ -100,6 +100,7 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
                              ufo_error *error) {
   *region_out = NULL;
   if (!pool) return ufo_fail(error, UFO_USAGE, "cannot create a region without a pool");
+  if (pool->lost) return ufo_pool_fail_lost(error);
   ufo_status status = check_options(options, error);
   if (status != UFO_OK) return status;
   ufo_region *region = calloc(1, sizeof *region);

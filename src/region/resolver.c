@@ -118,7 +118,7 @@ bool ufo_resolvers_start(ufo_pool *pool, ufo_error *error) {
     enroll(pool);
     pthread_mutex_unlock(&pool->residency_lock);
     if (!start_enrolled(pool)) {
-      ufo_fail_errno(error, errno, "cannot start a resolver thread");
+      ufo_pool_fail_thread(error, "cannot start a resolver thread");
       return false;
     }
   }

@@ -173,13 +173,12 @@ static ufo_status compact_in_place(ufo_core *core, ufo_error *error) {
   if (status) return status;
   ufo_registry_lock();
   pthread_rwlock_wrlock(&core->gate);
-  if (!ufo_core_is_alone(core)) {
-    status = ufo_fail(error, UFO_USAGE, "other handles, transactions or views in this process use it");
-  } else if (!core->engine) {
-    status = ufo_fail(error, UFO_IO, "it could not be reopened after an earlier error");
-  } else if (!ufo_pin_presence_exclusive(core->lock_fd)) {
+  bool alone = ufo_core_is_alone(core);
+  if (!alone) status = ufo_fail(error, UFO_USAGE, "other handles, transactions or views in this process use it");
+  else if (!core->engine) status = ufo_attach_reopen(core, error); /* it was lost to an earlier error */
+  if (!status && !ufo_pin_presence_exclusive(core->lock_fd)) {
     status = ufo_fail(error, UFO_USAGE, "another process has it open");
-  } else {
+  } else if (!status) {
     status = replace_file(core, error);
     /* Others may use the file again, be it the old one or the new one. */
     ufo_status shared = ufo_pin_presence(core->lock_fd, core->path, NULL);
