@@ -44,32 +44,44 @@ as_listing <- function(raw, class) {
   listing
 }
 
-# As a data frame of text; columns that were left out stay so.
-readable <- function(listing) {
-  formats <- list(
-    label = identity, snapshot = function(label) ifelse(is.na(label), "", label),
-    objects = counts, version = counts, length = counts, chunks_changed = counts, snapshots = counts,
-    held_bytes = sizes, stored_bytes = sizes, created = format, changed = format,
-    current = function(yes) ifelse(yes, "current", ""), open = function(yes) ifelse(yes, "open", "")
-  )
-  cells <- lapply(names(listing), function(column) {
-    as_text <- formats[[column]]
-    if (is.null(as_text)) format(listing[[column]]) else as_text(listing[[column]])
-  })
-  names(cells) <- sub("_bytes$", "", sub("_", " ", names(listing)))
-  names(cells)[names(listing) == "chunks_changed"] <- "chunks changed"
-  structure(cells, class = "data.frame", row.names = seq_len(nrow(listing)))
-}
-
 counts <- function(numbers) vapply(numbers, format_count, "")
 
 sizes <- function(bytes) vapply(bytes, format_size, "")
 
+# Cells as text, by the name of the column; columns that were left out stay so.
+cell_formats <- list(
+  label = identity, created = format, objects = counts, held_bytes = sizes,
+  version = counts, changed = format, length = counts, chunks_changed = counts, stored_bytes = sizes,
+  current = function(yes) ifelse(yes, "current", ""), open = function(yes) ifelse(yes, "open", ""),
+  snapshot = function(label) ifelse(is.na(label), "", label), snapshots = counts
+)
+headings <- c(held_bytes = "held", chunks_changed = "chunks", stored_bytes = "stored")
+
 print_listing <- function(x, none) {
-  if (nrow(x) == 0) cat(none, "\n", sep = "") else print(readable(x), row.names = FALSE, right = TRUE)
+  if (nrow(x) == 0) {
+    cat(none, "\n", sep = "")
+    return(invisible(x))
+  }
+  cells <- lapply(names(x), function(column) {
+    as_text <- cell_formats[[column]]
+    if (is.null(as_text)) format(x[[column]]) else as_text(x[[column]])
+  })
+  shorter <- headings[names(x)]
+  names(cells) <- ifelse(is.na(shorter), names(x), shorter)
+  print(structure(cells, class = "data.frame", row.names = seq_len(nrow(x))), row.names = FALSE)
   invisible(x)
 }
 
 print.ufo_snapshots <- function(x, ...) print_listing(x, "no snapshots")
 
-print.ufo_versions <- function(x, ...) print_listing(x, "no versions")
+# One column for the snapshots, to fit a line: the newest, and how many more.
+print.ufo_versions <- function(x, ...) {
+  shown <- as.data.frame(x)
+  if (all(c("snapshot", "snapshots") %in% names(x))) {
+    more <- x$snapshots > 1
+    shown$snapshot[more] <- paste0(x$snapshot[more], " (and ", counts(x$snapshots[more] - 1), " more)")
+    shown$snapshots <- NULL
+  }
+  print_listing(shown, "no versions")
+  invisible(x)
+}
