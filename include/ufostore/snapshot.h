@@ -60,6 +60,13 @@ typedef int (*ufo_version_fn)(void *user, const ufo_version_info *info);
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_versions(ufo_store *store, const char *name, ufo_version_fn visit,
                                                      void *user, ufo_error *error);
 
+/* Where an older version of `name` can be read as a whole: a list's elements, which are objects with versions of their
+ * own, are kept for it by a snapshot only. Says which (the newest that sees the version) and what the object was called
+ * then: open the store at `label` and read `name_then`. UFO_MISSING: no snapshot sees it. */
+UFO_API UFO_MUST_CHECK ufo_status ufo_snapshot_of_version(ufo_store *store, const char *name, uint64_t version,
+                                                          char label[UFO_NAME_MAX + 1],
+                                                          char name_then[UFO_NAME_MAX + 1], ufo_error *error);
+
 #ifdef __cplusplus
 }
 #endif

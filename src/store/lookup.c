@@ -203,6 +203,10 @@ ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const c
   if (!status && version) {
     status = ufo_catalogue_get_object(etxn, found->id, version, &found->version, &found->record, error);
   }
+  if (!status && at && found->record.generation > at->generation) {
+    return ufo_fail(error, UFO_MISSING, "version %llu was made after snapshot '%s'", (unsigned long long)version,
+                    at->label);
+  }
   return status;
 }
 

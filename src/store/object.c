@@ -126,15 +126,20 @@ static ufo_status pin_current(ufo_core *core, ufo_txn *txn, const ufo_sight *at,
 }
 
 /* A version that a snapshot keeps stays as long as that is there; and who reclaims it afterwards looks for pins. */
-static ufo_status check_held(ufo_core *core, uint64_t id, uint64_t version, ufo_error *error) {
+static ufo_status check_held(ufo_core *core, const ufo_sight *at, const char *name, int64_t index, uint64_t version,
+                             const ufo_found *wanted, ufo_error *error) {
   ufo_etxn *etxn;
-  ufo_snapshot_index snapshots;
-  uint64_t held, seen;
+  ufo_found found;
+  ufo_snapshot_index snapshots = {0};
+  uint64_t held = 0, seen;
   ufo_status status = ufo_core_begin_read(core, &etxn, error);
   if (status) return status;
-  status = ufo_snapshots_load(etxn, &snapshots, error);
-  if (!status) {
-    status = ufo_snapshots_holder(etxn, &snapshots, id, version, version, UINT64_MAX, &held, &seen, error);
+  /* Snapshots made after the object was dropped do not have it: only if the name still leads to it do all count. */
+  status = look(etxn, NULL, at, name, index, version, &found, error);
+  if (!status && found.id == wanted->id) status = ufo_snapshots_load(etxn, &snapshots, error);
+  if (!status && found.id == wanted->id) {
+    status = ufo_snapshots_holder(etxn, &snapshots, found.id, wanted->version, wanted->version,
+                                  at ? at->generation + 1 : UINT64_MAX, &held, &seen, error);
   }
   ufo_snapshots_free(&snapshots);
   ufo_core_end(core, etxn);
@@ -159,7 +164,7 @@ static ufo_status pin_version(ufo_core *core, const ufo_sight *at, const char *n
   if (!status) status = ufo_pin_create(core, found.id, found.version, &pin, error);
   ufo_core_end(core, etxn); /* nothing was written */
   if (!status && !writable) {
-    status = check_held(core, found.id, found.version, error);
+    status = check_held(core, at, name, index, version, &found, error);
     if (status) ufo_pin_release(pin);
   }
   char label[LABEL_BYTES];

@@ -1,4 +1,4 @@
-/* snapshot.c - making, removing and listing snapshots: see <ufostore/snapshot.h>. */
+/* snapshot.c - making, removing and listing snapshots: see <ufostore/snapshot.h>. Versions: versions.c. */
 #include <ufostore/snapshot.h>
 
 #include <string.h>
@@ -177,16 +177,6 @@ static ufo_status sum_held(holding *held, ufo_error *error) {
 
 /* ---- listing --------------------------------------------------------------------------------------------------- */
 
-/* The label of the snapshot of this generation. */
-static ufo_status find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
-                             ufo_snapshot_record *record, ufo_error *error) {
-  label[0] = '\0';
-  ufo_status status;
-  do status = ufo_snapshots_next(txn, label, record, error);
-  while (!status && record->generation != generation);
-  return status;
-}
-
 /* The oldest one that is younger than `after`. UFO_END. */
 static ufo_status next_snapshot(ufo_core *core, uint64_t after, ufo_snapshot_info *info, ufo_error *error) {
   ufo_etxn *txn;
@@ -201,7 +191,7 @@ static ufo_status next_snapshot(ufo_core *core, uint64_t after, ufo_snapshot_inf
   if (!status) {
     holding held = {.txn = txn, .snapshots = &index, .generation = index.generations[i]};
     *info = (ufo_snapshot_info){.struct_size = sizeof *info, .generation = held.generation};
-    status = find_label(txn, held.generation, info->label, &record, error);
+    status = ufo_snapshots_find_label(txn, held.generation, info->label, &record, error);
     if (!status) status = sum_held(&held, error);
     info->created_ns = record.created_ns;
     info->objects = record.names;
@@ -227,68 +217,4 @@ ufo_status ufo_snapshot_list(ufo_store *store, ufo_snapshot_fn visit, void *user
   }
   if (status == UFO_END) return UFO_OK;
   return ufo_fail_prefix(error, status, "cannot list the snapshots of store %s", core->path);
-}
-
-/* ---- versions -------------------------------------------------------------------------------------------------- */
-
-/* Counts the snapshots that see versions made from `generation` on and before `end`, and names the newest. */
-static ufo_status describe_snapshots(ufo_etxn *txn, const ufo_snapshot_index *index, uint64_t end,
-                                     ufo_version_info *info, ufo_error *error) {
-  uint64_t newest = ufo_snapshots_before(index, end);
-  if (newest == 0 || newest < info->generation) return UFO_OK;
-  for (uint64_t at = newest; at && at >= info->generation; at = ufo_snapshots_before(index, at)) info->snapshots++;
-  ufo_snapshot_record record;
-  return find_label(txn, newest, info->snapshot, &record, error);
-}
-
-/* The newest version before `before` that has a record. Its fields but `is_open`. */
-static ufo_status next_version(ufo_core *core, uint64_t id, uint64_t before, uint64_t end, ufo_version_info *info,
-                               ufo_error *error) {
-  ufo_etxn *txn;
-  ufo_snapshot_index index;
-  ufo_record record;
-  ufo_status status = ufo_core_begin_read(core, &txn, error);
-  if (status) return status;
-  *info = (ufo_version_info){.struct_size = sizeof *info};
-  status = ufo_snapshots_load(txn, &index, error);
-  if (!status) status = ufo_catalogue_get_newest(txn, id, before - 1, &info->version, &record, error);
-  if (!status) {
-    info->generation = record.generation;
-    info->changed_ns = record.changed_ns;
-    info->length = record.length;
-    info->chunks_changed = record.chunks_changed;
-    info->stored_bytes = record.stored_bytes;
-    status = describe_snapshots(txn, &index, end, info, error);
-  }
-  ufo_snapshots_free(&index);
-  ufo_core_end(core, txn);
-  return status;
-}
-
-ufo_status ufo_store_versions(ufo_store *store, const char *name, ufo_version_fn visit, void *user, ufo_error *error) {
-  ufo_etxn *txn;
-  ufo_found found;
-  ufo_status status = ufo_store_check(store, NULL, error);
-  if (!status) status = ufo_catalogue_check_name(name, error);
-  if (!status && !visit) status = ufo_fail(error, UFO_USAGE, "cannot list the versions of '%s': no callback", name);
-  if (!status) status = ufo_core_begin_read(store->core, &txn, error);
-  if (status) return status;
-  const ufo_sight *at = ufo_store_sight(store);
-  status = ufo_lookup(txn, NULL, at, name, 0, &found, error);
-  ufo_core_end(store->core, txn);
-  uint64_t end = at ? at->generation + 1 : UINT64_MAX; /* the snapshots before it count */
-  for (uint64_t before = found.version + 1; !status && before > 1;) {
-    ufo_version_info info;
-    status = next_version(store->core, found.id, before, end, &info, error);
-    if (status == UFO_MISSING) return UFO_OK;
-    if (status) break;
-    before = info.version;
-    if (info.generation < end) end = info.generation;
-    info.is_current = info.version == found.version;
-    info.is_open = ufo_pin_any(store->core, found.id, info.version, info.version);
-    /* Others wait to be reclaimed. */
-    if ((info.is_current || info.is_open || info.snapshots) && visit(user, &info)) return UFO_END;
-  }
-  if (!status) return UFO_OK;
-  return ufo_fail_prefix(error, status, "cannot list the versions of '%s' of store %s", name, store->core->path);
 }

@@ -107,6 +107,15 @@ ufo_status ufo_snapshots_next(ufo_etxn *txn, char label[UFO_NAME_MAX + 1], ufo_s
   return ufo_snapshots_decode(content, record, error);
 }
 
+ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
+                                    ufo_snapshot_record *record, ufo_error *error) {
+  label[0] = '\0';
+  ufo_status status;
+  do status = ufo_snapshots_next(txn, label, record, error);
+  while (!status && record->generation != generation);
+  return status;
+}
+
 /* ---- their generations ----------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b) {

@@ -32,6 +32,10 @@ ufo_status ufo_snapshots_check(ufo_etxn *txn, const ufo_sight *sight, ufo_error 
 ufo_status ufo_snapshots_next(ufo_etxn *txn, char label[UFO_NAME_MAX + 1], ufo_snapshot_record *record,
                               ufo_error *error);
 
+/* The label and the record of the snapshot of this generation. UFO_END. */
+ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
+                                    ufo_snapshot_record *record, ufo_error *error);
+
 /* ---- their generations ----------------------------------------------------------------------------------------- */
 
 typedef struct ufo_snapshot_index {

@@ -23,6 +23,22 @@ check_name <- function(name, path = NULL) {
   name
 }
 
+# The label of a snapshot: the same rules.
+check_label <- function(label, path) {
+  bytes <- if (is.character(label) && length(label) == 1 && !is.na(label)) nchar(label, "bytes") else 0L
+  if (bytes == 0L || Encoding(label) == "bytes" || !validEnc(label)) {
+    raise_usage("The label of a snapshot must be one non-empty string, not ", deparse_short(label), path = path)
+  }
+  label <- enc2utf8(as.character(label))
+  if (nchar(label, "bytes") > name_bytes_max) {
+    raise_usage(
+      "The label '", substr(label, 1, 40), "...' has ", nchar(label, "bytes"), " bytes; at most ", name_bytes_max,
+      " are allowed", path = path
+    )
+  }
+  label
+}
+
 check_version <- function(version, path, name) {
   if (is.null(version)) return(NULL)
   if (!is.numeric(version) || length(version) != 1 || is.na(version) || version < 1 || version != trunc(version) ||

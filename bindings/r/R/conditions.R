@@ -15,7 +15,8 @@ advice <- c(
   unsupported = "See the Limits section of ?ufostore."
 )
 
-# Where the general advice does not fit: while a store is opened, and where the object is there but not the version.
+# Where the general advice does not fit: while a store is opened, for snapshots, and where the object is there but not
+# the version.
 advice_opening <- replace(
   advice, c("corrupt", "missing", "usage"), c(
     "Check that the path is that of a store. A damaged store may have to be replaced by a copy.",
@@ -23,12 +24,19 @@ advice_opening <- replace(
     "Check the path and the mode: \"rw\" opens a store that exists."
   )
 )
-advice_version <- replace(
-  advice, "missing", "ufo_info() tells the current version; older ones are kept only while somebody uses them."
+advice_opening_snapshot <- replace(
+  advice_opening, "missing", "Check the path and the label: ufo_snapshots() lists those of a store."
 )
+advice_snapshot <- replace(
+  advice, c("missing", "usage"), c("ufo_snapshots() lists them.", "Nothing was changed; ufo_snapshots() lists them.")
+)
+advice_version <- replace(advice, "missing", "ufo_versions() lists those that can be read.")
 
 advice_for <- function(kind, situation) {
-  switch(situation, opening = advice_opening, version = advice_version, advice)[[kind]]
+  switch(
+    situation, opening = advice_opening, "opening snapshot" = advice_opening_snapshot, snapshot = advice_snapshot,
+    version = advice_version, advice
+  )[[kind]]
 }
 
 # The condition of kind `kind`. The library's messages name the path and the object themselves; if one does

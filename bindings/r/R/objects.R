@@ -22,6 +22,7 @@ fetch <- function(store, name, version = NULL, absent = NULL) {
 ufo_put <- function(store, name, x, chunk = NULL, conflict = c("error", "merge", "replace")) {
   pointer <- store_pointer(store)
   name <- check_name(name, store_path(store))
+  check_changeable(store, paste0("store '", name, "'"))
   chunk <- check_chunk(chunk, store_path(store), name)
   conflict <- check_choice(conflict, c("error", "merge", "replace"), "What to do on a conflict")
   .Call(ufor_put, pointer, name, x, chunk, conflict)
@@ -42,6 +43,7 @@ ufo_create <- function(store, name, type = c("logical", "integer", "double", "co
   }
   type <- check_choice(type, c("logical", "integer", "double", "complex", "raw"), "The type")
   length <- check_length(length, path, name)
+  check_changeable(store, paste0("create '", name, "'"))
   chunk <- check_chunk(chunk, path, name)
   .Call(ufor_store_create, pointer, name, type, length, chunk)
   invisible(store)

@@ -1,14 +1,25 @@
 # A store is an environment of class "ufo_store", so that assigning into it changes the one store, whoever
-# holds it. Its fields, `pointer` (to the open store, see src/store.h) and `path`, are reached by
-# .subset2(), since `$` and `[[` mean the stored objects.
+# holds it. Its fields, `pointer` (to the open store, see src/store.h), `path` and `snapshot` (the label of the
+# one it is open at, or NULL), are reached by .subset2(), since `$` and `[[` mean the stored objects.
 
 ufo_open <- function(path, mode = c("rw", "r", "create"), snapshot = NULL) {
+  given <- !missing(mode)
   path <- check_path(path, "The store to open")
   mode <- check_choice(mode, c("rw", "r", "create"), "The mode")
-  if (!is.null(snapshot)) raise_unsupported("Snapshots cannot be opened in this version of ufostore", path = path)
+  if (!is.null(snapshot)) {
+    snapshot <- check_label(snapshot, path)
+    if (given && mode != "r") {
+      raise_usage(
+        "Cannot open snapshot '", snapshot, "' with mode \"", mode, "\": snapshots never change; leave the mode out",
+        path = path
+      )
+    }
+    mode <- "r"
+  }
   store <- new.env(parent = emptyenv())
-  store$pointer <- .Call(ufor_store_open, path, mode)
+  store$pointer <- .Call(ufor_store_open, path, mode, snapshot)
   store$path <- .Call(ufor_store_path, store$pointer)
+  store$snapshot <- snapshot
   lockEnvironment(store, bindings = TRUE)
   class(store) <- "ufo_store"
   store
@@ -22,6 +33,19 @@ ufo_close <- function(store) {
 store_pointer <- function(store) .subset2(check_store(store), "pointer")
 
 store_path <- function(store) .subset2(store, "path")
+
+store_snapshot <- function(store) .subset2(check_store(store), "snapshot")
+
+# What is to be done, in case it cannot: "store 'x'".
+check_changeable <- function(store, what) {
+  label <- store_snapshot(store)
+  if (is.null(label) || store_state(store) == "closed") return(invisible(store))
+  raise_usage(
+    "Cannot ", what, ": this is the store as it was at snapshot '", label, "', which never changes. To change the ",
+    "store, open it without `snapshot`; ufo_get() from here and ufo_put(conflict = \"replace\") there bring back what was",
+    path = store_path(store)
+  )
+}
 
 store_state <- function(store) .Call(ufor_store_state, store_pointer(store))
 
@@ -40,6 +64,7 @@ length.ufo_store <- function(x) length(names(x))
 assign_or_remove <- function(store, name, value) {
   if (is.null(value)) {
     name <- check_name(name, store_path(store))
+    check_changeable(store, paste0("remove '", name, "'"))
     .Call(ufor_store_remove, store_pointer(store), name)
     return(invisible(store))
   }
@@ -52,7 +77,9 @@ assign_or_remove <- function(store, name, value) {
 }
 
 format.ufo_store <- function(x, ...) {
-  paste0("<ufo_store> ", encodeString(store_path(x)), " (", store_state(x), ")")
+  label <- store_snapshot(x)
+  at <- if (!is.null(label)) paste0("snapshot ", encodeString(label, quote = "'"), ", ")
+  paste0("<ufo_store> ", encodeString(store_path(x)), " (", at, store_state(x), ")")
 }
 
 print.ufo_store <- function(x, n = 20L, ...) {

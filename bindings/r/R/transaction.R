@@ -1,6 +1,7 @@
 # Transactions: several edits of a store, all or none.
 
 ufo_begin <- function(store) {
+  check_changeable(store, "begin a transaction")
   .Call(ufor_store_begin, store_pointer(store))
   invisible(store)
 }

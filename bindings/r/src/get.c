@@ -24,6 +24,11 @@ struct get_job {
   const char *name;
   uint64_t version;
   SEXP absent;
+  /* For a version of a list, instead of the handle given: without its transaction, and perhaps of the store at a
+   * snapshot, which is closed at the end, where the list has the name `name_then`. */
+  ufor_store committed;
+  ufo_store *at_snapshot;
+  char name_then[UFO_NAME_MAX + 1];
   ufo_attributes *attributes; /* the set being applied: freed if R jumps */
   SEXP value;                 /* the result, protected at `index` */
   PROTECT_INDEX index;
@@ -154,17 +159,31 @@ static ufo_status look_up(struct get_job *job, ufo_object_info *info) {
   return ufo_store_info(job->handle->store, job->handle->txn, job->name, job->version, info, &job->error);
 }
 
-/* The elements of a list are found through its current version only. */
-static ufo_status check_list_version(struct get_job *job, const ufo_object_info *info) {
-  if (job->version == 0 || info->type != UFO_LIST) return UFO_OK;
+/* A list's elements are objects of their own, found through its current version. Of an older one a snapshot has kept
+ * them: it is read from there. */
+static ufo_status go_to_version(struct get_job *job) {
   const uint64_t wanted = job->version;
   ufo_object_info current;
+  ufo_store *store = job->handle->store;
+  job->committed = (ufor_store){.store = store, .path = job->handle->path};
+  job->handle = &job->committed;
   job->version = 0;
   ufo_status status = look_up(job, &current);
   if (status != UFO_OK || current.version == wanted) return status;
-  return ufor_fail(&job->error, UFO_UNSUPPORTED,
-                   "Cannot get version %.0f of the list '%s': of lists only the current version, %.0f, can be read",
-                   (double)wanted, job->name, (double)current.version);
+  char label[UFO_NAME_MAX + 1];
+  status = ufo_snapshot_of_version(store, job->name, wanted, label, job->name_then, &job->error);
+  if (status == UFO_MISSING)
+    return ufor_fail(
+        &job->error, UFO_MISSING,
+        "Cannot get version %.0f of the list '%s' from store '%s': of lists only the current version, %.0f, "
+        "and those that a snapshot keeps can be read",
+        (double)wanted, job->name, ufo_store_path(store), (double)current.version);
+  const ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY, .snapshot = label};
+  if (status == UFO_OK) status = ufo_store_open(ufo_store_path(store), &options, &job->at_snapshot, &job->error);
+  if (status != UFO_OK) return status;
+  job->committed.store = job->at_snapshot;
+  job->name = job->name_then;
+  return UFO_OK;
 }
 
 /* A value that R_UnwindProtect returned would count as referred to, and arithmetic would copy it instead of using its
@@ -174,14 +193,33 @@ static SEXP deliver(struct get_job *job, SEXP value) {
   return R_NilValue;
 }
 
+/* "No such object" is an answer; that the snapshot is gone, with all its objects, is an error. */
+static ufo_status check_snapshot(struct get_job *job) {
+  ufo_store_iterator *iterator;
+  ufo_object_info info = {.struct_size = sizeof info};
+  if (!job->handle->at_snapshot) return UFO_OK;
+  ufo_status status = ufo_store_list(job->handle->store, NULL, &iterator, &job->error);
+  if (status != UFO_OK) return status;
+  status = ufo_store_iterator_next(iterator, &info, &job->error);
+  ufo_store_iterator_free(iterator);
+  return status == UFO_MISSING ? status : UFO_OK;
+}
+
 static SEXP get_consistently(void *data) {
   struct get_job *job = data;
   for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     ufo_object_info before, after;
     ufo_status status = look_up(job, &before);
-    if (status == UFO_MISSING && job->absent != R_NilValue) return deliver(job, VECTOR_ELT(job->absent, 0));
-    if (status == UFO_OK) status = check_list_version(job, &before);
+    if (status == UFO_MISSING && job->absent != R_NilValue) {
+      status = check_snapshot(job);
+      if (status == UFO_OK) return deliver(job, VECTOR_ELT(job->absent, 0));
+    }
     if (status != UFO_OK) return failed(job, status);
+    if (job->version != 0 && before.type == UFO_LIST) {
+      status = go_to_version(job);
+      if (status != UFO_OK) return failed(job, status);
+      continue;
+    }
     const struct place place = {.path = job->name};
     job->status = UFO_OK;
     SEXP value = PROTECT(load(job, &before, &place));
@@ -207,17 +245,19 @@ static void clean_up(void *data, Rboolean jump) {
   struct get_job *job = data;
   ufo_attributes_free(job->attributes);
   job->attributes = NULL;
+  ufo_store_close(job->at_snapshot);
+  job->at_snapshot = NULL;
 }
 
 SEXP ufor_get(SEXP pointer, SEXP name, SEXP version, SEXP absent) {
-  struct get_job job = {.handle = ufor_store_from(pointer),
-                        .name = ufor_name(name),
-                        .version = version == R_NilValue ? 0 : (uint64_t)Rf_asReal(version),
-                        .absent = absent};
+  ufor_store *handle = ufor_store_from(pointer);
+  const char *text = ufor_name(name);
+  const uint64_t wanted = version == R_NilValue ? 0 : (uint64_t)Rf_asReal(version);
+  struct get_job job = {.handle = handle, .name = text, .version = wanted, .absent = absent};
   job.pool = ufor_pool();
   PROTECT_WITH_INDEX(job.value = R_NilValue, &job.index);
   R_UnwindProtect(get_consistently, &job, clean_up, &job, NULL);
-  if (job.status != UFO_OK) ufor_store_raise(job.handle, &job.error, job.name, job.version);
+  if (job.status != UFO_OK) ufor_store_raise(handle, &job.error, text, wanted);
   UNPROTECT(1);
   return job.value;
 }

@@ -4,6 +4,7 @@
 #include "info.h"
 #include "memory.h"
 #include "put.h"
+#include "snapshot.h"
 #include "store.h"
 #include "verify.h"
 #include "view.h"
@@ -15,13 +16,31 @@
   { #name, (DL_FUNC)(void (*)(void))name, arguments }
 
 static const R_CallMethodDef entries[] = {
-    ENTRY(ufor_get, 4),          ENTRY(ufor_info, 3),          ENTRY(ufor_is_view, 1),
-    ENTRY(ufor_materialize, 1),  ENTRY(ufor_memory_budget, 1), ENTRY(ufor_memory_least, 0),
-    ENTRY(ufor_memory_stats, 0), ENTRY(ufor_put, 5),           ENTRY(ufor_store_begin, 1),
-    ENTRY(ufor_store_close, 1),  ENTRY(ufor_store_commit, 1),  ENTRY(ufor_store_compact, 2),
-    ENTRY(ufor_store_create, 5), ENTRY(ufor_store_names, 1),   ENTRY(ufor_store_open, 2),
-    ENTRY(ufor_store_path, 1),   ENTRY(ufor_store_remove, 2),  ENTRY(ufor_store_rollback, 1),
-    ENTRY(ufor_store_state, 1),  ENTRY(ufor_verify, 2),        {NULL, NULL, 0},
+    ENTRY(ufor_get, 4),
+    ENTRY(ufor_info, 3),
+    ENTRY(ufor_is_view, 1),
+    ENTRY(ufor_materialize, 1),
+    ENTRY(ufor_memory_budget, 1),
+    ENTRY(ufor_memory_least, 0),
+    ENTRY(ufor_memory_stats, 0),
+    ENTRY(ufor_put, 5),
+    ENTRY(ufor_snapshot_create, 2),
+    ENTRY(ufor_snapshot_remove, 2),
+    ENTRY(ufor_snapshots, 1),
+    ENTRY(ufor_store_begin, 1),
+    ENTRY(ufor_store_close, 1),
+    ENTRY(ufor_store_commit, 1),
+    ENTRY(ufor_store_compact, 2),
+    ENTRY(ufor_store_create, 5),
+    ENTRY(ufor_store_names, 1),
+    ENTRY(ufor_store_open, 3),
+    ENTRY(ufor_store_path, 1),
+    ENTRY(ufor_store_remove, 2),
+    ENTRY(ufor_store_rollback, 1),
+    ENTRY(ufor_store_state, 1),
+    ENTRY(ufor_verify, 2),
+    ENTRY(ufor_versions, 2),
+    {NULL, NULL, 0},
 };
 
 void attribute_visible R_init_ufostore(DllInfo *dll) {

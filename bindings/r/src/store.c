@@ -37,13 +37,14 @@ void ufor_store_raise(const ufor_store *handle, const ufo_error *error, const ch
 
 const char *ufor_name(SEXP name) { return Rf_translateCharUTF8(STRING_ELT(name, 0)); }
 
-SEXP ufor_store_open(SEXP path, SEXP mode) {
+SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot) {
   const char *path_text = ufor_name(path);
   const char *mode_text = ufor_name(mode);
   ufo_store_options options = {.struct_size = sizeof options};
   options.mode = strcmp(mode_text, "r") == 0        ? UFO_OPEN_READ_ONLY
                  : strcmp(mode_text, "create") == 0 ? UFO_OPEN_CREATE
                                                     : UFO_OPEN_READ_WRITE;
+  if (snapshot != R_NilValue) options.snapshot = ufor_name(snapshot);
   SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, Rf_install("ufo_store"), path));
   R_RegisterCFinalizerEx(pointer, finalize_store, TRUE);
 
@@ -52,8 +53,9 @@ SEXP ufor_store_open(SEXP path, SEXP mode) {
   ufo_error error;
   if (ufo_store_open(path_text, &options, &handle->store, &error) != UFO_OK) {
     free(handle);
-    ufor_raise_in("opening", &error, path_text, NULL);
+    ufor_raise_in(options.snapshot == NULL ? "opening" : "opening snapshot", &error, path_text, NULL);
   }
+  handle->at_snapshot = options.snapshot != NULL;
   R_SetExternalPtrAddr(pointer, handle);
   SEXP opened = PROTECT(Rf_mkCharCE(ufo_store_path(handle->store), CE_UTF8));
   handle->path = Rf_ScalarString(opened);

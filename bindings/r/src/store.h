@@ -20,9 +20,10 @@
 
 typedef struct ufor_store {
   ufo_store *store;
-  SEXP path;      /* a string in UTF-8, protected by the external pointer */
-  ufo_txn *txn;   /* the transaction of ufo_begin(), or NULL */
-  int txn_broken; /* an edit was carried out in part: the transaction can only be rolled back */
+  SEXP path;       /* a string in UTF-8, protected by the external pointer */
+  ufo_txn *txn;    /* the transaction of ufo_begin(), or NULL */
+  int at_snapshot; /* it reads one */
+  int txn_broken;  /* an edit was carried out in part: the transaction can only be rolled back */
 } ufor_store;
 
 /* The store of an external pointer; raises ufo_usage_error if it is closed. */
@@ -35,7 +36,7 @@ _Noreturn void ufor_store_raise(const ufor_store *handle, const ufo_error *error
 const char *ufor_name(SEXP name);
 
 /* .Call entry points. */
-SEXP ufor_store_open(SEXP path, SEXP mode);
+SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot); /* a label, or NULL */
 SEXP ufor_store_close(SEXP pointer);
 SEXP ufor_store_state(SEXP pointer); /* "closed", "read-only", "read-write" or "transaction" */
 SEXP ufor_store_path(SEXP pointer);

@@ -15,11 +15,7 @@ test_that("what is for later versions is refused as unsupported", {
   s <- new_store()
   s$x <- 1
   expect_error(ufo_append(s, "x", 2), class = "ufo_unsupported_error")
-  expect_error(ufo_versions(s, "x"), class = "ufo_unsupported_error")
-  expect_error(ufo_snapshot(s, "a"), class = "ufo_unsupported_error")
-  expect_error(ufo_snapshots(s), class = "ufo_unsupported_error")
   expect_error(ufo_get(s, "x", form = "plain"), class = "ufo_unsupported_error")
-  expect_error(ufo_open(new_path(), snapshot = "a"), class = "ufo_unsupported_error")
 })
 
 test_that("wrong arguments are refused", {
@@ -68,7 +64,7 @@ test_that("the advice fits the situation", {
   s$list <- list(1)
   expect_match(advice_of(ufo_open(.subset2(s, "path"), mode = "create")), "Check the path and the mode")
   for (look in list(ufo_get, ufo_info)) {
-    expect_match(advice_of(look(s, "x", version = 9)), "tells the current version")
+    expect_match(advice_of(look(s, "x", version = 9)), "lists those that can be read")
     expect_match(advice_of(look(s, "y", version = 9)), "names() of the store", fixed = TRUE)
     expect_match(advice_of(look(s, "y")), "names() of the store", fixed = TRUE)
   }
