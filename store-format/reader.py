@@ -14,7 +14,7 @@ the sections have the numbers of that document.
 Exit status: 0 done; 1 the file cannot be read or is no store, or there is no such object; 2 wrong usage; 3 the store is
 damaged. Needs Debian's python3-lmdb and python3-lz4. As a module: Store(path).find(name), .body(record), .check(), ...
 """
-import argparse, collections, fcntl, hashlib, itertools, operator, os, stat, struct, sys
+import argparse, collections, contextlib, fcntl, hashlib, itertools, operator, os, stat, struct, sys
 import lmdb, lz4.block
 
 
@@ -466,8 +466,9 @@ class Store:
         value = self.txn.get(key, db=self.tables[table]) if table in self.tables else None
         return value if value is None or table == "blobs" else unseal(table, key, value)
 
-    def scan(self, table, start=b"", prefix=b""):
-        """(key, content) from the first key at or after `start`, while keys begin with `prefix`."""
+    def scan(self, table, start=b"", prefix=b"", report=None):
+        """(key, content) from the first key at or after `start`, while keys begin with `prefix`. With `report`, which is
+        told of records that do not fit their seal, these are passed over."""
         if table not in self.tables:
             return
         with self.txn.cursor(db=self.tables[table]) as cursor:
@@ -478,7 +479,12 @@ class Store:
                 if not key.startswith(prefix):
                     return
                 before = key + b"\0"
-                yield key, value if table == "blobs" else unseal(table, key, value)
+                try:
+                    yield key, value if table == "blobs" else unseal(table, key, value)
+                except Damage as damage:
+                    if report is None:
+                        raise
+                    report(damage)
                 found = cursor.next()
 
     # -- names and versions --
@@ -608,3 +614,353 @@ class Store:
                 first = begin // record.element
                 raise Damage(f"chunk {number} (elements {first}:{-(-at // record.element)}): {damage}") from None
         yield from zeros(size)
+
+
+# ---- 9, 10, 12: all that must agree --------------------------------------------------------------------------------------
+
+GARBAGE = {1: "superseded", 2: "dropped"}
+LISTS_DEEP = 64
+
+
+class Check:
+    """Reads every record and every chunk and compares what is said twice. `damages` says what does not hold."""
+
+    def __init__(self, store):
+        self.store, self.damages, self.bytes, self.chunks = store, [], 0, 0
+        self.rows = {table: self.table(table) for table in store.tables}
+        self.referents = collections.Counter()
+        with self.guard("counters"):
+            content = self.rows["meta"].get(b"counters")
+            need(content is not None and len(content) == 32, "missing, or of another size")
+            self.counters = struct.unpack("<4Q", content)
+            self.collect()
+            self.garbage()
+            self.names()
+            for id, records in self.objects.items():
+                self.object(id, records)
+            self.lists()
+            self.blobs()
+
+    def report(self, cause):
+        self.damages.append(str(cause))
+
+    @contextlib.contextmanager
+    def guard(self, where):
+        try:
+            yield
+        except Damage as damage:
+            self.report(f"{where}: {damage}")
+
+    def table(self, table):
+        """All of a table; of blobs, the lengths. A search for each key finds it, and their number is LMDB's own."""
+        rows, store, handle = {}, self.store, self.store.tables[table]
+        with self.guard(f"table {table}"):
+            seen = 0
+            for key, value in store.scan(table, report=self.report):
+                rows[key] = len(value) if table == "blobs" else value
+                need(store.txn.get(key, db=handle) is not None, f"a search for {key.hex()} does not find it")
+            damaged = sum(f"table {table}: a record" in damage for damage in self.damages)
+            seen, count = len(rows) + damaged, store.txn.stat(handle)["entries"]
+            need(seen == count, f"{seen} records, where LMDB counts {count}")
+        return rows
+
+    def collect(self):
+        """Objects with their records and entries, by id."""
+        self.objects, self.entries, self.sets = {}, {}, {}
+        for key, content in self.rows["objects"].items():
+            with self.guard(f"table objects, key {key.hex()}"):
+                need(len(key) == 16, "a key of another size")
+                id, version = u64_key(key), M64 - u64_key(key, 8)
+                need(0 < id < min(self.counters[0], 2**30) and 0 < version < 2**32, "no such object can be")
+                record = object_record(id, version, content)
+                need(record.generation <= self.counters[3], "a generation to come")
+                self.objects.setdefault(id, []).append(record)
+        for key, content in self.rows["map"].items():
+            with self.guard(f"table map, key {key.hex()}"):
+                need(len(key) == 24, "a key of another size")
+                id, chunk, version = u64_key(key), u64_key(key, 8), M64 - u64_key(key, 16)
+                need(id in self.objects, "an entry of no object")
+                need(version <= self.objects[id][0].version, "an entry of a version to come")
+                entry = map_entry(content)
+                need(isinstance(entry, Child) == (self.objects[id][0].type == LIST), "an entry of another kind")
+                self.entries.setdefault(id, []).append((chunk, version, entry))
+                if isinstance(entry, Entry) and entry.blob:
+                    self.referents[entry.blob] += 1
+        for key, content in self.rows["attributes"].items():
+            with self.guard(f"table attributes, key {key.hex()}"):
+                need(len(key) == 16, "a key of another size")
+                self.sets[u64_key(key), u64_key(key, 8)] = len(attribute_set(content))
+
+    def garbage(self):
+        self.dropped = set()
+        for key, content in self.rows["garbage"].items():
+            with self.guard(f"table garbage, key {key.hex()}"):
+                need(len(key) == 12 and len(content) >= 32, "a record of another size")
+                kind, runs, id, version, generation = struct.unpack_from("<B3xIQQQ", content)
+                need(kind in GARBAGE and runs <= 120 and len(content) == 32 + 12 * runs, "not as garbage is")
+                need((generation or u64_key(key)) <= self.counters[3], "a generation to come")
+                if kind == 2:
+                    self.dropped.add(id)
+
+    def names(self):
+        """Every object has one name, or was dropped, or is a child of a list (see lists)."""
+        store, self.named, self.current, self.kept = self.store, {}, {}, set()
+        for key, content in self.rows["names"].items():
+            with self.guard(f"name {key!r}"):
+                need(1 <= len(key) <= 480 and b"\0" not in key, "no name")
+                id, since = name_value(content)
+                need(id in self.objects, f"object {id} is missing")
+                need(id not in self.current, f"object {id} has another name")
+                need(since <= self.counters[3], "since a generation to come")
+                self.named[id] = self.current[id] = text_of(key, "a name")
+        for label, snapshot in store.snapshots.items():
+            with self.guard(f"snapshot '{label}'"):
+                need(snapshot.generation <= self.counters[3], "of a generation to come")
+                names = store.names(snapshot.generation)
+                need(len(names) == snapshot.names, f"{len(names)} names, where its record says {snapshot.names}")
+                for name, id in names.items():
+                    self.named.setdefault(id, name)
+                    record = next((r for r in self.objects.get(id, []) if r.generation <= snapshot.generation), None)
+                    need(record is not None, f"what it sees of '{name}' is missing")
+                    self.kept.add((id, record.version))
+        generations = {snapshot.generation for snapshot in store.snapshots.values()}
+        for key in self.rows.get("snapshots", {}):
+            if key[0] != 1:
+                with self.guard(f"table snapshots, key {key.hex()}"):
+                    need(key[0] == 2 and 10 <= len(key) <= 489 and u64_key(key, 1) in generations, "of no snapshot")
+
+    def object(self, id, records):
+        """Each chunk once; and each version that has a record has all that it needs."""
+        entries, damaged, name = self.entries.get(id, []), set(), self.named.get(id, f"object {id}")
+        for chunk, version, entry in entries:
+            if isinstance(entry, Entry):
+                self.chunks, self.bytes = self.chunks + 1, self.bytes + entry.raw
+                where = f"'{name}' version {version} chunk {chunk}"
+                with self.guard(where):
+                    raw = self.store.chunk(entry)
+                    need(statistics_hold(records[0], entry, raw), "its statistics are wrong")
+        for record in records:
+            force, written = {}, 0
+            for chunk, version, entry in entries:
+                written += version == record.version
+                if version <= record.version and chunk < chunk_count(record):
+                    force.setdefault(chunk, entry)
+            with self.guard(f"'{name}' version {record.version}"):
+                need(written == record.written, f"it wrote {written} entries, where its record says {record.written}")
+                sets = self.sets.get((id, record.attributes), None if record.attributes else 0)
+                need(sets == record.attribute_count, "its attributes are missing")
+                if record.type == LIST:
+                    need(len(force) == record.length and not record.entries, "children are missing")
+                    continue
+                for chunk, entry in force.items():
+                    length = min(record.chunk, record.length * record.element - chunk * record.chunk)
+                    need(entry.raw == length, f"chunk {chunk} has {entry.raw} bytes, not {length}")
+                codecs = collections.Counter(entry.codec for entry in force.values())
+                need(len(force) == record.entries, f"{len(force)} entries, where its record says {record.entries}")
+                need([codecs[i] for i in range(6)] == record.codecs, "another mix of codecs than its record says")
+                need(sum(e.stored for e in force.values()) == record.stored, "other encoded bytes than its record says")
+        used = {record.attributes for record in records}
+        for _, version in [key for key in self.sets if key[0] == id and key[1] not in used]:
+            self.report(f"'{name}': attributes of version {version} belong to nothing")
+
+    def lists(self):
+        """A child belongs to one list, and is there at the version that the list names, if that list's version is current
+        or seen by a snapshot."""
+        parents, roots = {}, list(self.current)
+        wanted = {(id, self.objects[id][0].version) for id in self.current} | self.kept
+        for id, entries in self.entries.items():
+            for chunk, _, entry in entries:
+                if isinstance(entry, Child):
+                    if parents.setdefault(entry.id, id) != id or entry.id in self.current:
+                        self.report(f"object {entry.id} belongs to two lists, or has a name too")
+        queue = [(id, version, self.named[id], 0) for id, version in sorted(wanted)]
+        while queue:
+            id, version, name, depth = queue.pop()
+            with self.guard(f"'{name}'"):
+                need(depth <= LISTS_DEEP, "too many lists inside of each other")
+                record = next((r for r in self.objects.get(id, []) if r.version == version), None)
+                need(record is not None, f"object {id} version {version} is missing")
+                if record.type == LIST:
+                    queue += [(child.id, child.version, f"{name}[[{k + 1}]]", depth + 1)
+                              for k, child in self.store.entries(record)]
+        for id in self.objects:
+            top, steps = id, 0
+            while top in parents and steps <= LISTS_DEEP:
+                top, steps = parents[top], steps + 1
+            if top not in self.named and top not in self.dropped and id not in self.dropped:
+                self.report(f"object {id} belongs to nothing")
+
+    def blobs(self):
+        """As many referents as are counted, none missing, nothing that belongs to nobody."""
+        for key, content in self.rows["staged"].items():
+            with self.guard(f"table staged, key {key.hex()}"):
+                need(len(key) == 16 and len(content) == 8, "a record of another size")
+                need(u64_key(key) < self.counters[2], "an owner to come")
+                need(self.rows["blobs"].get(key[8:]) == u64(content), "its blob is missing or has another length")
+                self.referents[u64_key(key, 8)] += 1
+        for key in self.rows["blobs"]:
+            with self.guard(f"blob {key.hex()}"):
+                need(len(key) == 8 and 0 < u64_key(key) < self.counters[1], "no such blob can be")
+                need(self.referents[u64_key(key)] > 0, "it belongs to nothing")
+        further = {u64_key(key): u64(content) for key, content in self.rows["refs"].items()}
+        for blob, count in self.referents.items():
+            if further.pop(blob, 0) != count - 1:
+                self.report(f"blob {blob}: {count} referents, where table refs says another number")
+        for blob in further:
+            self.report(f"blob {blob}: in table refs, but nothing refers to it")
+
+    def __str__(self):
+        return (f"{len(self.objects)} objects, {sum(map(len, self.objects.values()))} versions, {self.chunks} chunks, "
+                f"{self.bytes} bytes")
+
+
+def u64_key(key, at=0):
+    return int.from_bytes(key[at:at + 8], "big")
+
+
+# ---- the program -------------------------------------------------------------------------------------------------------
+
+def shown(name):
+    """A name with its control bytes and backslashes as \\xNN."""
+    return "".join(f"\\x{ord(c):02x}" if ord(c) < 32 or c in "\x7f\\" else c for c in name)
+
+
+def number(value):
+    """A double as text: the shortest that gives it back, R's NA by its bits."""
+    if value != value:
+        return "NA" if u32(struct.pack("<d", value)) == 1954 else "NaN"
+    if abs(value) == float("inf"):
+        return "Inf" if value > 0 else "-Inf"
+    if abs(value) < sys.float_info.min:
+        return repr(value)[:-2] if repr(value).endswith(".0") else repr(value)
+    return next(text for text in (f"{value:.{p}g}" for p in (15, 16, 17)) if float(text) == value)
+
+
+def lines(record, raw):
+    """Whole elements as text, one to a line."""
+    if record.type == 1:
+        return [{0: "FALSE", -2**31: "NA"}.get(v, "TRUE") for v in struct.unpack(f"<{len(raw) // 4}i", raw)]
+    if record.type == 2:
+        return ["NA" if v == -2**31 else str(v) for v in struct.unpack(f"<{len(raw) // 4}i", raw)]
+    if record.type in (3, 4):
+        texts = [number(v) for v in struct.unpack(f"<{len(raw) // 8}d", raw)]
+        if record.type == 3:
+            return texts
+        return ["NA" if "NA" in (a, b) else a + ("" if b[0] == "-" else "+") + b + "i"
+                for a, b in zip(texts[0::2], texts[1::2])]
+    return [raw[at:at + record.element].hex() for at in range(0, len(raw), record.element)]
+
+
+def write_elements(store, record, text, out):
+    if record.type == LIST:
+        raise Missing(f"it is a list; its {record.length} elements are NAME[[1]], NAME[[2]], ...")
+    rest = b""
+    for piece in store.body(record):
+        if text:
+            rest += piece
+            whole = len(rest) // record.element * record.element
+            piece, rest = "".join(line + "\n" for line in lines(record, rest[:whole])).encode(), rest[whole:]
+        out.write(piece)
+
+
+def walk(store, record, name):
+    """The object and, if it is a list, all that is in it."""
+    yield name, record
+    if record.type == LIST:
+        for k, child in enumerate(store.children(record)):
+            yield from walk(store, child, f"{name}[[{k + 1}]]")
+
+
+def digest(store, record, name):
+    body, attributes = "-", store.attribute_bytes(record)
+    if record.type != LIST:
+        sha = hashlib.sha256()
+        for piece in store.body(record):
+            sha.update(piece)
+        body = sha.hexdigest()
+    attributes = hashlib.sha256(attributes).hexdigest() if attributes is not None and u32(attributes) else "-"
+    return "\t".join([shown(name), str(record.version), type_name(record), str(record.length), body, attributes])
+
+
+def print_digests(store, every_version):
+    for name, id in store.names(store.generation).items():
+        newest = store.record(id, None, store.generation)
+        for record in store.versions(id) if every_version else [newest]:
+            if record.version <= newest.version:
+                for path, part in walk(store, record, name):
+                    print(digest(store, part, path))
+
+
+def print_contents(store):
+    rows = [("name", "type", "length", "chunks", "stored", "version")]
+    for name, id in store.names(store.generation).items():
+        for path, record in walk(store, store.record(id, None, store.generation), name):
+            chunks = 0 if record.type == LIST else chunk_count(record)
+            rows.append((shown(path), type_name(record), *map(str, (record.length, chunks, record.stored, record.version))))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for name, type, *numbers in rows:
+        print(f"{name:{widths[0]}}  {type:{widths[1]}}", *(f"{n:>{w}}" for n, w in zip(numbers, widths[2:])), sep="  ")
+
+
+def print_snapshots(store):
+    for label, snapshot in sorted(store.snapshots.items(), key=lambda item: item[1].generation):
+        print(f"{shown(label)}\t{snapshot.generation}\t{snapshot.time}\t{snapshot.names}")
+
+
+def run(options):
+    try:
+        store = Store(options.path, options.snapshot)
+        if options.check:
+            check = Check(store)
+            for damage in check.damages:
+                print(damage)
+            print(f"{check}: {'sound' if not check.damages else f'{len(check.damages)} damages'}")
+            return 3 if check.damages else 0
+        if options.name is not None:
+            write_elements(store, store.find(options.name, options.version), not options.raw, sys.stdout.buffer)
+        elif options.digest:
+            print_digests(store, options.versions)
+        elif options.snapshots:
+            print_snapshots(store)
+        else:
+            print_contents(store)
+        return 0
+    except (Refused, Missing, OSError, lmdb.ReadonlyError, lmdb.LockError) as error:
+        kind, status = "", 1
+    except Damage as caught:
+        error, kind, status = caught, "damage: ", 3
+    except lmdb.Error as caught:
+        error, kind, status = caught, "damage: LMDB: ", 3
+    object = f", '{shown(options.name)}'" if options.name is not None else ""
+    print(f"reader.py: {shown(options.path)}{object}: {kind}{error}", file=sys.stderr)
+    return status
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="reader.py", description="Reads a ufostore file, as FORMAT.md says.")
+    parser.add_argument("path")
+    parser.add_argument("name", nargs="?")
+    for flag in ("--raw", "--text", "--digest", "--versions", "--check", "--snapshots"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--snapshot")
+    parser.add_argument("--version", type=int)
+    options = parser.parse_args()
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    # LMDB trusts its own pages: damaged ones may end the process that reads them, which therefore is a child.
+    child = os.fork()
+    if child == 0:
+        try:
+            status = run(options)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            status = 1
+        os._exit(status)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        print(f"reader.py: {options.path}: damage: LMDB was ended by signal {os.WTERMSIG(status)}", file=sys.stderr)
+        return 3
+    return os.WEXITSTATUS(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
