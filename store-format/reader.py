@@ -30,6 +30,10 @@ class Damage(Exception):
     """What is stored is not what was written."""
 
 
+class Unknown(Damage):
+    """A type or a codec that this reader does not know: for a newer one it may be sound."""
+
+
 # ---- 1. The container --------------------------------------------------------------------------------------------------
 
 TABLES = ["meta", "names", "objects", "attributes", "map", "blobs", "refs", "staged", "garbage", "snapshots"]
@@ -272,7 +276,8 @@ def object_record(id, version, content):
     (type, element, length, chunk, entries, written, stored, *codecs, attributes, count, created, changed) = \
         struct.unpack_from("<B3xIQI4xQQQ6QQQqq", content)
     generation = u64(content, 128) if len(content) == 136 else 0
-    need(type in TYPES, where + f"unknown type {type}")
+    if type not in TYPES:
+        raise Unknown(where + f"unknown type {type}")
     need(ELEMENT.get(type, element) == element and (type != 6 or 1 <= element <= 65536), where + "size of elements")
     need(length <= 2**52 and length * element < 2**63, where + "length")
     if type == LIST:
@@ -377,7 +382,7 @@ def decode(entry, blob):
     elif entry.codec == LOST:
         raise Damage("known to be lost: it could not be read when the store was salvaged")
     else:
-        raise Damage(f"unknown codec {entry.codec}")
+        raise Unknown(f"unknown codec {entry.codec}")
     need(len(raw) == entry.raw and xxh3(raw) == entry.hash, "its bytes do not fit their hash")
     return raw
 
@@ -612,7 +617,7 @@ class Store:
                 yield self.chunk(entry)
             except Damage as damage:
                 first = begin // record.element
-                raise Damage(f"chunk {number} (elements {first}:{-(-at // record.element)}): {damage}") from None
+                raise type(damage)(f"chunk {number} (elements {first}:{-(-at // record.element)}): {damage}") from None
         yield from zeros(size)
 
 
@@ -863,12 +868,13 @@ def write_elements(store, record, text, out):
         out.write(piece)
 
 
-def walk(store, record, name):
+def walk(store, record, name, depth=0):
     """The object and, if it is a list, all that is in it."""
     yield name, record
     if record.type == LIST:
+        need(depth < LISTS_DEEP, "too many lists inside of each other")
         for k, child in enumerate(store.children(record)):
-            yield from walk(store, child, f"{name}[[{k + 1}]]")
+            yield from walk(store, child, f"{name}[[{k + 1}]]", depth + 1)
 
 
 def digest(store, record, name):
@@ -925,8 +931,8 @@ def run(options):
         else:
             print_contents(store)
         return 0
-    except (Refused, Missing, OSError, lmdb.ReadonlyError, lmdb.LockError) as error:
-        kind, status = "", 1
+    except (Refused, Missing, Unknown, OSError, lmdb.ReadonlyError, lmdb.LockError) as caught:
+        error, kind, status = caught, "", 1
     except Damage as caught:
         error, kind, status = caught, "damage: ", 3
     except lmdb.Error as caught:

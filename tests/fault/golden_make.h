@@ -488,6 +488,14 @@ static void make_sparse(void) {
 
 static void make_empty(void) {}
 
+static void make_small(void) {
+  fill_noise(8192, 6);
+  put("a", UFO_RAW, 8192, values.bytes);
+  put("b", UFO_INTEGER, 3, (const int32_t[]){1, 2, 3});
+  put("c", UFO_RAW, 1, "c");
+  put_list("list", 1);
+}
+
 static const struct {
   const char *name, *what;
   void (*make)(void);
@@ -499,6 +507,7 @@ static const struct {
     {"empty.ufo", "a store without objects", make_empty, 0},
     {"lists.ufo", "a data frame, lists in lists, an empty list, twelve lists inside of each other", make_lists, 0},
     {"names.ufo", "names that look like paths or elements, that differ little, of 480 bytes", make_names, 0},
+    {"small.ufo", "two chunks of noise, three integers, a list of one byte", make_small, 0},
     {"sparse.ufo", "chunks that were never written, and one that became zeros again", make_sparse, 0},
     {"types.ufo", "every type, with NA and NaN payloads; empty, of one element, of several chunks", make_types, 0},
     {"versions.ufo", "superseded versions, an object removed, one grown and shrunk, all held by a process that died",
