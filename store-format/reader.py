@@ -697,13 +697,18 @@ class Check:
                 self.sets[u64_key(key), u64_key(key, 8)] = len(attribute_set(content))
 
     def garbage(self):
-        self.dropped = set()
+        self.dropped, self.generations = set(), {s.generation for s in self.store.snapshots.values()}
         for key, content in self.rows["garbage"].items():
             with self.guard(f"table garbage, key {key.hex()}"):
-                need(len(key) == 12 and len(content) >= 32, "a record of another size")
-                kind, runs, id, version, generation = struct.unpack_from("<B3xIQQQ", content)
+                parked = len(key) == 20
+                need(parked or len(key) == 12, "a key of another size")
+                if parked:
+                    need(u64_key(key) >> 63 and u64_key(key) - 2**63 in self.generations, "parked under no snapshot")
+                generation = u64_key(key, 8 if parked else 0)
+                need(generation <= self.counters[3], "of a generation to come")
+                need(len(content) >= 32, "a record of another size")
+                kind, runs, id, version = struct.unpack_from("<B3xIQQ", content)
                 need(kind in GARBAGE and runs <= 120 and len(content) == 32 + 12 * runs, "not as garbage is")
-                need((generation or u64_key(key)) <= self.counters[3], "a generation to come")
                 if kind == 2:
                     self.dropped.add(id)
 
@@ -728,11 +733,10 @@ class Check:
                     record = next((r for r in self.objects.get(id, []) if r.generation <= snapshot.generation), None)
                     need(record is not None, f"what it sees of '{name}' is missing")
                     self.kept.add((id, record.version))
-        generations = {snapshot.generation for snapshot in store.snapshots.values()}
         for key in self.rows.get("snapshots", {}):
             if key[0] != 1:
                 with self.guard(f"table snapshots, key {key.hex()}"):
-                    need(key[0] == 2 and 10 <= len(key) <= 489 and u64_key(key, 1) in generations, "of no snapshot")
+                    need(key[0] == 2 and 10 <= len(key) <= 489 and u64_key(key, 1) in self.generations, "of no snapshot")
 
     def object(self, id, records):
         """Each chunk once; and each version that has a record has all that it needs."""
