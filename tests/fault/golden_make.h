@@ -35,7 +35,7 @@ typedef struct made {
   uint8_t *body;
   ufo_attributes *attributes;
   int children[CHILDREN_MAX]; /* indices in `made` */
-  int is_child;
+  int hidden;                 /* a child of a list, or gone */
 } made;
 
 static struct {
@@ -47,13 +47,29 @@ static struct {
   int count;
 } work;
 
+static void copy_file(const char *from, const char *to) {
+  static uint8_t bytes[1 << 22];
+  FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+  size_t count = in && out ? fread(bytes, 1, sizeof bytes, in) : 0;
+  if (!out || fwrite(bytes, 1, count, out) != count || fclose(out) || !in || fclose(in) || count == sizeof bytes) {
+    fprintf(stderr, "golden: cannot copy %s to %s\n", from, to);
+    exit(1);
+  }
+}
+
+/* A new store, or one made from the one of format 1.0 beside `folder`. */
 static void file_begin(const char *folder, const char *name, FILE *manifest, const char *what) {
+  char base[4200];
+  int upgraded = strcmp(name, "upgraded.ufo") == 0;
   work.manifest = manifest, work.count = 0;
   fprintf(manifest, "# %s: %s\n", name, what);
   snprintf(work.path, sizeof work.path, "%s/%s", folder, name);
   unlink(work.path);
-  const ufo_store_options options = {
-      .struct_size = sizeof options, .mode = UFO_OPEN_CREATE, .default_chunk_bytes = CHUNK};
+  snprintf(base, sizeof base, "%s/../1.0/small.ufo", folder);
+  if (upgraded) copy_file(base, work.path);
+  const ufo_store_options options = {.struct_size = sizeof options,
+                                     .mode = upgraded ? UFO_OPEN_READ_WRITE : UFO_OPEN_CREATE,
+                                     .default_chunk_bytes = CHUNK};
   MUST(ufo_store_open(work.path, &options, &work.store, &error));
   MUST(ufo_txn_begin(work.store, &work.txn, &error));
 }
@@ -70,7 +86,8 @@ static int by_name(const void *a, const void *b) {
   return order ? order : (x->version < y->version) - (x->version > y->version);
 }
 
-static void write_line(const char *name, const made *one) {
+/* `at` is what follows the file's name: nothing, or @LABEL. */
+static void write_line(const char *at, const char *name, const made *one) {
   char body[65] = "-";
   if (one->type != UFO_LIST) {
     sha256 hash;
@@ -78,28 +95,32 @@ static void write_line(const char *name, const made *one) {
     sha256_add(&hash, one->body, one->length * one->element_bytes);
     sha256_end(&hash, body);
   }
-  fprintf(work.manifest, "%s\t", strrchr(work.path, '/') + 1);
+  fprintf(work.manifest, "%s%s\t", strrchr(work.path, '/') + 1, at);
   digest_line(work.manifest, name, one->version, one->type, one->element_bytes, one->length, body, one->attributes);
   for (uint64_t i = 0; one->type == UFO_LIST && i < one->length; i++) {
     char child[2 * UFO_NAME_MAX];
     snprintf(child, sizeof child, "%s[[%" PRIu64 "]]", name, i + 1);
-    write_line(child, &work.made[one->children[i]]);
+    write_line(at, child, &work.made[one->children[i]]);
   }
 }
 
-static void write_lines(void) {
+/* With a label, only the newest version of each name. */
+static void write_lines(const char *label) {
   static made sorted[MADE_MAX];
+  char at[UFO_NAME_MAX + 2] = "";
+  if (label) snprintf(at, sizeof at, "@%s", label);
   int count = 0;
   for (int i = 0; i < work.count; i++)
-    if (!work.made[i].is_child) sorted[count++] = work.made[i];
+    if (!work.made[i].hidden) sorted[count++] = work.made[i];
   qsort(sorted, (size_t)count, sizeof *sorted, by_name);
-  for (int i = 0; i < count; i++) write_line(sorted[i].name, &sorted[i]);
+  for (int i = 0; i < count; i++)
+    if (!label || i == 0 || strcmp(sorted[i - 1].name, sorted[i].name) != 0) write_line(at, sorted[i].name, &sorted[i]);
 }
 
 static void file_end(void) {
   ufo_txn_abort(work.txn);
   ufo_store_close(work.store);
-  write_lines();
+  write_lines(NULL);
 }
 
 /* Remembers a copy of what is put. */
@@ -134,8 +155,8 @@ static made *put_list(const char *name, int count) {
   made *one = remember(name, UFO_LIST, 0, (uint64_t)count, NULL);
   for (int i = 0, at = work.count - 1; i < count; i++) {
     do at--;
-    while (work.made[at].is_child);
-    work.made[at].is_child = 1;
+    while (work.made[at].hidden);
+    work.made[at].hidden = 1;
     one->children[count - 1 - i] = at, names[count - 1 - i] = work.made[at].name;
   }
   MUST(ufo_txn_put_list(work.txn, name, names, (uint64_t)count, &error));
@@ -496,6 +517,71 @@ static void make_small(void) {
   put_list("list", 1);
 }
 
+static void snapshot(const char *label) {
+  MUST(ufo_snapshot_create(work.store, label, &error));
+  write_lines(label);
+}
+
+static void forget(const char *name) {
+  for (int i = 0; i < work.count; i++)
+    if (strcmp(work.made[i].name, name) == 0) work.made[i].hidden = 1;
+}
+
+static void removed(const char *name) {
+  MUST(ufo_txn_remove(work.txn, name, &error));
+  forget(name);
+}
+
+/* Everything that may happen to an object between two snapshots. */
+static void make_snapshots(void) {
+  const double halves[] = {0.5, 1.5};
+  fill_noise(9000, 7);
+  made *edited = put("edited", UFO_RAW, 9000, values.bytes), *renamed = put("renamed", UFO_RAW, 5000, values.bytes);
+  put("kept", UFO_DOUBLE, 2, halves);
+  put("removed", UFO_RAW, 6000, values.bytes + 1000);
+  put("c1", UFO_INTEGER, 2, (const int32_t[]){7, 8});
+  word(put_list("list", 1), "class", "one");
+  set_attributes(&work.made[work.count - 1]);
+  commit();
+  snapshot("first");
+  edited = write_at(edited, 4100, 3, "new");
+  MUST(ufo_txn_rename(work.txn, "renamed", "a new name", &error));
+  snprintf(renamed->name, sizeof renamed->name, "a new name");
+  removed("removed");
+  removed("list");
+  commit();
+  snapshot("f\xc3\xa9vrier, the second");
+  put("c2", UFO_LOGICAL, 3, (const int32_t[]){1, 0, INT32_MIN});
+  put("c3", UFO_RAW, 4, "list");
+  put_list("list", 2);
+  put("removed", UFO_RAW, 3, "new"); /* another object under an old name */
+  edited = append(edited, 5000, values.bytes);
+  snapshot("third");
+  removed("removed");
+  edited = write_at(edited, 0, 1, "!");
+  snapshot("empty of changes");
+  snapshot("and another");
+  edited = next_version(edited, edited->length); /* a version that changes attributes alone */
+  word(edited, "units", "m");
+  set_attributes(edited);
+  commit();
+}
+
+/* A store of format 1.0 that this release has written to: records of both formats. */
+static void make_upgraded(void) {
+  fill_noise(8192, 6);
+  made *a = remember("a", UFO_RAW, 1, 8192, values.bytes);
+  remember("b", UFO_INTEGER, 4, 3, (const int32_t[]){1, 2, 3});
+  remember("c", UFO_RAW, 1, 1, "c")->hidden = 1;
+  remember("list", UFO_LIST, 0, 1, NULL)->children[0] = 2;
+  snapshot("before");
+  write_at(a, 5000, 3, "1.1");
+  removed("list");
+  put("new", UFO_RAW, 3, "new");
+  commit();
+  snapshot("after");
+}
+
 static const struct {
   const char *name, *what;
   void (*make)(void);
@@ -510,6 +596,8 @@ static const struct {
     {"small.ufo", "two chunks of noise, three integers, a list of one byte", make_small, 0},
     {"sparse.ufo", "chunks that were never written, and one that became zeros again", make_sparse, 0},
     {"types.ufo", "every type, with NA and NaN payloads; empty, of one element, of several chunks", make_types, 0},
+    {"snapshots.ufo", "snapshots before and after objects are changed, renamed, removed, made anew", make_snapshots, 0},
+    {"upgraded.ufo", "small.ufo of format 1.0, changed by this release", make_upgraded, 0},
     {"versions.ufo", "superseded versions, an object removed, one grown and shrunk, all held by a process that died",
      make_versions, 1},
 };
@@ -528,7 +616,7 @@ static int golden_make(const char *folder) {
       files[i].make();
       if (!files[i].killed) commit();
       if (!files[i].killed) file_end();
-      else write_lines();
+      else write_lines(NULL);
       fflush(manifest);
       _exit(0);
     }
