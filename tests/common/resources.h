@@ -1,0 +1,57 @@
+/* resources.h - what this process holds at the moment, as the system sees it: for tests that want it to stay flat. */
+#ifndef UFO_TEST_RESOURCES_H
+#define UFO_TEST_RESOURCES_H
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct resources {
+  uint64_t descriptors, mappings, threads;
+  uint64_t locks; /* on the file that was named, of all processes */
+  uint64_t resident_bytes;
+} resources;
+
+static inline uint64_t count_entries_of(const char *folder) {
+  DIR *directory = opendir(folder);
+  uint64_t count = 0;
+  if (!directory) return 0;
+  while (readdir(directory)) count++;
+  closedir(directory);
+  return count - 2; /* . and .. */
+}
+
+static inline uint64_t count_lines_of(const char *path, const char *with) {
+  FILE *file = fopen(path, "r");
+  char line[4096];
+  uint64_t count = 0;
+  if (!file) return 0;
+  while (fgets(line, sizeof line, file)) count += !with || strstr(line, with);
+  fclose(file);
+  return count;
+}
+
+static inline resources resources_now(const char *locked_path) {
+  resources now = {.descriptors = count_entries_of("/proc/self/fd") - 1, /* the one that counts them */
+                   .mappings = count_lines_of("/proc/self/maps", NULL),
+                   .threads = count_entries_of("/proc/self/task")};
+  struct stat file;
+  if (locked_path && stat(locked_path, &file) == 0) {
+    char inode[32];
+    snprintf(inode, sizeof inode, ":%" PRIu64 " ", (uint64_t)file.st_ino);
+    now.locks = count_lines_of("/proc/locks", inode);
+  }
+  FILE *statm = fopen("/proc/self/statm", "r");
+  uint64_t total = 0, resident = 0;
+  if (statm && fscanf(statm, "%" SCNu64 " %" SCNu64, &total, &resident) == 2) {
+    now.resident_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
+  }
+  if (statm) fclose(statm);
+  return now;
+}
+
+#endif
