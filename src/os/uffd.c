@@ -153,9 +153,9 @@ bool ufo_uffd_next(const ufo_uffd *uffd, ufo_fault *fault) {
 
 void ufo_uffd_stop(const ufo_uffd *uffd) {
   uint64_t one = 1;
-  /* Cannot fail: the counter starts at 0 and is never read. */
-  ssize_t written = write(uffd->stop_fd, &one, sizeof one);
-  (void)written;
+  /* Cannot fail, since the counter starts at 0 and is never read; but who waits for the end would wait for ever. */
+  for (int attempt = 0; attempt < 100 && write(uffd->stop_fd, &one, sizeof one) != (ssize_t)sizeof one; attempt++) {
+  }
 }
 
 bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect) {

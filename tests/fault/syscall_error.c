@@ -20,8 +20,8 @@ typedef struct plausible {
 #define CALL(name) SYS_##name, #name
 
 /* Not here: ioctl's that only wake or let go; futex, sigprocmask and their like, whose errors mean a broken program;
- * brk, whose failure is not an error number; poll, read and write, where only a userfaultfd and an eventfd are read,
- * waited for and written, and only interruptions are plausible, which do not last. */
+ * brk, whose failure is not an error number. Not for ever: errors of poll, read and write, which serve a userfaultfd
+ * and an eventfd here, and do not fail for long. */
 static const plausible plausibles[] = {
     {CALL(openat), {EMFILE, ENFILE, EACCES, EIO, ENOMEM, ENOSPC, EPERM}, true, false},
     {CALL(close), {EIO, EINTR}, true, false},
@@ -60,7 +60,8 @@ static const plausible plausibles[] = {
     {CALL(sysinfo), {EPERM}, true, false},
     {CALL(uname), {EPERM}, true, false},
     {CALL(prctl), {EINVAL}, true, false},
-    {CALL(read), {EINTR, EAGAIN}, false, false},
+    {CALL(read), {EINTR, EAGAIN, EIO}, false, false},
+    {CALL(write), {EINTR, EIO}, false, false},
     {CALL(poll), {EINTR, ENOMEM}, false, false},
     {CALL_PROTECT_IOCTL, "ioctl(writeprotect)", {EAGAIN, ENOMEM}, false, false},
     /* Once more, for what passes by itself. */
@@ -108,9 +109,11 @@ static void add_points(const plausible *of, uint64_t calls) {
 }
 
 /* Places where something was wrong once: opening looped for ever where a file could not be examined, a compaction was
- * lost for the same reason, and a chunk that could neither be filled nor poisoned was touched for ever. */
+ * lost for the same reason, and a chunk that could neither be filled nor poisoned was touched for ever. And a few syncs
+ * that fail, since nothing matters more. */
 static bool is_remembered(const point *p) {
   if (p->of->call == CALL_COPY_IOCTL) return p->what.forever && p->what.number <= 2;
+  if (p->of->call == SYS_fdatasync) return p->what.error == EIO && p->what.number % 6 == 4;
   if (p->of->call != SYS_newfstatat) return false;
   return p->what.forever ? p->what.error == EACCES && p->what.number % 4 == 3
                          : p->what.error == EIO && p->what.number % 4 == 2;
