@@ -2,7 +2,7 @@
  * place and to a copy. Every call nightly, for many seeds; at the gate, as many as there is time for. Each state that
  * the disk may then be in (replay.h), or six of them, is judged.
  *
- * UFO_SEED=S UFO_POINT=N judges call N of seed S alone and leaves the last image. */
+ * UFO_SEED=S UFO_POINT=N judges call N of seed S alone. */
 #include "crash/power.h"
 #include "crash/sweep.h"
 

@@ -3,7 +3,8 @@
  *
  * Demanded: no signal, no hang; an error with the right code that names the store; memory readable meanwhile, or an
  * error of ufo_guarded, and right afterwards; the same process gets through once the cause is gone; no descriptor and
- * no temporary file is left; verify passes. UFO_POINT=N tries one point, `syscall_error list` names them. */
+ * no temporary file is left; verify passes. `syscall_error list` names the points, and `syscall_error "fsync 1: EIO
+ * once"` tries that one. */
 #include "crash/subject.h"
 #include "crash/sweep.h"
 
@@ -228,6 +229,16 @@ int main(int argc, char **argv) {
   if (argc > 1 && !strcmp(argv[1], "list")) {
     for (uint64_t i = 0; i < point_count; i++) printf("%llu %s\n", (unsigned long long)i, describe(&points[i]));
     return 0;
+  }
+  if (argc > 1) { /* numbers differ from run to run, since threads take turns differently */
+    uint64_t chosen = 0;
+    while (chosen < point_count && strcmp(describe(&points[chosen]), argv[1]) != 0) chosen++;
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, chosen);
+    if (chosen == point_count || setenv("UFO_POINT", text, 1) != 0) {
+      fprintf(stderr, "no such point: %s\n", argv[1]);
+      return 2;
+    }
   }
   sweep all = {.points = point_count,
                .first = first,
