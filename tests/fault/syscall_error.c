@@ -183,7 +183,7 @@ static int try_point(uint64_t number, const char *folder) {
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   subject s = {.path = path, .report = shared, .persistent = true};
   memset(shared, 0, sizeof *shared);
-  trace(subject_run, &s, &p->what, 20, &result);
+  trace(subject_run, &s, &p->what, 60, &result);
   uint64_t acked = atomic_load(&shared->acked);
   bool unlinks = p->of->call == SYS_unlink;
   const char *wrong = NULL;
