@@ -116,7 +116,7 @@ static int address_space(uint64_t argument) {
     put(store, name, BIG, &status);
   }
   if (status != UFO_OK) {
-    DEMAND(said(status) && strstr(error.message, path));
+    DEMAND(said(status) && (strstr(error.message, path) || strstr(error.message, name)));
     if (right(store)) return 1;
     limit(RLIMIT_AS, RLIM_INFINITY);
     ufo_store_close(store);
