@@ -49,6 +49,8 @@ static int open_device(void) {
 static int open_call(int flags) { return (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | flags); }
 
 static ufo_status refuse(ufo_error *error, int cause) {
+  if (cause == EMFILE || cause == ENFILE || cause == ENOMEM)
+    return ufo_fail_errno(error, cause, "cannot create a userfaultfd");
   ufo_status status = ufo_fail_errno(
       error, cause,
       "cannot create a userfaultfd: the kernel or a seccomp profile refuses it. Remedies: Linux 5.11 or newer; in a "

@@ -76,9 +76,25 @@ static void give_to_owner(int fd, const struct stat *store) {
   (void)!fchmod(fd, mode);
 }
 
+/* LMDB writes to it, so what somebody else put there must not be taken for it: no link to elsewhere, no other file. One
+ * that was made and never used is empty or, if its maker was killed in the middle, zeros. */
+static bool is_lock_file(int fd) {
+  uint8_t magic[4] = {0};
+  struct stat file;
+  if (fstat(fd, &file) || !S_ISREG(file.st_mode)) return false;
+  ssize_t got = pread(fd, magic, sizeof magic, 0);
+  return got == 0 || (got == sizeof magic && (ufo_get_le32(magic) == 0 || ufo_get_le32(magic) == LMDB_MAGIC));
+}
+
+/* ELOOP: something else has the name, be it a link or not. */
 static int open_lock_file(const char *name, const struct stat *store) {
   for (;;) {
-    int fd = open(name, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    int fd = open(name, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && !is_lock_file(fd)) {
+      close(fd);
+      errno = ELOOP;
+      return -1;
+    }
     if (fd >= 0 || errno != ENOENT) return fd;
     fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, store->st_mode & 0666);
     if (fd >= 0) give_to_owner(fd, store);
@@ -87,6 +103,10 @@ static int open_lock_file(const char *name, const struct stat *store) {
 }
 
 static ufo_status fail_lock_file(const char *path, const char *name, ufo_error *error) {
+  if (errno == ELOOP || errno == EISDIR || errno == ENXIO) {
+    return ufo_fail(error, UFO_IO, "cannot open store %s: %s is in the place of its lock file, and is something else",
+                    path, name);
+  }
   if (errno != EACCES && errno != EPERM) {
     return ufo_fail_errno(error, errno, "cannot open store %s: cannot open its lock file %s", path, name);
   }
@@ -199,7 +219,7 @@ ufo_status ufo_binding_clear_name(const char *path, ufo_error *error) {
   if (!stat(name, &file) && ufo_registry_find_lock_file(file.st_dev, file.st_ino)) {
     if (leads_nowhere(path)) unlink(name); /* this process's own: not to be opened again, see binding.h */
   } else {
-    int fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = open(name, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
     if (fd >= 0) {
       remove_lock_file(path, name, fd);
       close(fd);

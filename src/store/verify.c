@@ -16,10 +16,12 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
-/* The newest record of an object at or below `version`; false if there is none that is sound. */
-static bool find_object(ufo_verifier *v, uint64_t id, uint64_t version, ufo_record *record) {
+/* The newest record of an object at or below `version`. UFO_MISSING if there is none that is sound, and no *error then;
+ * UFO_FULL if memory ran out, which is no damage. */
+static ufo_status find_object(ufo_verifier *v, uint64_t id, uint64_t version, ufo_record *record, ufo_error *error) {
   ufo_cursor *cursor;
-  if (ufo_cursor_open(v->txn, UFO_TABLE_OBJECTS, &cursor, NULL) != UFO_OK) return false;
+  ufo_status opened = ufo_cursor_open(v->txn, UFO_TABLE_OBJECTS, &cursor, error);
+  if (opened != UFO_OK) return opened == UFO_FULL ? UFO_FULL : UFO_MISSING;
   uint8_t wanted[UFO_OBJECT_KEY_BYTES];
   ufo_key_object(wanted, id, version);
   ufo_slice key, value;
@@ -28,7 +30,7 @@ static bool find_object(ufo_verifier *v, uint64_t id, uint64_t version, ufo_reco
                ufo_record_check(UFO_TABLE_OBJECTS, key.data, key.bytes, value, NULL) == UFO_OK &&
                ufo_record_decode_object((ufo_slice){value.data, value.bytes - UFO_SEAL_BYTES}, record, NULL) == UFO_OK;
   ufo_cursor_close(cursor);
-  return found;
+  return found ? UFO_OK : UFO_MISSING;
 }
 
 /* ---- names and lists --------------------------------------------------------------------------------------------- */
@@ -67,7 +69,9 @@ static ufo_status visit_name(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   }
   uint64_t id = named.id;
   ufo_record record;
-  if (!find_object(v, id, UFO_VERSION_LIMIT - 1, &record)) {
+  ufo_status status = find_object(v, id, UFO_VERSION_LIMIT - 1, &record, error);
+  if (status == UFO_FULL) return status;
+  if (status != UFO_OK) {
     ufo_verify_damage(v, name, 0, 0, 0, "the name leads to an object that is not there, or whose record is damaged");
   }
   return add_place(v, id, 0, 0, key, error);
@@ -110,19 +114,21 @@ static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version
 }
 
 /* A lost entry reads as a chunk that was never written, so the record's count is the only witness. */
-static void check_count(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
+static ufo_status check_count(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record,
+                              ufo_error *error) {
   uint64_t expected = record->type == UFO_LIST ? record->length : record->chunks_written;
   counting found = {.verifier = v, .end = record->type == UFO_LIST ? record->length : ufo_record_chunk_count(record)};
   ufo_error cause;
-  if (ufo_map_walk(v->txn, id, 0, version, count_entry, &found, NULL) != UFO_OK) return; /* reported with the map */
-  if (found.count == expected) return;
+  ufo_status status = ufo_map_walk(v->txn, id, 0, version, count_entry, &found, error);
+  if (status == UFO_FULL) return status;
+  if (status != UFO_OK || found.count == expected) return UFO_OK; /* damage is reported with the map */
   ufo_fail(&cause, UFO_CORRUPT, "the map has %llu entries of it, and should have %llu", (unsigned long long)found.count,
            (unsigned long long)expected);
   ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+  return UFO_OK;
 }
 
 static ufo_status visit_object(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
-  (void)error;
   uint64_t id = ufo_get_be64(key.data), version = ~ufo_get_be64(key.data + 8);
   ufo_record record;
   ufo_error cause;
@@ -130,7 +136,8 @@ static ufo_status visit_object(ufo_verifier *v, ufo_slice key, ufo_slice content
     ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
     return UFO_OK;
   }
-  check_count(v, id, version, &record);
+  ufo_status status = check_count(v, id, version, &record, error);
+  if (status != UFO_OK) return status;
   if (!ufo_u64map_get(&v->places, id) && !ufo_u64map_get(&v->dropped, id)) {
     ufo_verify_damage_object(v, id, version, 0, record.length, "no name and no list leads to it (any more)");
   }
@@ -145,12 +152,12 @@ static ufo_status visit_object(ufo_verifier *v, ufo_slice key, ufo_slice content
 }
 
 static ufo_status visit_attributes(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
-  (void)error;
   ufo_attributes *attributes;
   ufo_error cause;
-  if (ufo_attributes_decode(content.data, content.bytes, &attributes, &cause) != UFO_OK)
-    ufo_verify_damage_object(v, ufo_get_be64(key.data), ufo_get_be64(key.data + 8), 0, 0, cause.message);
-  else ufo_attributes_free(attributes);
+  ufo_status status = ufo_attributes_decode(content.data, content.bytes, &attributes, &cause);
+  if (status == UFO_OK) ufo_attributes_free(attributes);
+  else if (status == UFO_FULL) return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
+  else ufo_verify_damage_object(v, ufo_get_be64(key.data), ufo_get_be64(key.data + 8), 0, 0, cause.message);
   return UFO_OK;
 }
 
@@ -201,7 +208,10 @@ static ufo_status visit_entry(ufo_verifier *v, ufo_slice key, ufo_slice content,
   ufo_entry entry;
   ufo_error cause;
   ufo_record record;
-  bool known = find_object(v, id, version, &record) || find_object(v, id, UFO_VERSION_LIMIT - 1, &record);
+  ufo_status status = find_object(v, id, version, &record, error);
+  if (status == UFO_MISSING) status = find_object(v, id, UFO_VERSION_LIMIT - 1, &record, error);
+  if (status == UFO_FULL) return status;
+  bool known = status == UFO_OK;
   uint64_t first = 0, count = 0;
   if (known && record.element_bytes) {
     first = ufo_min(chunk * record.chunk_bytes / record.element_bytes, record.length);
@@ -212,12 +222,15 @@ static ufo_status visit_entry(ufo_verifier *v, ufo_slice key, ufo_slice content,
     return UFO_OK;
   }
   if (entry.is_child) {
-    if (is_in_force(v, id, chunk, version) && !find_object(v, entry.child_id, entry.child_version, &record))
+    if (!is_in_force(v, id, chunk, version)) return UFO_OK;
+    status = find_object(v, entry.child_id, entry.child_version, &record, error);
+    if (status == UFO_FULL) return status;
+    if (status != UFO_OK)
       ufo_verify_damage_object(v, id, version, chunk, 1,
                                "this element of the list is missing or its record is damaged");
     return UFO_OK;
   }
-  ufo_status status = entry.blob ? count_owner(v, entry.blob, error) : UFO_OK;
+  status = entry.blob ? count_owner(v, entry.blob, error) : UFO_OK;
   if (status != UFO_OK) return status;
   /* What nobody can name any more is garbage that waits to be reclaimed; its blobs still need their referents. */
   if (!known) return UFO_OK;

@@ -22,7 +22,8 @@ static void check_label(ufo_verifier *v, const char *label, ufo_slice content, c
   }
 }
 
-static void check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, ufo_slice content, const checking *with) {
+static ufo_status check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, ufo_slice content,
+                                  const checking *with, ufo_error *error) {
   ufo_named named;
   ufo_record record;
   ufo_error cause;
@@ -32,17 +33,19 @@ static void check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, ufo_sl
     wrong = "its record cannot be right";
   } else if (!ufo_snapshots_have(&with->index, key->generation)) {
     wrong = "there is no such snapshot";
-  } else if (ufo_snapshots_get_object(v->txn, key->generation, named.id, &version, &record, NULL) != UFO_OK) {
-    wrong = "it leads to an object that is not there, or whose record is damaged";
+  } else {
+    ufo_status status = ufo_snapshots_get_object(v->txn, key->generation, named.id, &version, &record, error);
+    if (status == UFO_FULL) return status; /* memory: no damage */
+    if (status != UFO_OK) wrong = "it leads to an object that is not there, or whose record is damaged";
   }
-  if (!wrong) return;
+  if (!wrong) return UFO_OK;
   ufo_fail(&cause, UFO_CORRUPT, "as the snapshot of generation %llu knows this name: %s",
            (unsigned long long)key->generation, wrong);
   ufo_verify_damage(v, key->text, 0, 0, 0, cause.message);
+  return UFO_OK;
 }
 
 static ufo_status visit(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
-  (void)error;
   ufo_snapshot_key parts;
   const checking *with = v->snapshots;
   if (!ufo_snapshots_split_key(key, &parts)) {
@@ -50,7 +53,7 @@ static ufo_status visit(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_e
   } else if (parts.generation == 0) {
     check_label(v, parts.text, content, with);
   } else {
-    check_past_name(v, &parts, content, with);
+    return check_past_name(v, &parts, content, with, error);
   }
   return UFO_OK;
 }
