@@ -6,7 +6,7 @@ the sections have the numbers of that document.
     reader.py PATH NAME [--raw | --text]      the elements of an object; a list's elements are NAME[[1]], NAME[[2]], ...
     reader.py PATH --digest [--versions]      a line for each object: name, version, type, length, SHA-256 of the body and
                                               of the attributes; --versions: of each version that the file still has
-    reader.py PATH --check                    reads and compares everything there is
+    reader.py --check PATH...                 reads and compares everything there is
     reader.py PATH --snapshots                labels, generations and times of the snapshots
       --snapshot LABEL    what that snapshot sees, instead of what is current
       --version N         that version of NAME, if it is still there
@@ -917,15 +917,19 @@ def print_snapshots(store):
         print(f"{shown(label)}\t{snapshot.generation}\t{snapshot.time}\t{snapshot.names}")
 
 
-def run(options):
+def print_check(store):
+    check = Check(store)
+    for damage in check.damages:
+        print(f"{shown(store.path)}: {damage}")
+    print(f"{shown(store.path)}: {check}: {f'{len(check.damages)} damages' if check.damages else 'sound'}")
+    return 3 if check.damages else 0
+
+
+def run(options, path):
     try:
-        store = Store(options.path, options.snapshot)
+        store = Store(path, options.snapshot)
         if options.check:
-            check = Check(store)
-            for damage in check.damages:
-                print(damage)
-            print(f"{check}: {'sound' if not check.damages else f'{len(check.damages)} damages'}")
-            return 3 if check.damages else 0
+            return print_check(store)
         if options.name is not None:
             write_elements(store, store.find(options.name, options.version), not options.raw, sys.stdout.buffer)
         elif options.digest:
@@ -935,6 +939,8 @@ def run(options):
         else:
             print_contents(store)
         return 0
+    except BrokenPipeError:
+        return 1
     except (Refused, Missing, Unknown, OSError, lmdb.ReadonlyError, lmdb.LockError) as caught:
         error, kind, status = caught, "", 1
     except Damage as caught:
@@ -942,34 +948,37 @@ def run(options):
     except lmdb.Error as caught:
         error, kind, status = caught, "damage: LMDB: ", 3
     object = f", '{shown(options.name)}'" if options.name is not None else ""
-    print(f"reader.py: {shown(options.path)}{object}: {kind}{error}", file=sys.stderr)
+    print(f"reader.py: {shown(path)}{object}: {kind}{error}", file=sys.stderr)
     return status
+
+
+def in_child(options, path):
+    """LMDB trusts its own pages: damaged ones may end the process that reads them, which therefore is a child."""
+    child = os.fork()
+    if child == 0:
+        status = run(options, path)
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
+        os._exit(status)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        print(f"reader.py: {shown(path)}: damage: LMDB was ended by signal {os.WTERMSIG(status)}", file=sys.stderr)
+        return 3
+    return os.WEXITSTATUS(status)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="reader.py", description="Reads a ufostore file, as FORMAT.md says.")
     parser.add_argument("path")
-    parser.add_argument("name", nargs="?")
+    parser.add_argument("name", nargs="*", help="of an object; with --check, further files")
     for flag in ("--raw", "--text", "--digest", "--versions", "--check", "--snapshots"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--snapshot")
     parser.add_argument("--version", type=int)
     options = parser.parse_args()
+    paths, options.name = [options.path, *(options.name if options.check else [])], (options.name or [None])[0]
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-    # LMDB trusts its own pages: damaged ones may end the process that reads them, which therefore is a child.
-    child = os.fork()
-    if child == 0:
-        try:
-            status = run(options)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            status = 1
-        os._exit(status)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        print(f"reader.py: {options.path}: damage: LMDB was ended by signal {os.WTERMSIG(status)}", file=sys.stderr)
-        return 3
-    return os.WEXITSTATUS(status)
+    return max([in_child(options, path) for path in paths])
 
 
 if __name__ == "__main__":

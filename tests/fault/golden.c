@@ -4,7 +4,7 @@
  *                        through a read-only and through a read-write handle, then changes it; and refuses what
  *                        store-format/golden/refused/ holds
  *   golden make FOLDER   makes the files of the format's present version, and MANIFEST from the values put in
- *   golden digest STORE  prints a store as in digest.h, every version of it
+ *   golden digest STORE  prints a store as in digest.h
  *
  * golden_reader.sh does the same with the independent reader and the command-line tool. */
 #include <dirent.h>
@@ -272,7 +272,7 @@ int main(int argc, char **argv) {
   if (argc == 1) return test();
   if (argc == 3 && strcmp(argv[1], "make") == 0) return golden_make(argv[2]);
   if (argc != 3 || strcmp(argv[1], "digest") != 0) return 2;
-  int status = digest(stdout, argv[2], UFO_OPEN_READ_WRITE, NULL);
+  int status = digest(stdout, argv[2], UFO_OPEN_READ_ONLY, NULL);
   if (status) fprintf(stderr, "golden: %s\n", error.message);
   return status != 0;
 }
