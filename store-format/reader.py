@@ -4,8 +4,9 @@ the sections have the numbers of that document.
 
     reader.py PATH                            a table of contents
     reader.py PATH NAME [--raw | --text]      the elements of an object; a list's elements are NAME[[1]], NAME[[2]], ...
-    reader.py PATH --digest [--versions]      a line for each object: name, version, type, length, SHA-256 of the body and
-                                              of the attributes; --versions: of each version that the file still has
+    reader.py --digest [--versions] PATH...   a line for each object: name, version, type, length, SHA-256 of the body and
+                                              of the attributes; --versions: of each version that the file still has;
+                                              --at-most N: "-" for bodies of more bytes
     reader.py --check PATH...                 reads and compares everything there is
     reader.py PATH --snapshots                labels, generations and times of the snapshots
       --snapshot LABEL    what that snapshot sees, instead of what is current
@@ -815,6 +816,9 @@ class Check:
         for blob, count in self.referents.items():
             if further.pop(blob, 0) != count - 1:
                 self.report(f"blob {blob}: {count} referents, where table refs says another number")
+        for blob, count in self.referents.items():
+            if count == 1 and struct.pack(">Q", blob) in self.rows["refs"]:
+                self.report(f"blob {blob}: one referent, but there is a record in table refs")
         for blob in further:
             self.report(f"blob {blob}: in table refs, but nothing refers to it")
 
@@ -881,9 +885,9 @@ def walk(store, record, name, depth=0):
             yield from walk(store, child, f"{name}[[{k + 1}]]", depth + 1)
 
 
-def digest(store, record, name):
+def digest(store, record, name, most):
     body, attributes = "-", store.attribute_bytes(record)
-    if record.type != LIST:
+    if record.type != LIST and (most is None or record.length * record.element <= most):
         sha = hashlib.sha256()
         for piece in store.body(record):
             sha.update(piece)
@@ -892,13 +896,13 @@ def digest(store, record, name):
     return "\t".join([shown(name), str(record.version), type_name(record), str(record.length), body, attributes])
 
 
-def print_digests(store, every_version):
+def print_digests(store, every_version, most, before):
     for name, id in store.names(store.generation).items():
         newest = store.record(id, None, store.generation)
         for record in store.versions(id) if every_version else [newest]:
             if record.version <= newest.version:
                 for path, part in walk(store, record, name):
-                    print(digest(store, part, path))
+                    print(before + digest(store, part, path, most))
 
 
 def print_contents(store):
@@ -933,7 +937,7 @@ def run(options, path):
         if options.name is not None:
             write_elements(store, store.find(options.name, options.version), not options.raw, sys.stdout.buffer)
         elif options.digest:
-            print_digests(store, options.versions)
+            print_digests(store, options.versions, options.at_most, f"{shown(path)}\t" if options.many else "")
         elif options.snapshots:
             print_snapshots(store)
         else:
@@ -975,8 +979,12 @@ def main():
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--snapshot")
     parser.add_argument("--version", type=int)
+    parser.add_argument("--at-most", type=int)
     options = parser.parse_args()
-    paths, options.name = [options.path, *(options.name if options.check else [])], (options.name or [None])[0]
+    paths = [options.path]
+    if options.check or options.digest:
+        paths, options.name = paths + options.name, []
+    options.name, options.many = (options.name or [None])[0], len(paths) > 1
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     return max([in_child(options, path) for path in paths])
 
