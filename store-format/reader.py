@@ -38,7 +38,6 @@ class Unknown(Damage):
 # ---- 1. The container --------------------------------------------------------------------------------------------------
 
 TABLES = ["meta", "names", "objects", "attributes", "map", "blobs", "refs", "staged", "garbage", "snapshots"]
-NEEDED = TABLES[:9]  # a store of 1.0 may lack the table of snapshots
 
 
 def preflight(fd):
@@ -450,10 +449,9 @@ class Store:
             try:
                 self.tables[table] = self.env.open_db(table.encode(), txn=self.txn, create=False)
             except lmdb.NotFoundError:
-                if table in NEEDED and self.tables:
-                    raise Damage(f"the table {table} is missing") from None
-                if table in NEEDED:
+                if not self.tables:
                     raise Refused("an LMDB file, but not a store of ufostore") from None
+                raise Damage(f"the table {table} is missing") from None
         content = self.get("meta", b"superblock")
         if content is None:
             raise Refused("an LMDB file, but not a store of ufostore")
@@ -469,14 +467,12 @@ class Store:
 
     def get(self, table, key):
         """The content of the record under a key, or None."""
-        value = self.txn.get(key, db=self.tables[table]) if table in self.tables else None
+        value = self.txn.get(key, db=self.tables[table])
         return value if value is None or table == "blobs" else unseal(table, key, value)
 
     def scan(self, table, start=b"", prefix=b"", report=None):
         """(key, content) from the first key at or after `start`, while keys begin with `prefix`. With `report`, which is
         told of records that do not fit their seal, these are passed over."""
-        if table not in self.tables:
-            return
         with self.txn.cursor(db=self.tables[table]) as cursor:
             before, found = start, cursor.set_range(start) if start else cursor.first()
             while found:
@@ -633,7 +629,7 @@ class Check:
 
     def __init__(self, store):
         self.store, self.damages, self.bytes, self.chunks = store, [], 0, 0
-        self.rows = {table: self.table(table) for table in store.tables}
+        self.rows = {table: self.table(table) for table in TABLES}
         self.referents = collections.Counter()
         with self.guard("counters"):
             content = self.rows["meta"].get(b"counters")
@@ -734,7 +730,7 @@ class Check:
                     record = next((r for r in self.objects.get(id, []) if r.generation <= snapshot.generation), None)
                     need(record is not None, f"what it sees of '{name}' is missing")
                     self.kept.add((id, record.version))
-        for key in self.rows.get("snapshots", {}):
+        for key in self.rows["snapshots"]:
             if key[0] != 1:
                 with self.guard(f"table snapshots, key {key.hex()}"):
                     need(key[0] == 2 and 10 <= len(key) <= 489 and u64_key(key, 1) in self.generations, "of no snapshot")

@@ -84,9 +84,49 @@ while IFS=$'\t' read -r file check verify what reads gets words; do
     expect 0 reader --check "$file"
     ;;
   esac
+  if [ "$file" = compat.ufo ]; then
+    "$python" -c 'import sys; sys.path.insert(0, sys.argv[1]); import reader; sys.exit(reader.Store(sys.argv[2]).superblock.compat != 32)' \
+      "$UFOSTORE_SOURCE/store-format" "$file" || complain "an unknown compat bit was not kept"
+  fi
   refused=$((refused + 1))
   rm -f ./*
 done <"$golden/refused/MANIFEST"
+
+# ---- single bits of sound files: an error or the bytes that were there, a message, never a traceback
+"$python" - "$UFOSTORE_SOURCE/store-format" "$(if nightly; then echo 5000; else echo 300; fi)" "${UFO_SEED:-1}" 2>err >out <<'PYTHON'
+import argparse, contextlib, glob, os, random, sys
+sys.path.insert(0, sys.argv[1])
+import reader
+tries, seed = map(int, sys.argv[2:])
+options = argparse.Namespace(snapshot=None, check=False, digest=True, name=None, versions=False, at_most=None, many=False)
+def lines():
+    with open("lines", "w") as f:
+        sys.stdout, before = f, sys.stdout
+        with contextlib.suppress(Exception):
+            status = reader.in_child(options, "flipped.ufo")
+        sys.stdout = before
+    return status, open("lines").read().splitlines()
+random.seed(seed)
+files = [f for f in sorted(glob.glob(sys.argv[1] + "/golden/[0-9]*/*.ufo")) if os.path.basename(f) != "sparse.ufo"]
+caught = 0
+for n in range(tries):
+    path = files[n % len(files)]
+    data = bytearray(open(path, "rb").read())
+    open("flipped.ufo", "wb").write(data)
+    _, right = lines()
+    bit = random.randrange(8 * len(data))
+    data[bit // 8] ^= 1 << bit % 8
+    open("flipped.ufo", "wb").write(data)
+    status, found = lines()
+    caught += status != 0
+    wrong = set(found) - set(right)
+    if wrong or status not in (0, 1, 3):
+        print(f"{path}: bit {bit} flipped, seed {seed}: status {status}, {sorted(wrong)[:2]}")
+print(f"{tries} bits flipped, {caught} noticed by reading", file=sys.stderr)
+PYTHON
+if [ -s out ] || ! grep -q 'noticed by reading' err || grep -q Traceback err; then complain "flipped bits: $(head -n 5 out; grep -A9 Traceback err)"; fi
+tail -n 1 err
+tally "$(if nightly; then echo 5000; else echo 300; fi)" "bits flipped under the independent reader"
 
 tally "$read" "golden files read by the independent reader"
 tally "$refused" "golden files refused by the independent reader and the tool"
