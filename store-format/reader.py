@@ -4,9 +4,10 @@ the sections have the numbers of that document.
 
     reader.py PATH                            a table of contents
     reader.py PATH NAME [--raw | --text]      the elements of an object; a list's elements are NAME[[1]], NAME[[2]], ...
-    reader.py PATH --digest [--versions]      a line for each object: name, version, type, length, SHA-256 of the body and
-                                              of the attributes; --versions: of each version that the file still has
-    reader.py PATH --check                    reads and compares everything there is
+    reader.py --digest [--versions] PATH...   a line for each object: name, version, type, length, SHA-256 of the body and
+                                              of the attributes; --versions: of each version that the file still has;
+                                              --at-most N: "-" for bodies of more bytes
+    reader.py --check PATH...                 reads and compares everything there is
     reader.py PATH --snapshots                labels, generations and times of the snapshots
       --snapshot LABEL    what that snapshot sees, instead of what is current
       --version N         that version of NAME, if it is still there
@@ -37,7 +38,6 @@ class Unknown(Damage):
 # ---- 1. The container --------------------------------------------------------------------------------------------------
 
 TABLES = ["meta", "names", "objects", "attributes", "map", "blobs", "refs", "staged", "garbage", "snapshots"]
-NEEDED = TABLES[:9]  # a store of 1.0 may lack the table of snapshots
 
 
 def preflight(fd):
@@ -449,10 +449,9 @@ class Store:
             try:
                 self.tables[table] = self.env.open_db(table.encode(), txn=self.txn, create=False)
             except lmdb.NotFoundError:
-                if table in NEEDED and self.tables:
-                    raise Damage(f"the table {table} is missing") from None
-                if table in NEEDED:
+                if not self.tables:
                     raise Refused("an LMDB file, but not a store of ufostore") from None
+                raise Damage(f"the table {table} is missing") from None
         content = self.get("meta", b"superblock")
         if content is None:
             raise Refused("an LMDB file, but not a store of ufostore")
@@ -468,14 +467,12 @@ class Store:
 
     def get(self, table, key):
         """The content of the record under a key, or None."""
-        value = self.txn.get(key, db=self.tables[table]) if table in self.tables else None
+        value = self.txn.get(key, db=self.tables[table])
         return value if value is None or table == "blobs" else unseal(table, key, value)
 
     def scan(self, table, start=b"", prefix=b"", report=None):
         """(key, content) from the first key at or after `start`, while keys begin with `prefix`. With `report`, which is
         told of records that do not fit their seal, these are passed over."""
-        if table not in self.tables:
-            return
         with self.txn.cursor(db=self.tables[table]) as cursor:
             before, found = start, cursor.set_range(start) if start else cursor.first()
             while found:
@@ -632,7 +629,7 @@ class Check:
 
     def __init__(self, store):
         self.store, self.damages, self.bytes, self.chunks = store, [], 0, 0
-        self.rows = {table: self.table(table) for table in store.tables}
+        self.rows = {table: self.table(table) for table in TABLES}
         self.referents = collections.Counter()
         with self.guard("counters"):
             content = self.rows["meta"].get(b"counters")
@@ -733,7 +730,7 @@ class Check:
                     record = next((r for r in self.objects.get(id, []) if r.generation <= snapshot.generation), None)
                     need(record is not None, f"what it sees of '{name}' is missing")
                     self.kept.add((id, record.version))
-        for key in self.rows.get("snapshots", {}):
+        for key in self.rows["snapshots"]:
             if key[0] != 1:
                 with self.guard(f"table snapshots, key {key.hex()}"):
                     need(key[0] == 2 and 10 <= len(key) <= 489 and u64_key(key, 1) in self.generations, "of no snapshot")
@@ -815,6 +812,9 @@ class Check:
         for blob, count in self.referents.items():
             if further.pop(blob, 0) != count - 1:
                 self.report(f"blob {blob}: {count} referents, where table refs says another number")
+        for blob, count in self.referents.items():
+            if count == 1 and struct.pack(">Q", blob) in self.rows["refs"]:
+                self.report(f"blob {blob}: one referent, but there is a record in table refs")
         for blob in further:
             self.report(f"blob {blob}: in table refs, but nothing refers to it")
 
@@ -881,9 +881,9 @@ def walk(store, record, name, depth=0):
             yield from walk(store, child, f"{name}[[{k + 1}]]", depth + 1)
 
 
-def digest(store, record, name):
+def digest(store, record, name, most):
     body, attributes = "-", store.attribute_bytes(record)
-    if record.type != LIST:
+    if record.type != LIST and (most is None or record.length * record.element <= most):
         sha = hashlib.sha256()
         for piece in store.body(record):
             sha.update(piece)
@@ -892,13 +892,13 @@ def digest(store, record, name):
     return "\t".join([shown(name), str(record.version), type_name(record), str(record.length), body, attributes])
 
 
-def print_digests(store, every_version):
+def print_digests(store, every_version, most, before):
     for name, id in store.names(store.generation).items():
         newest = store.record(id, None, store.generation)
         for record in store.versions(id) if every_version else [newest]:
             if record.version <= newest.version:
                 for path, part in walk(store, record, name):
-                    print(digest(store, part, path))
+                    print(before + digest(store, part, path, most))
 
 
 def print_contents(store):
@@ -917,24 +917,30 @@ def print_snapshots(store):
         print(f"{shown(label)}\t{snapshot.generation}\t{snapshot.time}\t{snapshot.names}")
 
 
-def run(options):
+def print_check(store):
+    check = Check(store)
+    for damage in check.damages:
+        print(f"{shown(store.path)}: {damage}")
+    print(f"{shown(store.path)}: {check}: {f'{len(check.damages)} damages' if check.damages else 'sound'}")
+    return 3 if check.damages else 0
+
+
+def run(options, path):
     try:
-        store = Store(options.path, options.snapshot)
+        store = Store(path, options.snapshot)
         if options.check:
-            check = Check(store)
-            for damage in check.damages:
-                print(damage)
-            print(f"{check}: {'sound' if not check.damages else f'{len(check.damages)} damages'}")
-            return 3 if check.damages else 0
+            return print_check(store)
         if options.name is not None:
             write_elements(store, store.find(options.name, options.version), not options.raw, sys.stdout.buffer)
         elif options.digest:
-            print_digests(store, options.versions)
+            print_digests(store, options.versions, options.at_most, f"{shown(path)}\t" if options.many else "")
         elif options.snapshots:
             print_snapshots(store)
         else:
             print_contents(store)
         return 0
+    except BrokenPipeError:
+        return 1
     except (Refused, Missing, Unknown, OSError, lmdb.ReadonlyError, lmdb.LockError) as caught:
         error, kind, status = caught, "", 1
     except Damage as caught:
@@ -942,34 +948,41 @@ def run(options):
     except lmdb.Error as caught:
         error, kind, status = caught, "damage: LMDB: ", 3
     object = f", '{shown(options.name)}'" if options.name is not None else ""
-    print(f"reader.py: {shown(options.path)}{object}: {kind}{error}", file=sys.stderr)
+    print(f"reader.py: {shown(path)}{object}: {kind}{error}", file=sys.stderr)
     return status
+
+
+def in_child(options, path):
+    """LMDB trusts its own pages: damaged ones may end the process that reads them, which therefore is a child."""
+    child = os.fork()
+    if child == 0:
+        status = run(options, path)
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
+        os._exit(status)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        print(f"reader.py: {shown(path)}: damage: LMDB was ended by signal {os.WTERMSIG(status)}", file=sys.stderr)
+        return 3
+    return os.WEXITSTATUS(status)
 
 
 def main():
     parser = argparse.ArgumentParser(prog="reader.py", description="Reads a ufostore file, as FORMAT.md says.")
     parser.add_argument("path")
-    parser.add_argument("name", nargs="?")
+    parser.add_argument("name", nargs="*", help="of an object; with --check, further files")
     for flag in ("--raw", "--text", "--digest", "--versions", "--check", "--snapshots"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--snapshot")
     parser.add_argument("--version", type=int)
+    parser.add_argument("--at-most", type=int)
     options = parser.parse_args()
+    paths = [options.path]
+    if options.check or options.digest:
+        paths, options.name = paths + options.name, []
+    options.name, options.many = (options.name or [None])[0], len(paths) > 1
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
-    # LMDB trusts its own pages: damaged ones may end the process that reads them, which therefore is a child.
-    child = os.fork()
-    if child == 0:
-        try:
-            status = run(options)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            status = 1
-        os._exit(status)
-    status = os.waitpid(child, 0)[1]
-    if os.WIFSIGNALED(status):
-        print(f"reader.py: {options.path}: damage: LMDB was ended by signal {os.WTERMSIG(status)}", file=sys.stderr)
-        return 3
-    return os.WEXITSTATUS(status)
+    return max([in_child(options, path) for path in paths])
 
 
 if __name__ == "__main__":

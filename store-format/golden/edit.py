@@ -127,6 +127,33 @@ def superblock_missing(path):
         e.txn.delete(b"superblock", db=e.tables["meta"])
 
 
+@file("table-missing", (3, 3), "-", "the table of references is missing")
+def table_missing(path):
+    drop(path, "refs")
+
+
+@file("snapshots-missing", (3, 3), "-", "the table of snapshots is missing, which stores of 1.0 have too")
+def snapshots_missing(path):
+    drop(path, "snapshots")
+
+
+def drop(path, table):
+    env = lmdb.open(path, subdir=False, max_dbs=16, map_size=1 << 26, lock=False, sync=False)
+    handle = env.open_db(table.encode(), create=False)
+    with env.begin(write=True) as txn:
+        txn.drop(handle, delete=True)
+    env.close()
+
+
+@file("table-more", (0, 0), "sound", "a table of another name")
+def table_more(path):
+    env = lmdb.open(path, subdir=False, max_dbs=16, map_size=1 << 26, lock=False, sync=False)
+    handle = env.open_db(b"more")
+    with env.begin(write=True) as txn:
+        txn.put(b"key", b"no seal", db=handle)
+    env.close()
+
+
 @file("other-lmdb", (1, 3), "-", "an LMDB file of somebody else")
 def other_lmdb(path):
     os.unlink(path)

@@ -13,7 +13,17 @@ set -u
 UFOSTORE_BIN=$(realpath "$UFOSTORE_BIN")
 export LC_ALL=C.UTF-8 TZ=UTC
 work=$(mktemp -d "${TMPDIR:-/tmp}/ufostore-cli.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
+trap 'keep_stores; rm -rf "$work"' EXIT
+
+# Moves the stores that the test leaves into the folder UFO_TEST_KEEP, where another reader judges them afterwards
+# (fault/reader_stores.sh). Not of a size that takes it long.
+keep_stores() {
+  [ -n "${UFO_TEST_KEEP:-}" ] || return 0
+  local store number=0
+  find "$work" -type f -name '*.ufo' -size -8192k -print0 | while IFS= read -r -d '' store; do
+    mv "$store" "$UFO_TEST_KEEP/cli-$(basename "$0" .sh)-$$-$((number++)).ufo"
+  done
+}
 cd "$work" || exit 1
 status=0
 last=

@@ -4,7 +4,8 @@
  *                        through a read-only and through a read-write handle, then changes it; and refuses what
  *                        store-format/golden/refused/ holds
  *   golden make FOLDER   makes the files of the format's present version, and MANIFEST from the values put in
- *   golden digest STORE  prints a store as in digest.h, every version of it
+ *   golden digest MOST STORE...  prints stores as in digest.h, of several each line after the path; "-" instead of the
+ *                        hashes of bodies of more than MOST bytes
  *
  * golden_reader.sh does the same with the independent reader and the command-line tool. */
 #include <dirent.h>
@@ -14,6 +15,8 @@
 #include "tally.h"
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t longest = UINT64_MAX;
 
 static int read_body(ufo_store *store, const char *name, uint64_t version, const ufo_object_info *info, char text[65]) {
   enum { PIECE = 1 << 20 };
@@ -35,7 +38,9 @@ static int print_object(FILE *out, ufo_store *store, const char *name, uint64_t 
   ufo_attributes *attributes = NULL;
   char body[65] = "-";
   if (ufo_store_info(store, NULL, name, version, &info, &error)) return 1;
-  if (info.type != UFO_LIST && read_body(store, name, version, &info, body)) return 1;
+  if (info.type != UFO_LIST && info.length * info.element_bytes <= longest &&
+      read_body(store, name, version, &info, body))
+    return 1;
   if (ufo_store_attributes(store, NULL, name, version, &attributes, &error)) return 1;
   digest_line(out, name, info.version, info.type, info.element_bytes, info.length, body, attributes);
   ufo_attributes_free(attributes);
@@ -271,8 +276,19 @@ static int test(void) {
 int main(int argc, char **argv) {
   if (argc == 1) return test();
   if (argc == 3 && strcmp(argv[1], "make") == 0) return golden_make(argv[2]);
-  if (argc != 3 || strcmp(argv[1], "digest") != 0) return 2;
-  int status = digest(stdout, argv[2], UFO_OPEN_READ_WRITE, NULL);
-  if (status) fprintf(stderr, "golden: %s\n", error.message);
-  return status != 0;
+  if (argc < 4 || strcmp(argv[1], "digest") != 0) return 2;
+  longest = strtoull(argv[2], NULL, 10);
+  int failed = 0;
+  for (int i = 3; i < argc; i++) {
+    char *lines = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&lines, &size);
+    if (!out) return 1;
+    if (digest(out, argv[i], UFO_OPEN_READ_ONLY, NULL)) failed = 1, printf("%s: %s\n", argv[i], error.message);
+    fclose(out);
+    for (char *line = strtok(lines, "\n"); line; line = strtok(NULL, "\n"))
+      printf("%s%s%s\n", argc > 4 ? argv[i] : "", argc > 4 ? "\t" : "", line);
+    free(lines);
+  }
+  return failed;
 }
