@@ -2,6 +2,7 @@
 #include <ufostore/snapshot.h>
 
 #include <string.h>
+#include <xxhash.h>
 
 #include "os/clock.h"
 #include "store/garbage.h"
@@ -93,17 +94,30 @@ typedef struct holding {
   ufo_etxn *txn;
   const ufo_snapshot_index *snapshots;
   uint64_t generation; /* of the snapshot */
+  uint64_t id;         /* of the dropped object that is being gone through */
   uint64_t older;      /* the version of the object that an older one sees */
-  ufo_u64map blobs;    /* those that count already: a chunk may be named more than once; the values mean nothing */
+  ufo_u64map entries; /* hashes of those that were seen: a chunk may be named more than once; the values mean nothing */
+  ufo_u64map blobs;   /* how many of the entries seen refer to each */
   uint64_t bytes;
 } holding;
 
-static ufo_status add_blob(holding *held, const ufo_entry *entry, ufo_error *error) {
+/* An entry that goes with the snapshot. Its blob goes with the last one that refers to it: copies share blobs. */
+static ufo_status add_entry(holding *held, uint64_t id, uint64_t chunk, uint64_t version, const ufo_entry *entry,
+                            ufo_error *error) {
   if (entry->is_child || entry->blob == 0) return UFO_OK;
+  uint8_t key[UFO_MAP_KEY_BYTES];
   void *before = NULL;
-  if (!ufo_u64map_put(&held->blobs, entry->blob, held, &before)) return ufo_fail(error, UFO_FULL, "out of memory");
-  if (!before) held->bytes += entry->meta.stored_bytes;
-  return UFO_OK;
+  uint64_t further;
+  ufo_key_map(key, id, chunk, version);
+  if (!ufo_u64map_put(&held->entries, XXH3_64bits(key, sizeof key), held, &before))
+    return ufo_fail(error, UFO_FULL, "out of memory");
+  if (before) return UFO_OK;
+  uintptr_t count = (uintptr_t)ufo_u64map_get(&held->blobs, entry->blob) + 1;
+  if (!ufo_u64map_put(&held->blobs, entry->blob, (void *)count, NULL))
+    return ufo_fail(error, UFO_FULL, "out of memory");
+  ufo_status status = ufo_blob_extra_referents(held->txn, entry->blob, &further, error);
+  if (!status && count == further + 1) held->bytes += entry->meta.stored_bytes;
+  return status;
 }
 
 /* Does an older snapshot see one of these versions, and which? 0: none. */
@@ -122,18 +136,18 @@ static ufo_status add_superseded(holding *held, const ufo_garbage *garbage, ufo_
                                        &version, error);
       if (status == UFO_MISSING) continue;
       if (!status) status = find_older(held, garbage->id, version, garbage->version - 1, error);
-      if (!status && !held->older) status = add_blob(held, &entry, error);
+      if (!status && !held->older)
+        status = add_entry(held, garbage->id, garbage->runs[r].first + i, version, &entry, error);
       if (status) return status;
     }
   }
   return UFO_OK;
 }
 
-static ufo_status add_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
-                            ufo_error *error) {
-  (void)chunk;
+static ufo_status add_entry_of(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
+                               ufo_error *error) {
   holding *held = user;
-  return entry_version > held->older ? add_blob(held, entry, error) : UFO_OK;
+  return entry_version > held->older ? add_entry(held, held->id, chunk, entry_version, entry, error) : UFO_OK;
 }
 
 static ufo_status add_dropped(holding *held, const ufo_garbage *garbage, ufo_error *error) {
@@ -141,8 +155,9 @@ static ufo_status add_dropped(holding *held, const ufo_garbage *garbage, ufo_err
   ufo_record record;
   ufo_status status = ufo_snapshots_get_object(held->txn, held->generation, garbage->id, &version, &record, error);
   if (status) return status == UFO_MISSING ? UFO_OK : status;
+  held->id = garbage->id;
   status = find_older(held, garbage->id, 0, version, error);
-  return status ? status : ufo_map_walk(held->txn, garbage->id, 0, version, add_entry, held, error);
+  return status ? status : ufo_map_walk(held->txn, garbage->id, 0, version, add_entry_of, held, error);
 }
 
 /* Goes through what is parked under the snapshot: what was changed since, and not before an older one's time. */
@@ -197,6 +212,7 @@ static ufo_status next_snapshot(ufo_core *core, uint64_t after, ufo_snapshot_inf
     info->objects = record.names;
     info->held_bytes = held.bytes;
     ufo_u64map_clear(&held.blobs);
+    ufo_u64map_clear(&held.entries);
   }
   ufo_snapshots_free(&index);
   ufo_core_end(core, txn);

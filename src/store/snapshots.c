@@ -93,29 +93,6 @@ static ufo_status seek(ufo_etxn *txn, const uint8_t *wanted, size_t wanted_bytes
   return status;
 }
 
-ufo_status ufo_snapshots_next(ufo_etxn *txn, char label[UFO_NAME_MAX + 1], ufo_snapshot_record *record,
-                              ufo_error *error) {
-  uint8_t wanted[KEY_BYTES_MAX];
-  size_t bytes = label_key(wanted, label);
-  wanted[bytes++] = 0; /* behind it: no label holds a NUL */
-  ufo_snapshot_key key;
-  ufo_slice content;
-  ufo_status status = seek(txn, wanted, bytes, &key, &content, error);
-  if (status) return status;
-  if (key.generation) return UFO_END;
-  strcpy(label, key.text);
-  return ufo_snapshots_decode(content, record, error);
-}
-
-ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
-                                    ufo_snapshot_record *record, ufo_error *error) {
-  label[0] = '\0';
-  ufo_status status;
-  do status = ufo_snapshots_next(txn, label, record, error);
-  while (!status && record->generation != generation);
-  return status;
-}
-
 /* ---- their generations ----------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b) {
@@ -123,25 +100,78 @@ static int compare(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
+/* Returns UFO_END to stop. `label` is not NUL-terminated. */
+typedef ufo_status (*label_visitor)(void *user, ufo_slice label, const ufo_snapshot_record *record, ufo_error *error);
+
+/* Walks all labels with one cursor: commits and lookups do this, and there may be thousands. */
+static ufo_status walk_labels(ufo_etxn *txn, label_visitor visit, void *user, ufo_error *error) {
+  static const uint8_t first[] = {LABEL};
+  ufo_cursor *cursor;
+  ufo_slice key, value;
+  ufo_snapshot_record record;
+  ufo_status status = ufo_cursor_open(txn, UFO_TABLE_SNAPSHOTS, &cursor, error);
+  if (status) return status;
+  status = ufo_cursor_seek(cursor, first, sizeof first, &key, &value, error);
+  while (!status && key.bytes > 0 && key.data[0] <= LABEL) {
+    status = ufo_record_check(UFO_TABLE_SNAPSHOTS, key.data, key.bytes, value, error);
+    if (!status && (key.bytes < 2 || key.bytes > 1 + UFO_NAME_MAX || key.data[0] != LABEL))
+      status = ufo_fail(error, UFO_CORRUPT, "a key in table snapshots cannot be right");
+    if (!status) {
+      status = ufo_snapshots_decode((ufo_slice){value.data, value.bytes - UFO_SEAL_BYTES}, &record, error);
+    }
+    if (!status) status = visit(user, (ufo_slice){key.data + 1, key.bytes - 1}, &record, error);
+    if (!status) status = ufo_cursor_next(cursor, &key, &value, error);
+  }
+  ufo_cursor_close(cursor);
+  return status == UFO_END ? UFO_OK : status;
+}
+
+typedef struct label_search {
+  uint64_t generation;
+  char *label;
+  ufo_snapshot_record *record;
+} label_search;
+
+static ufo_status compare_label(void *user, ufo_slice label, const ufo_snapshot_record *record, ufo_error *error) {
+  (void)error;
+  label_search *search = user;
+  if (record->generation != search->generation) return UFO_OK;
+  memcpy(search->label, label.data, label.bytes);
+  search->label[label.bytes] = '\0';
+  *search->record = *record;
+  return UFO_END;
+}
+
+ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
+                                    ufo_snapshot_record *record, ufo_error *error) {
+  label_search search = {generation, label, record};
+  label[0] = '\0';
+  ufo_status status = walk_labels(txn, compare_label, &search, error);
+  return status || label[0] ? status : UFO_END;
+}
+
+static ufo_status add_generation(void *user, ufo_slice label, const ufo_snapshot_record *record, ufo_error *error) {
+  (void)label;
+  ufo_snapshot_index *index = user;
+  if (index->count == index->capacity) {
+    size_t capacity = index->capacity ? 2 * index->capacity : 16;
+    uint64_t *larger = realloc(index->generations, capacity * sizeof *larger);
+    if (!larger) return ufo_fail(error, UFO_FULL, "out of memory");
+    index->generations = larger;
+    index->capacity = capacity;
+  }
+  index->generations[index->count++] = record->generation;
+  return UFO_OK;
+}
+
 ufo_status ufo_snapshots_load(ufo_etxn *txn, ufo_snapshot_index *index, ufo_error *error) {
   *index = (ufo_snapshot_index){0};
   uint64_t entries;
   ufo_status status = ufo_engine_get_entries(txn, UFO_TABLE_SNAPSHOTS, &entries, error);
   if (status || entries == 0) return status;
-  char label[UFO_NAME_MAX + 1] = "";
-  ufo_snapshot_record record;
-  size_t capacity = 0;
-  while (!(status = ufo_snapshots_next(txn, label, &record, error))) {
-    if (index->count == capacity) {
-      capacity = capacity ? 2 * capacity : 16;
-      uint64_t *larger = realloc(index->generations, capacity * sizeof *larger);
-      if (!larger) return ufo_fail(error, UFO_FULL, "out of memory");
-      index->generations = larger;
-    }
-    index->generations[index->count++] = record.generation;
-  }
+  status = walk_labels(txn, add_generation, index, error);
   if (index->count) qsort(index->generations, index->count, sizeof *index->generations, compare);
-  return status == UFO_END ? UFO_OK : status;
+  return status;
 }
 
 void ufo_snapshots_free(ufo_snapshot_index *index) {

@@ -28,10 +28,6 @@ ufo_status ufo_snapshots_delete(ufo_etxn *txn, const ufo_sight *sight, ufo_error
 ufo_status ufo_snapshots_decode(ufo_slice content, ufo_snapshot_record *record, ufo_error *error);
 /* Is this snapshot still there? UFO_MISSING says that it was removed. */
 ufo_status ufo_snapshots_check(ufo_etxn *txn, const ufo_sight *sight, ufo_error *error);
-/* The first label that sorts after `label` (empty: of all), and its record. UFO_END. */
-ufo_status ufo_snapshots_next(ufo_etxn *txn, char label[UFO_NAME_MAX + 1], ufo_snapshot_record *record,
-                              ufo_error *error);
-
 /* The label and the record of the snapshot of this generation. UFO_END. */
 ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
                                     ufo_snapshot_record *record, ufo_error *error);
@@ -40,7 +36,7 @@ ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char lab
 
 typedef struct ufo_snapshot_index {
   uint64_t *generations; /* ascending */
-  size_t count;
+  size_t count, capacity;
 } ufo_snapshot_index;
 
 /* Costs next to nothing where there are no snapshots. Freed by the caller, also after an error. */

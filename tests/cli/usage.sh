@@ -8,7 +8,7 @@ expect 2 frobnicate; says "unknown command 'frobnicate'"
 expect 2 --frobnicate; says "unknown option"
 expect 2 $'l\ns'; says 'l\ns'
 
-for command in create ls info stat put get import export rm mv verify compact; do
+for command in create ls info stat put get import export rm mv snapshot verify compact; do
   expect 2 "$command"
   says "usage: ufostore $command"
   expect 2 "$command" --no-such-option x y z
@@ -23,12 +23,12 @@ for command in create ls info stat put get import export rm mv verify compact; d
 done
 
 # What a later version brings is refused clearly and not offered.
-for later in bench snapshot; do
+for later in bench; do
   expect 2 "$later" store.ufo
   says "'$later' is not in this version"
 done
 expect 0 --help
-hides bench; hides snapshot
+hides bench
 shows "3 the file is not a store, or damaged"
 expect 0 verify --help
 shows "--preflight"
@@ -36,7 +36,7 @@ shows "--preflight"
 expect 0 --version
 grep -Eq '^ufostore [0-9]+\.[0-9]+\.[0-9]+$' out || failed "no version"
 expect 0 --help
-for command in create ls info stat put get import export rm mv verify compact; do shows "  $command "; done
+for command in create ls info stat put get import export rm mv snapshot verify compact; do shows "  $command "; done
 
 expect 2 put s.ufo x; says "--type is missing"; says "usage: ufostore put --type TYPE [--chunk SIZE] PATH NAME [FILE]"
 expect 2 import; says "usage: ufostore import [--delim C] [--no-header] [--na STRING] PATH NAME FILE.csv"

@@ -267,6 +267,11 @@ static uint64_t write_chunk(file *f, uint64_t id, uint64_t chunk, uint64_t blob,
   return (uint64_t)n;
 }
 
+static int copy_snapshot(void *user, const ufo_snapshot_info *info) {
+  *(ufo_snapshot_info *)user = *info;
+  return 0;
+}
+
 Test(interop, an_independent_writer) {
   enum { CHUNK = 4096, PER = CHUNK / 4, CHUNKS = 7, LENGTH = CHUNKS * PER - 24, ID = 3 };
   int32_t values[LENGTH] = {0}; /* chunk 0 is zero, 6 has no entry */
@@ -315,8 +320,35 @@ Test(interop, an_independent_writer) {
   cr_assert_eq(info_of(store, NULL, "fare").version, 1);
   assert_content(store, NULL, "fare", values, LENGTH * 4);
   assert_sound(store);
+  /* Its records say nothing of generations: a snapshot has them all. */
+  ufo_snapshot_info listed = {0};
+  OK(ufo_snapshot_list(store, copy_snapshot, &listed, &error));
+  cr_assert_eq(listed.generation, 0);
+  OK(ufo_snapshot_create(store, "of 1.0", &error));
+  int32_t before = values[5000];
   values[5000] = 1;
   write_now(store, "fare", 5000, 1, values + 5000);
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_rename(txn, "fare", "renamed", &error));
+  OK(ufo_txn_commit(txn, &error));
+  remove_now(store, "renamed");
+  let_it_reclaim(store);
+  OK(ufo_snapshot_list(store, copy_snapshot, &listed, &error));
+  cr_assert_eq(listed.objects, 1);
+  cr_assert_eq(listed.held_bytes, stored);
+  ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY, .snapshot = "of 1.0"};
+  ufo_store *at;
+  OK(ufo_store_open(path, &options, &at, &error));
+  int32_t after = values[5000];
+  values[5000] = before;
+  assert_content(at, NULL, "fare", values, LENGTH * 4);
+  assert_sound(store);
+  ufo_store_close(at);
+  OK(ufo_snapshot_remove(store, "of 1.0", &error));
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, 0);
+  values[5000] = after;
+  put_now(store, "fare", spec_of(UFO_INTEGER, 0, LENGTH, 0), values);
   put_now(store, "more", spec_of(UFO_INTEGER, 0, LENGTH, 0), values);
   assert_content(store, NULL, "fare", values, LENGTH * 4);
   cr_assert_gt(info_of(store, NULL, "more").id, ID);

@@ -40,7 +40,7 @@ typedef struct command {
 } command;
 
 extern const command cmd_create, cmd_ls, cmd_info, cmd_stat, cmd_put, cmd_get, cmd_import, cmd_export, cmd_rm, cmd_mv,
-    cmd_verify, cmd_compact;
+    cmd_snapshot, cmd_verify, cmd_compact;
 
 /* Prints "ufostore: message" on standard error, control bytes escaped. Returns EXIT_FAILED. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -64,6 +64,8 @@ static inline ufo_status not_ok(ufo_status status) { return status == UFO_OK ? U
 
 /* Opens an existing store. On failure prints the message, sets *status_out and returns NULL. */
 ufo_store *open_store(const char *path, bool writable, int *status_out);
+/* The same for reading, as it was at the snapshot `label`; NULL: as it is. */
+ufo_store *open_store_at(const char *path, const char *label, int *status_out);
 
 /* Is the file at `path` the one that `facts` (from stat) describe? Guards against a store as its own input or output.
  */

@@ -95,10 +95,17 @@ static int export_to_file(ufo_store *store, const char *path, const char *name, 
   return result ? fail_status(path, name, &error) : EXIT_DONE;
 }
 
+enum { OPT_SNAPSHOT };
+
+static const option_spec options[] = {
+    [OPT_SNAPSHOT] = {"snapshot", 0, "LABEL", "the object as it was at that snapshot"},
+    {0},
+};
+
 static int run(const arguments *args) {
   const char *path = args->operands[0], *name = args->operands[1], *file = args->operands[2];
   int status = EXIT_DONE;
-  ufo_store *store = open_store(path, false, &status);
+  ufo_store *store = open_store_at(path, args->values[OPT_SNAPSHOT], &status);
   if (!store) return status;
   if (strcmp(file, "-") == 0) {
     ufo_error error = {0};
@@ -121,5 +128,6 @@ const command cmd_export = {
         "ISO (UTC). The file appears whole or not at all, a symbolic link is followed; '-' is standard output.",
     .operands_min = 3,
     .operands_max = 3,
+    .options = options,
     .run = run,
 };

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_RANGE, OPT_AS, OPT_VERSION };
+enum { OPT_RANGE, OPT_AS, OPT_VERSION, OPT_SNAPSHOT };
 
 static const option_spec options[] = {
     [OPT_RANGE] = {"range", 'r', "A:B", "elements (rows) A to B - 1, from 0; 'A:' to the end, ':B' from the start"},
     [OPT_AS] = {"as", 'a', "FORM", "text (one element a line), raw (bytes) or csv; a data frame is csv by default"},
-    [OPT_VERSION] = {"version", 0, "N", "an earlier version, while it is kept"},
+    [OPT_VERSION] = {"version", 0, "N", "an earlier version that is kept: 'info --versions' lists them"},
+    [OPT_SNAPSHOT] = {"snapshot", 0, "LABEL", "the object as it was at that snapshot"},
     {0},
 };
 
@@ -89,16 +90,36 @@ static int parse(const arguments *args, request *r, const char **form_out) {
   return EXIT_DONE;
 }
 
+/* A list's elements are objects of their own; for a version of the list that is not current, the snapshot that has it
+ * keeps them, and it is read there. The request then has another store, and `name_then`. */
+static ufo_status go_to_version(request *r, char name_then[UFO_NAME_MAX + 1], ufo_error *error) {
+  ufo_object_info info = {.struct_size = sizeof info};
+  char label[UFO_NAME_MAX + 1];
+  ufo_store *at = NULL;
+  ufo_status status = ufo_store_info(r->store, NULL, r->name, 0, &info, error);
+  if (status || info.type != UFO_LIST || info.version == r->version) return status;
+  const ufo_store_options there = {.struct_size = sizeof there, .mode = UFO_OPEN_READ_ONLY, .snapshot = label};
+  status = ufo_snapshot_of_version(r->store, r->name, r->version, label, name_then, error);
+  if (!status) status = ufo_store_open(ufo_store_path(r->store), &there, &at, error);
+  if (status) return status;
+  ufo_store_close(r->store);
+  r->store = at;
+  r->name = name_then;
+  r->version = 0;
+  return UFO_OK;
+}
+
 static int run(const arguments *args) {
   const char *path = args->operands[0], *form;
+  char name_then[UFO_NAME_MAX + 1];
   request r = {.name = args->operands[1]};
   int status = parse(args, &r, &form);
   if (status) return status;
-  r.store = open_store(path, false, &status);
+  r.store = open_store_at(path, args->values[OPT_SNAPSHOT], &status);
   if (!r.store) return status;
   ufo_error error = {0};
-  ufo_status result = UFO_OK;
-  if (!form) {
+  ufo_status result = r.version ? go_to_version(&r, name_then, &error) : UFO_OK;
+  if (!result && !form) {
     meaning m;
     result = meaning_read(r.store, r.name, r.version, &m, &error);
     form = !result && m.kind == KIND_DATA_FRAME ? "csv" : "text";

@@ -2,14 +2,17 @@
 #include "cli.h"
 #include "describe.h"
 #include "print.h"
+#include "versions.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_VERSIONS, OPT_SNAPSHOT };
 
 static const option_spec options[] = {
     [OPT_JSON] = {"json", 0, NULL, "exact figures, as JSON"},
+    [OPT_VERSIONS] = {"versions", 0, NULL, "the versions that can be read, and what keeps each"},
+    [OPT_SNAPSHOT] = {"snapshot", 0, "LABEL", "the object as it was at that snapshot"},
     {0},
 };
 
@@ -152,12 +155,14 @@ static ufo_status write_json(ufo_store *store, const char *name, const meaning *
 static int run(const arguments *args) {
   const char *path = args->operands[0], *name = args->operands[1];
   int status = EXIT_DONE;
-  ufo_store *store = open_store(path, false, &status);
+  ufo_store *store = open_store_at(path, args->values[OPT_SNAPSHOT], &status);
   if (!store) return status;
   ufo_error error = {0};
   meaning m;
-  ufo_status result = meaning_read(store, name, 0, &m, &error);
-  if (!result) {
+  bool versions = args->values[OPT_VERSIONS];
+  ufo_status result =
+      versions ? print_versions(store, name, args->values[OPT_JSON], &error) : meaning_read(store, name, 0, &m, &error);
+  if (!result && !versions) {
     if (args->values[OPT_JSON]) {
       result = write_json(store, name, &m, &error);
     } else {

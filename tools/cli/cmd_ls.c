@@ -5,11 +5,12 @@
 
 #include <string.h>
 
-enum { OPT_LONG, OPT_JSON };
+enum { OPT_LONG, OPT_JSON, OPT_SNAPSHOT };
 
 static const option_spec options[] = {
     [OPT_LONG] = {"long", 'l', NULL, "type, length, stored size, ratio, version and time of each"},
     [OPT_JSON] = {"json", 0, NULL, "everything, as JSON"},
+    [OPT_SNAPSHOT] = {"snapshot", 0, "LABEL", "the store as it was at that snapshot"},
     {0},
 };
 
@@ -61,7 +62,7 @@ static int run(const arguments *args) {
   const char *path = args->operands[0];
   bool as_json = args->values[OPT_JSON], as_table = args->values[OPT_LONG] && !as_json;
   int status = EXIT_DONE;
-  ufo_store *store = open_store(path, false, &status);
+  ufo_store *store = open_store_at(path, args->values[OPT_SNAPSHOT], &status);
   if (!store) return status;
   ufo_error error = {0};
   json j = {.file = stdout};

@@ -165,10 +165,15 @@ bool text_table_print(text_table *t, FILE *file, const char *indent) {
             right || last ? 0 : padding, "");
     if (last) putc('\n', file);
   }
+  text_table_free(t);
+  return good;
+}
+
+void text_table_free(text_table *t) {
+  if (!t) return;
   for (size_t i = 0; i < t->cell_count; i++) free(t->cells[i]);
   free(t->cells);
   free(t);
-  return good;
 }
 
 int finish_output(int status) {

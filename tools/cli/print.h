@@ -33,6 +33,7 @@ typedef struct text_table text_table;
 text_table *text_table_create(const char *const *columns);
 void text_table_add(text_table *t, const char *cell); /* next cell of the row, rows follow one another */
 bool text_table_print(text_table *t, FILE *file, const char *indent); /* and frees it */
+void text_table_free(text_table *t);                                  /* without printing; NULL is allowed */
 
 /* Ends output on standard output: flushes it. On a broken pipe or a full disk prints the reason on standard error and
  * returns EXIT_FAILED; else returns `status`. */

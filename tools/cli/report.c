@@ -129,19 +129,28 @@ ufo_status fill_errno(ufo_error *error, const char *format, ...) {
 
 /* ---- the store ---- */
 
+static ufo_store *open_with(const char *path, const ufo_store_options *options, int *status_out) {
+  ufo_error error = {0};
+  ufo_store *store = NULL;
+  if (!ufo_store_open(path, options, &store, &error)) return store;
+  *status_out = fail_status(path, NULL, &error);
+  return NULL;
+}
+
 ufo_store *open_store(const char *path, bool writable, int *status_out) {
   /* Opening read-write creates a missing file, which only put and import are meant to do. */
   if (writable && access(path, F_OK) != 0) {
     *status_out = fail("%s: cannot open the store: %s", path, strerror(errno));
     return NULL;
   }
-  ufo_error error = {0};
-  ufo_store *store = NULL;
   const ufo_store_options options = {.struct_size = sizeof options,
                                      .mode = writable ? UFO_OPEN_READ_WRITE : UFO_OPEN_READ_ONLY};
-  if (!ufo_store_open(path, &options, &store, &error)) return store;
-  *status_out = fail_status(path, NULL, &error);
-  return NULL;
+  return open_with(path, &options, status_out);
+}
+
+ufo_store *open_store_at(const char *path, const char *label, int *status_out) {
+  const ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY, .snapshot = label};
+  return open_with(path, &options, status_out);
 }
 
 bool is_same_file(const char *path, const struct stat *facts) {
