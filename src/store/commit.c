@@ -20,6 +20,8 @@
 
 #define COLLECT_BYTES (UINT64_C(1) << 20)
 #define COLLECT_ENTRIES 256
+/* What a commit reclaims beyond twice what it writes: a large one's garbage is spread over the small ones after it. */
+#define RECLAIM_ENTRIES 64
 
 /* Calls `visit` for all drafts, children ("list[[3]]") before their list. */
 typedef ufo_status (*visit_fn)(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error);
@@ -156,7 +158,7 @@ static ufo_status count_entries(ufo_commit *commit, ufo_draft *draft, const char
  * to pin it, whatever older garbage names the same chunk. */
 static ufo_status reclaim_first(ufo_commit *commit, ufo_error *error) {
   visit_all(commit, count_entries, NULL);
-  ufo_reclaim reclaim = {.budget = 2 * commit->planned + COLLECT_ENTRIES};
+  ufo_reclaim reclaim = {.budget = 2 * commit->planned + RECLAIM_ENTRIES};
   ufo_status status = ufo_garbage_reclaim(commit->core, commit->etxn, commit->counters.generation, &reclaim, error);
   return status == UFO_CORRUPT ? UFO_OK : status; /* verify reports it; new data must not be refused for it */
 }

@@ -150,6 +150,7 @@ ufo_status ufo_cursor_seek(ufo_cursor *cursor, const void *key, size_t key_bytes
 
 ufo_status ufo_cursor_next(ufo_cursor *cursor, ufo_slice *key_out, ufo_slice *value_out, ufo_error *error) {
   MDB_val name;
+  ufo_lmdb_trim(cursor->txn->engine, UFO_TRIM_BYTES / 4096); /* a walk of a whole table maps all of its leaves */
   return move(cursor, &name, MDB_NEXT, key_out, value_out, error);
 }
 

@@ -14,6 +14,7 @@ typedef struct resources {
   uint64_t descriptors, mappings, threads;
   uint64_t locks; /* on the file that was named, of all processes */
   uint64_t resident_bytes;
+  uint64_t written_bytes; /* by system calls, since the process began */
 } resources;
 
 static inline uint64_t count_entries_of(const char *folder) {
@@ -51,6 +52,12 @@ static inline resources resources_now(const char *locked_path) {
     now.resident_bytes = resident * (uint64_t)sysconf(_SC_PAGESIZE);
   }
   if (statm) fclose(statm);
+  FILE *io = fopen("/proc/self/io", "r");
+  char line[64];
+  while (io && fgets(line, sizeof line, io)) {
+    if (sscanf(line, "wchar: %" SCNu64, &now.written_bytes) == 1) break;
+  }
+  if (io) fclose(io);
   return now;
 }
 

@@ -1,12 +1,13 @@
 /* Space in use that is long and random: what is freed is reused, the file stays under twice the live data, and what the
  * process holds stays flat. An oracle in memory has a seed for each chunk; what is read is compared with it.
  *
- *   soak_rewrite [--live MIB] [--rewrites COUNT] [--seed SEED] [--folder FOLDER] [--plain]
+ *   soak_rewrite [--live MIB] [--rewrites COUNT] [--seed SEED] [--folder FOLDER] [--chunk BYTES] [--plain]
  *
  * Chunks of 4 KiB to 1 MiB, a third of them noise, the others compressing to any size, in commits of one chunk, of
  * some, and of a sixteenth of the store; through ufo_txn_write, views with a small pool, appends; objects come and go,
- * grow and shrink; a reader keeps old versions for a while; a child is killed while it stages. --plain leaves out the
- * reader and the child. Prints a line of figures ten times, and how long commits of one chunk took. */
+ * grow and shrink; a reader keeps old versions for a while; a child is killed while it stages. --chunk: all chunks have
+ * this size. --plain: no reader, no child. Prints a line of figures ten times, and how long commits of one chunk took.
+ */
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 
 enum { OBJECTS_MAX = 4096, CLASSES = 5, SAMPLES_MAX = 1 << 20, POOL_BYTES = 4 << 20 };
 static const uint32_t class_bytes[CLASSES] = {4096, 16384, 65536, 262144, 1048576};
+static unsigned only_class = CLASSES;
 
 typedef struct object {
   char name[24];
@@ -34,9 +36,10 @@ static ufo_pool *pool;
 static char folder[512], path[600];
 static uint8_t *buffer, *expected;
 
-/* Microseconds that commits of one chunk took, by the clock and of the processor: others may use the machine, too. */
-enum { CLOCK, CPU, CLOCKS };
-static uint32_t *samples[CLOCKS][CLASSES], sample_count[CLASSES];
+/* Microseconds that commits of one chunk took, by the clock and of the processor: others may use the machine, too. How
+ * much that matters is told by one more row, of plain computing without a store. */
+enum { CLOCK, CPU, CLOCKS, CONTROL = CLASSES, ROWS };
+static uint32_t *samples[CLOCKS][ROWS], sample_count[ROWS];
 
 #define MUST(call)                                                                                                     \
   do {                                                                                                                 \
@@ -120,16 +123,25 @@ static uint64_t us_of(clockid_t clock) {
 
 static uint64_t now_us(void) { return us_of(CLOCK_MONOTONIC); }
 
+static void take_sample(unsigned row, uint64_t begun, uint64_t begun_cpu) {
+  if (sample_count[row] == SAMPLES_MAX) return;
+  uint32_t at = sample_count[row]++;
+  samples[CPU][row][at] = (uint32_t)(us_of(CLOCK_THREAD_CPUTIME_ID) - begun_cpu);
+  samples[CLOCK][row][at] = (uint32_t)(now_us() - begun);
+}
+
 static void rewrite_one(void) {
   object *o = &objects[below(object_count)];
   uint64_t begun = now_us(), begun_cpu = us_of(CLOCK_THREAD_CPUTIME_ID);
   ufo_txn *txn = begin();
   write_chunk(txn, o, below(o->cells));
   commit(txn);
-  if (sample_count[o->class] == SAMPLES_MAX) return;
-  uint32_t at = sample_count[o->class]++;
-  samples[CPU][o->class][at] = (uint32_t)(us_of(CLOCK_THREAD_CPUTIME_ID) - begun_cpu);
-  samples[CLOCK][o->class][at] = (uint32_t)(now_us() - begun);
+  take_sample(o->class, begun, begun_cpu);
+  if (commits % 4) return;
+  begun = now_us();
+  begun_cpu = us_of(CLOCK_THREAD_CPUTIME_ID);
+  fill_chunk(state | 128, class_bytes[CLASSES - 1], expected);
+  take_sample(CONTROL, begun, begun_cpu);
 }
 
 static void rewrite_view(void) {
@@ -138,7 +150,8 @@ static void rewrite_view(void) {
   ufo_txn *txn = begin();
   ufo_view *view;
   MUST(ufo_view_open(store, txn, pool, o->name, NULL, &view, e));
-  for (uint64_t i = 1 + below(32); i > 0; i--) {
+  uint64_t most = live_goal / 16 / bytes; /* a commit needs room for what it writes beside what it replaces */
+  for (uint64_t i = 1 + below(most < 32 ? most + 1 : 32); i > 0; i--) {
     uint64_t cell = below(o->cells);
     o->seeds[cell] = any();
     fill_chunk(o->seeds[cell], bytes, (uint8_t *)ufo_view_data(view) + cell * bytes);
@@ -182,7 +195,7 @@ static void put_object(ufo_txn *txn, object *o, uint64_t bytes) {
 
 static void create_object(ufo_txn *txn, uint64_t bytes) {
   object *o = &objects[object_count++];
-  *o = (object){.class = (unsigned)below(CLASSES)};
+  *o = (object){.class = only_class < CLASSES ? only_class : (unsigned)below(CLASSES)};
   snprintf(o->name, sizeof o->name, "o%u", names_given++);
   put_object(txn, o, bytes);
 }
@@ -278,14 +291,16 @@ static int by_size(const void *a, const void *b) {
 static void show_latencies(void) {
   printf("commits of one chunk, microseconds\n%7s %10s %8s %8s %8s %8s %10s\n", "", "chunk", "commits", "median", "p99",
          "max", "p99/median");
-  for (unsigned i = 0; i < CLOCKS * CLASSES; i++) {
-    unsigned c = i % CLASSES;
-    uint32_t n = sample_count[c], *sorted = samples[i / CLASSES][c];
+  for (unsigned i = 0; i < CLOCKS * ROWS; i++) {
+    unsigned row = i % ROWS;
+    uint32_t n = sample_count[row], *sorted = samples[i / ROWS][row];
+    char chunk[16] = "no store";
     if (n == 0) continue;
     qsort(sorted, n, sizeof *sorted, by_size);
     uint32_t median = sorted[n / 2], p99 = sorted[(uint64_t)n * 99 / 100];
-    printf("%7s %10u %8u %8u %8u %8u %10.1f\n", i < CLASSES ? "clock" : "cpu", class_bytes[c], n, median, p99,
-           sorted[n - 1], (double)p99 / (median ? median : 1));
+    if (row < CLASSES) snprintf(chunk, sizeof chunk, "%u", class_bytes[row]);
+    printf("%7s %10s %8u %8u %8u %8u %10.1f\n", i < ROWS ? "clock" : "cpu", chunk, n, median, p99, sorted[n - 1],
+           (double)p99 / (median ? median : 1));
   }
 }
 
@@ -294,11 +309,11 @@ static double show(uint64_t begun_us) {
   MUST(ufo_store_get_stat(store, &stat, e));
   resources held = resources_now(path);
   double ratio = (double)stat.file_bytes / (double)stat.live_bytes;
-  printf("%9" PRIu64 " %8" PRIu64 " %7.1f %6" PRIu64 " %6" PRIu64 " %6" PRIu64 " %6.3f %7" PRIu64 " %6" PRIu64
-         " %4" PRIu64 " %5" PRIu64 " %4" PRIu64 " %5" PRIu64 "\n",
+  printf("%9" PRIu64 " %8" PRIu64 " %7.1f %6" PRIu64 " %6" PRIu64 " %6" PRIu64 " %6.3f %8" PRIu64 " %7" PRIu64
+         " %6" PRIu64 " %4" PRIu64 " %5" PRIu64 " %4" PRIu64 " %5" PRIu64 "\n",
          rewrites, commits, (double)(now_us() - begun_us) / 1e6, stat.live_bytes >> 20, stat.file_bytes >> 20,
-         stat.free_bytes >> 20, ratio, stat.garbage, held.resident_bytes >> 20, held.descriptors, held.mappings,
-         held.threads, held.locks);
+         stat.free_bytes >> 20, ratio, held.written_bytes >> 20, stat.garbage, held.resident_bytes >> 20,
+         held.descriptors, held.mappings, held.threads, held.locks);
   fflush(stdout);
   return ratio;
 }
@@ -336,15 +351,15 @@ static void step(uint64_t n, bool plain) {
   else if (choice < 960) grow_or_shrink();
   else if (choice < 990) come_and_go();
   else if (choice < 996) rewrite_some(live_goal / 16);
-  else if (!plain && n % 4 == 0) kill_writer();
+  if (!plain && n % 400 == 350) kill_writer();
   if (!plain && n % 200 == 0) end_reader();
   if (!plain && n % 200 == 50) begin_reader();
   if (n % 16 == 0) check_some();
 }
 
 static void set_up(void) {
-  for (unsigned i = 0; i < CLOCKS * CLASSES; i++) {
-    samples[i / CLASSES][i % CLASSES] = malloc(SAMPLES_MAX * sizeof ***samples);
+  for (unsigned i = 0; i < CLOCKS * ROWS; i++) {
+    samples[i / ROWS][i % ROWS] = malloc(SAMPLES_MAX * sizeof ***samples);
   }
   buffer = malloc(class_bytes[CLASSES - 1]);
   expected = malloc(class_bytes[CLASSES - 1]);
@@ -364,7 +379,7 @@ static void set_up(void) {
 static void tear_down(void) {
   end_reader();
   for (unsigned n = 0; n < object_count; n++) free(objects[n].seeds);
-  for (unsigned i = 0; i < CLOCKS * CLASSES; i++) free(samples[i / CLASSES][i % CLASSES]);
+  for (unsigned i = 0; i < CLOCKS * ROWS; i++) free(samples[i / ROWS][i % ROWS]);
   free(buffer);
   free(expected);
   MUST(ufo_pool_destroy(pool, e));
@@ -377,15 +392,18 @@ static void tear_down(void) {
 
 int main(int argc, char **argv) {
   const char *base = getenv("TMPDIR");
-  uint64_t wanted = nightly() ? 2000000 : 12000, seed = 1;
+  uint64_t wanted = nightly() ? 2000000 : 8000, seed = 1;
   bool plain = false;
-  live_goal = UINT64_C(1048576) * (nightly() ? 256 : 48);
+  live_goal = UINT64_C(1048576) * (nightly() ? 256 : 96);
   for (int i = 1; i < argc; i++) {
     bool has = i + 1 < argc;
     if (!strcmp(argv[i], "--plain")) plain = true;
     else if (has && !strcmp(argv[i], "--live")) live_goal = strtoull(argv[++i], NULL, 10) << 20;
     else if (has && !strcmp(argv[i], "--rewrites")) wanted = strtoull(argv[++i], NULL, 10);
     else if (has && !strcmp(argv[i], "--seed")) seed = strtoull(argv[++i], NULL, 10);
+    else if (has && !strcmp(argv[i], "--chunk"))
+      for (only_class = 0, i++; only_class < CLASSES && class_bytes[only_class] != strtoul(argv[i], NULL, 10);)
+        only_class++;
     else if (has && !strcmp(argv[i], "--folder")) base = argv[++i];
     else return fprintf(stderr, "unknown: %s\n", argv[i]), 2;
   }
@@ -398,9 +416,11 @@ int main(int argc, char **argv) {
     create_object(txn, some_size());
     commit(txn);
   }
-  printf("seed %" PRIu64 ", figures in MiB; live: encoded bytes\n%9s %8s %7s %6s %6s %6s %6s %7s %6s %4s %5s %4s %5s\n",
-         seed, "rewrites", "commits", "seconds", "live", "file", "free", "ratio", "garbage", "rss", "fds", "maps",
-         "thr", "locks");
+  rewrites = commits = 0;
+  printf("seed %" PRIu64
+         ", figures in MiB; live: encoded bytes\n%9s %8s %7s %6s %6s %6s %6s %8s %7s %6s %4s %5s %4s %5s\n",
+         seed, "rewrites", "commits", "seconds", "live", "file", "free", "ratio", "written", "garbage", "rss", "fds",
+         "maps", "thr", "locks");
   double worst = 0;
   for (uint64_t n = 1; rewrites < wanted; n++) {
     if (rewrites >= next) {

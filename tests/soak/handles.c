@@ -1,0 +1,183 @@
+/* Handles that come and go leave nothing behind: descriptors, mappings, threads, locks on the store's bytes and memory
+ * are the same after thousands of them as after a few. */
+#include <sys/wait.h>
+#include <ufostore/ufostore.h>
+
+#include "common/resources.h"
+#include "common/tally.h"
+
+enum { CHUNK = 4096, LENGTH = 64 * 1024, OBJECTS = 16 };
+/* The allocator's own comings and goings; what is lost in each of hundreds of rounds is more. */
+enum { MAPPINGS_SLACK = 12 };
+#define MEMORY_SLACK (UINT64_C(8) << 20)
+
+static ufo_store *store;
+static ufo_pool *pool;
+static char folder[512], path[600];
+static uint64_t locks_of_an_open_store;
+
+#define MUST(call)                                                                                                     \
+  do {                                                                                                                 \
+    ufo_error error = {0}, *e = &error;                                                                                \
+    if ((call) != UFO_OK) {                                                                                            \
+      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, error.message);                                    \
+      _exit(1);                                                                                                        \
+    }                                                                                                                  \
+  } while (0)
+
+static void name_of(unsigned n, char name[16]) { snprintf(name, 16, "o%u", n % OBJECTS); }
+
+/* ---- what comes and goes -------------------------------------------------------------------------------------------
+ */
+
+/* Opened, read, sometimes changed and cloned. */
+static void views(unsigned round) {
+  char name[16];
+  ufo_view *view, *clone = NULL;
+  name_of(round, name);
+  MUST(ufo_view_open(store, NULL, pool, name, NULL, &view, e));
+  double *x = ufo_view_data(view);
+  uint64_t at = (round * 7919u) % LENGTH;
+  if (x[at] != (double)at) {
+    fprintf(stderr, "element %" PRIu64 " of %s is %g\n", at, name, x[at]);
+    _exit(1);
+  }
+  if (round % 4 == 0) x[(at + 1) % LENGTH] = 0;
+  if (round % 8 == 0) MUST(ufo_view_clone(view, &clone, e));
+  ufo_view_release(view);
+  ufo_view_release(clone);
+}
+
+static void stores(unsigned round) {
+  char other[640];
+  ufo_store *opened;
+  double value = round;
+  ufo_object_spec spec = {.struct_size = sizeof spec, .type = UFO_DOUBLE, .length = 1};
+  ufo_txn *txn;
+  snprintf(other, sizeof other, "%s/other%u.ufo", folder, round % 3);
+  MUST(ufo_store_open(other, NULL, &opened, e));
+  MUST(ufo_txn_begin(opened, &txn, e));
+  MUST(ufo_txn_put(txn, "x", &spec, &value, e));
+  if (round % 2 == 0) MUST(ufo_txn_commit(txn, e));
+  else ufo_txn_abort(txn);
+  ufo_store_close(opened);
+}
+
+static void transactions(unsigned round) {
+  char name[16];
+  double value = (double)(round % LENGTH);
+  ufo_txn *txn;
+  name_of(round, name);
+  MUST(ufo_txn_begin(store, &txn, e));
+  MUST(ufo_txn_write(txn, name, round % LENGTH, 1, &value, e));
+  if (round % 3 == 0) ufo_txn_abort(txn);
+  else MUST(ufo_txn_commit(txn, e));
+}
+
+static void refusals(unsigned round) {
+  ufo_view *view;
+  ufo_store *opened;
+  ufo_error error;
+  char nowhere[640];
+  ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
+  snprintf(nowhere, sizeof nowhere, "%s/nowhere%u.ufo", folder, round);
+  if (ufo_view_open(store, NULL, pool, "nothing", NULL, &view, &error) != UFO_MISSING ||
+      ufo_store_open(nowhere, &options, &opened, &error) != UFO_MISSING) {
+    fprintf(stderr, "what is not there was opened: %s\n", error.message);
+    _exit(1);
+  }
+}
+
+/* The child uses what it inherits; the parent goes on. */
+static void children(unsigned round) {
+  char name[16];
+  ufo_view *view;
+  name_of(round, name);
+  MUST(ufo_view_open(store, NULL, pool, name, NULL, &view, e));
+  const volatile double *x = ufo_view_data(view);
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    double stored = -1;
+    MUST(ufo_store_read(store, NULL, name, 0, 11, 1, &stored, e));
+    _exit(x[17] == 17 && stored == 11 ? 0 : 3);
+  }
+  int status = -1;
+  if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+    fprintf(stderr, "a child ended with %d\n", status);
+    _exit(1);
+  }
+  ufo_view_release(view);
+}
+
+/* ---- flatness
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void show(const char *what, const resources *held) {
+  printf("%-30s %4" PRIu64 " descriptors %4" PRIu64 " mappings %3" PRIu64 " threads %3" PRIu64 " locks %6" PRIu64
+         " KiB\n",
+         what, held->descriptors, held->mappings, held->threads, held->locks, held->resident_bytes >> 10);
+}
+
+static void stay_flat(void (*run)(unsigned), unsigned warm_up, unsigned count, const char *what) {
+  for (unsigned i = 0; i < warm_up; i++) run(i);
+  resources before = resources_now(path);
+  for (unsigned i = 0; i < count; i++) run(i);
+  resources after = resources_now(path);
+  show("warm", &before);
+  show(what, &after);
+  tally(count, what);
+  if (after.descriptors <= before.descriptors && after.threads <= before.threads &&
+      after.locks <= locks_of_an_open_store && after.mappings <= before.mappings + MAPPINGS_SLACK &&
+      after.resident_bytes <= before.resident_bytes + MEMORY_SLACK * (nightly() ? 2 : 1)) {
+    return;
+  }
+  fprintf(stderr, "%s: something is left behind\n", what);
+  _exit(1);
+}
+
+int main(void) {
+  const char *base = getenv("TMPDIR");
+  unsigned times = nightly() ? 10 : 1;
+  snprintf(folder, sizeof folder, "%s/ufo-soak-XXXXXX", base && *base ? base : "/tmp");
+  if (!mkdtemp(folder)) return 1;
+  snprintf(path, sizeof path, "%s/s.ufo", folder);
+  ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = 4 << 20, .scratch_dir = folder};
+  ufo_error why;
+  if (ufo_pool_create(&options, &pool, &why) != UFO_OK) {
+    printf("%s\n", why.message);
+    rmdir(folder);
+    return why.code == UFO_UNSUPPORTED ? 77 : 1;
+  }
+  MUST(ufo_store_open(path, NULL, &store, e));
+  double *ramp = malloc(LENGTH * sizeof *ramp);
+  for (unsigned i = 0; i < LENGTH; i++) ramp[i] = i;
+  ufo_object_spec spec = {.struct_size = sizeof spec, .type = UFO_DOUBLE, .length = LENGTH, .chunk_bytes = CHUNK};
+  for (unsigned n = 0; n < OBJECTS; n++) {
+    char name[16];
+    ufo_txn *txn;
+    name_of(n, name);
+    MUST(ufo_txn_begin(store, &txn, e));
+    MUST(ufo_txn_put(txn, name, &spec, ramp, e));
+    MUST(ufo_txn_commit(txn, e));
+  }
+  free(ramp);
+  locks_of_an_open_store = resources_now(path).locks;
+  stay_flat(views, 200, 1000 * times, "views opened and released");
+  stay_flat(transactions, 100, 300 * times, "transactions ended");
+  stay_flat(refusals, 20, 300 * times, "things not there");
+  stay_flat(stores, 10, 100 * times, "stores opened and closed");
+  stay_flat(children, 5, 40 * times, "children that used a store");
+  MUST(ufo_store_verify(store, NULL, NULL, NULL, e));
+  MUST(ufo_pool_destroy(pool, e));
+  ufo_store_close(store);
+  for (unsigned i = 0; i < 4; i++) {
+    if (i < 3) snprintf(path, sizeof path, "%s/other%u.ufo", folder, i);
+    else snprintf(path, sizeof path, "%s/s.ufo", folder);
+    unlink(path);
+    strcat(path, "-lock");
+    unlink(path);
+  }
+  rmdir(folder);
+  return 0;
+}
