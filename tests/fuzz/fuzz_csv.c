@@ -106,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     PROMISE(csv_rows_open(&source, &reader, &error) == UFO_OK);
     ufo_status next = UFO_OK;
     if (source.header) next = csv_rows_next(reader, 0, &fields, &count, &error);
-    while (!next && !(next = csv_rows_next(reader, table.column_count, &fields, &count, &error))) {
+    while (!next &&
+           !(next = csv_rows_next(reader, source.header || rows ? table.column_count : 0, &fields, &count, &error))) {
       rows++;
       PROMISE(csv_line(reader) > line && count == table.column_count);
       line = csv_line(reader);

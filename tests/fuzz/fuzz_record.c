@@ -23,7 +23,8 @@ static void check_object(ufo_slice content) {
   } else {
     PROMISE(record.chunk_bytes >= UFO_CHUNK_BYTES_MIN && record.chunk_bytes <= UFO_CHUNK_BYTES_MAX);
     PROMISE(!chunks || ufo_record_chunk_raw_bytes(&record, 0) <= record.chunk_bytes);
-    PROMISE((chunks ? chunks - 1 : 0) * record.chunk_bytes <= bytes && chunks <= (uint64_t)INT64_MAX / record.chunk_bytes + 1);
+    PROMISE((chunks ? chunks - 1 : 0) * record.chunk_bytes <= bytes &&
+            chunks <= (uint64_t)INT64_MAX / record.chunk_bytes + 1);
     if (chunks) {
       uint64_t last = ufo_record_chunk_raw_bytes(&record, chunks - 1);
       PROMISE(last > 0 && (chunks - 1) * record.chunk_bytes + last == bytes);

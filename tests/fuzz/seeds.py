@@ -217,3 +217,99 @@ seed("rserialize", "another_type", b"\x20" + r_head() + struct.pack(">iii", 13, 
 seed("rserialize", "cut", b"\x20" + r_head()[:11])
 seed("rserialize", "ascii_format", b"\x20A\n3\n")
 seed("rserialize", "write", b"\x85one\0two\0\x01\0\0" + "z\u00e4\u20ac".encode() + b"\0")
+
+# ---- api: operations, as operate() in fuzz_api.c reads them ----------------------------------------------------------
+
+def name(n, to=0):
+    return n + 6 * to
+
+
+COMMIT, ABORT, REOPEN, KILL, CHECK_SNAPSHOT = b"\0\0", b"\x01\0", b"\2\0", b"\3\0", b"\5\0"
+COMPACT, COPY = b"\x15\1", b"\x15\0"
+
+
+def rival(n):
+    return bytes([0x11, name(n)]) + thing(1, 30, 4)
+
+
+def take_snapshot(label=0):
+    return bytes([4, label])
+
+
+def drop_snapshot(label=0):
+    return bytes([4, 0x80 + label])
+
+
+def thing(type_, length, style):
+    return bytes([type_]) + struct.pack("<HB", length, style)
+
+
+def create(n, type_=2, length=2000):
+    return bytes([9, name(n)]) + thing(type_, length, 0)
+
+
+def put(n, type_=2, length=2000, style=4):
+    return bytes([10, name(n)]) + thing(type_, length, style)
+
+
+def pieces(n, type_=1, length=3000, style=2, piece=1001):
+    return bytes([10, name(n, 1)]) + thing(type_, length, style) + struct.pack("<H", piece)
+
+
+def append(n, count, style=2):
+    return bytes([11, name(n)]) + struct.pack("<HB", count, style)
+
+
+def write(n, first, count, style=3):
+    return bytes([12, name(n)]) + struct.pack("<HHB", first, count, style)
+
+
+def rename(n, to):
+    return bytes([13, name(n, to)])
+
+
+def remove(n):
+    return bytes([13, name(n, n)])
+
+
+def attribute_of(n, value):
+    return bytes([14, name(n), value])
+
+
+def put_list_of(n, *things):
+    return bytes([15, name(n), len(things) - 1]) + b"".join(things)
+
+
+def keep(n, choice=0):
+    return bytes([6, name(n), choice]) + (struct.pack("<HHB", 5, 700, 9) if choice & 0xA0 else b"")
+
+
+def put_view_of(n, to=None, how=1):
+    change = struct.pack("<HHB", 100, 900, 4)
+    return bytes([7 if to is None else 0x17, name(n, to or 0), how]) + change * ((how & 3) + bool(how & 8))
+
+
+programs = {
+    "put_commit": put(0) + COMMIT + REOPEN,
+    "every_type": b"".join(put(k % 6, k, 700 + 100 * k, k) for k in range(7)) + COMMIT + KILL,
+    "create_write": create(0) + write(0, 10, 500) + COMMIT + write(0, 600, 1000, 4) + COMMIT,
+    "append": put(1, 1, 1000, 2) + COMMIT + append(1, 100) + append(1, 900, 4) + COMMIT + REOPEN,
+    "pieces": pieces(2) + COMMIT + pieces(2, 5, 300, 4, 77) + COMMIT,
+    "abort": put(0) + COMMIT + write(0, 0, 100) + ABORT + append(0, 5) + KILL,
+    "names": put(0) + rename(0, 1) + COMMIT + put(0) + rename(1, 2) + remove(0) + COMMIT + REOPEN,
+    "attributes": put(0) + attribute_of(0, 5) + COMMIT + attribute_of(0, 8) + COMMIT + attribute_of(1, 1),
+    "list": put_list_of(0, thing(2, 100, 4), thing(1, 200, 2)) + COMMIT + rename(0, 3) + attribute_of(3, 9) + COMMIT +
+    put_list_of(3, thing(4, 5000, 3)) + COMMIT + remove(3) + COMMIT,
+    "views": put(0) + COMMIT + put_view_of(0) + COMMIT + put_view_of(0, how=3 + 4) + COMMIT + put_view_of(0, 1, 2 + 8) + COMMIT,
+    "kept_views": put(0) + COMMIT + keep(0, 0x20) + write(0, 0, 2000, 1) + COMMIT + keep(0, 1) + remove(0) + COMMIT + REOPEN,
+    "pending_view": put(0) + keep(0, 0x60) + put_view_of(0, how=16 + 1) + COMMIT + keep(0, 0x80) + KILL,
+    "conflict": put(0) + COMMIT + write(0, 0, 10) + rival(0) + put(1) + rival(0),
+    "snapshots": put(0) + COMMIT + take_snapshot() + write(0, 0, 500, 1) + COMMIT + remove(0) + put(1) + COMMIT +
+    CHECK_SNAPSHOT + take_snapshot(1) + drop_snapshot(0) + rename(1, 0) + COMMIT + REOPEN + drop_snapshot(1),
+    "snapshot_list": put_list_of(0, thing(2, 100, 4)) + COMMIT + take_snapshot() + put(0) + COMMIT + KILL + CHECK_SNAPSHOT,
+    "compact": put(0) + put(1, 1, 5000, 2) + COMMIT + remove(0) + COMMIT + COMPACT + put(0) + COMMIT + COPY,
+    "compact_snapshot": put(0) + COMMIT + take_snapshot() + write(0, 0, 2000, 1) + COMMIT + COMPACT + CHECK_SNAPSHOT + COPY,
+    "edges": put(0, 0x84, 8192, 4) + put(1, 0x82, 1024, 1) + COMMIT + append(0, 4096) + COMMIT + write(0, 4095, 2) + COMMIT,
+}
+for title, program in programs.items():
+    seed("api", title, program)
