@@ -4,8 +4,9 @@
 #include "progress.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
-enum { OPT_PREFLIGHT };
+enum { OPT_PREFLIGHT, OPT_SALVAGE };
 
 typedef struct walk {
   progress p;
@@ -18,7 +19,7 @@ static int report(void *user, const ufo_damage *damage) {
   progress_end(&w->p);
   if (damage->name) {
     print_escaped(stdout, damage->name, strlen(damage->name), true);
-    printf("  version %llu", (unsigned long long)damage->version);
+    if (damage->version) printf("  version %llu", (unsigned long long)damage->version);
     if (damage->count)
       printf("  elements %llu:%llu", (unsigned long long)damage->first,
              (unsigned long long)(damage->first + damage->count));
@@ -38,6 +39,11 @@ static int on_progress(void *user, uint64_t done, uint64_t total) {
   return interrupted();
 }
 
+static bool is_there(const char *path) {
+  struct stat file;
+  return stat(path, &file) == 0;
+}
+
 static void print_sound(ufo_store *store, const char *path) {
   ufo_store_stat stat = {.struct_size = sizeof stat};
   char objects[32], blobs[32], bytes[32];
@@ -51,10 +57,26 @@ static void print_sound(ufo_store *store, const char *path) {
          format_count(blobs, sizeof blobs, stat.blobs), stat.blobs == 1 ? "blob" : "blobs");
 }
 
+/* The store itself need not be one that can be opened. */
+static int run_salvage(const char *path, const char *out) {
+  ufo_error error = {0};
+  catch_signals();
+  walk w = {.p = progress_start("salvage")};
+  ufo_status result = ufo_store_salvage(path, out, report, on_progress, &w, &error);
+  progress_end(&w.p);
+  if (interrupted()) return finish_output(fail_interrupted("nothing was salvaged"));
+  if (result && !(result == UFO_CORRUPT && w.damages && is_there(out))) return fail_status(path, NULL, &error);
+  print_escaped(stdout, out, strlen(out), true);
+  if (!result) puts(": all of it was sound");
+  else printf(": %llu %s\n", (unsigned long long)w.damages, w.damages == 1 ? "loss or doubt" : "losses or doubts");
+  return finish_output(result ? EXIT_DAMAGED : EXIT_DONE);
+}
+
 static int run(const arguments *args) {
   const char *path = args->operands[0];
   int status = EXIT_DONE;
   if (args->values[OPT_PREFLIGHT]) return fail_usage(&cmd_verify, "'--preflight' is not in this version");
+  if (args->values[OPT_SALVAGE]) return run_salvage(path, args->values[OPT_SALVAGE]);
   ufo_store *store = open_store(path, false, &status);
   if (!store) return status;
   ufo_error error = {0};
@@ -80,6 +102,7 @@ static int run(const arguments *args) {
 /* --preflight is parsed only to be answered; the table that the help is made from leaves it out. */
 static const option_spec options[] = {
     [OPT_PREFLIGHT] = {"preflight", 0, NULL, NULL},
+    [OPT_SALVAGE] = {"salvage", 0, "OUT", "copy all that is sound into the new store OUT"},
     {0},
 };
 
@@ -89,7 +112,10 @@ const command cmd_verify = {
     .summary = "check every record and every chunk of a store",
     .details =
         "Each damage is a line: object, version, elements (from 0, end excluded), cause. The exit status is 3 if\n"
-        "there is any. What is not named can still be read.",
+        "there is any. What is not named can still be read.\n"
+        "With --salvage, PATH may be damaged so badly that it does not open; no process may have it open. It is not\n"
+        "changed. The current version of each object comes to OUT; what is lost or in doubt is named, and chunks that\n"
+        "are lost cannot be read there either. Objects without a name are called lost+found/object-NUMBER.",
     .operands_min = 1,
     .operands_max = 1,
     .options = options,

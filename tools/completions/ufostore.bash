@@ -10,6 +10,7 @@ _ufostore() {
     info | stat) options=--json ;;
     put) options=$'--type\n--chunk' ;;
     get) options=$'--range\n--as\n--version' ;;
+    verify) options=--salvage ;;
     import) options=$'--delim\n--no-header\n--na' ;;
   esac
   case ${COMP_WORDS[COMP_CWORD - 1]} in
