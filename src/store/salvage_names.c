@@ -110,6 +110,9 @@ static ufo_status visit_child(ufo_salvager *s, ufo_slice key, ufo_slice content,
 static ufo_status copy_nameless(ufo_salvager *s, uint64_t id, ufo_error *error) {
   char name[64];
   if (ufo_u64map_get(&s->taken, id) || ufo_u64map_get(&s->dropped, id)) return UFO_OK;
+  const char *doubt = s->hurt[UFO_TABLE_GARBAGE]
+                          ? "its own name, or the list that it belongs to, is lost; or it was removed"
+                          : "its own name, or the list that it belongs to, is lost";
   bool is_free = false;
   ufo_status status = UFO_OK;
   for (unsigned i = 1; !status && !is_free; i++) {
@@ -117,7 +120,7 @@ static ufo_status copy_nameless(ufo_salvager *s, uint64_t id, ufo_error *error) 
     else snprintf(name, sizeof name, "lost+found/object-%llu-%u", (unsigned long long)id, i);
     status = name_is_free(s, name, &is_free, error);
   }
-  return status ? status : copy_named(s, name, id, "its own name, or the list that it belongs to, is lost", error);
+  return status ? status : copy_named(s, name, id, doubt, error);
 }
 
 /* Lists first: what they lead to is theirs. */

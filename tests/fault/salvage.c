@@ -364,7 +364,9 @@ static void check_item(ufo_store *store, const char *path, const ufo_object_info
   if (info->type == UFO_RAW && info->length == 0) return; /* in place of an element */
   const item *was = find_item(last, info->id);
   int64_t same = compare(store, path, info, was, &lost);
-  for (int i = state_count - 2; same < 0 && o->doubt && i >= 0; i--)
+  /* What was removed lasts as long as a snapshot sees it, and its name is among those that are lost. */
+  bool removed = !was && strncmp(path, "lost+found/", 11) == 0;
+  for (int i = state_count - 2; same < 0 && (o->doubt || removed) && i >= 0; i--)
     same = compare(store, path, info, find_item(&states[i], info->id), &lost);
   o->objects++;
   o->lost += lost;
