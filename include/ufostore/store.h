@@ -68,8 +68,9 @@ typedef enum ufo_codec {
   UFO_CODEC_LZ4 = 3,               /* LZ4 block */
   UFO_CODEC_SHUFFLE_LZ4 = 4,       /* byte-shuffled, then LZ4 */
   UFO_CODEC_DELTA_SHUFFLE_LZ4 = 5, /* differences of neighbours, byte-shuffled, then LZ4 */
+  UFO_CODEC_LOST = 6,              /* lost before the store was salvaged: reading it is UFO_CORRUPT */
 } ufo_codec;
-#define UFO_CODEC_COUNT 6
+#define UFO_CODEC_COUNT 6 /* of those that hold values: all but LOST */
 UFO_API const char *ufo_codec_name(ufo_codec codec);
 
 typedef enum ufo_open_mode {
@@ -126,6 +127,7 @@ typedef struct ufo_object_info {
   uint64_t codec_chunks[UFO_CODEC_COUNT];
   uint64_t attribute_count;
   int64_t created_ns, changed_ns; /* CLOCK_REALTIME of the commits */
+  uint64_t chunks_lost;           /* that ufo_store_salvage could not save: they cannot be read until they are written */
 } ufo_object_info;
 
 /* In all that follow, `txn` may be NULL: the last commit is seen. Otherwise it is a transaction of this store, and its

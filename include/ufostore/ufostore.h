@@ -6,6 +6,7 @@
 #include <ufostore/error.h>
 #include <ufostore/pool.h>
 #include <ufostore/region.h>
+#include <ufostore/salvage.h>
 #include <ufostore/sequence.h>
 #include <ufostore/snapshot.h>
 #include <ufostore/store.h>

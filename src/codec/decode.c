@@ -76,6 +76,8 @@ static ufo_status decode(ufo_codec_memory *memory, const ufo_chunk_meta *meta, c
   case UFO_CODEC_SHUFFLE_LZ4:
   case UFO_CODEC_DELTA_SHUFFLE_LZ4:
     return decode_filtered(memory, meta, stored, target, error);
+  case UFO_CODEC_LOST:
+    return ufo_fail(error, UFO_CORRUPT, "these elements were lost before the store was salvaged");
   default:
     return ufo_fail(error, UFO_UNSUPPORTED, "codec %u is not known to this version", (unsigned)meta->codec);
   }

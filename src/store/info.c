@@ -26,9 +26,9 @@ static ufo_status add_extents(ufo_etxn *etxn, const ufo_draft *draft, ufo_object
       status = ufo_map_find(etxn, base->map_id, draft->extents.keys[i], base->map_version, &entry, NULL, error);
     }
     if (status && status != UFO_MISSING) return status;
-    if (!status && entry.meta.codec < UFO_CODEC_COUNT) {
+    if (!status && !entry.is_child) {
       info->stored_bytes -= entry.meta.stored_bytes;
-      info->codec_chunks[entry.meta.codec]--;
+      if (entry.meta.codec < UFO_CODEC_COUNT) info->codec_chunks[entry.meta.codec]--;
       info->chunks_written--;
     }
     const ufo_chunk_meta *meta = ufo_extent_meta(extent);
@@ -76,6 +76,7 @@ static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object
     /* What this version of the list wrote: a child that it took over untouched is of an older commit. */
     if (part.changed_ns == info->changed_ns) info->chunks_changed += part.chunks_changed;
     info->stored_bytes += part.stored_bytes;
+    info->chunks_lost += part.chunks_lost;
     for (int c = 0; c < UFO_CODEC_COUNT; c++) info->codec_chunks[c] += part.codec_chunks[c];
   }
   return UFO_OK;
@@ -103,8 +104,10 @@ static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *
     set_totals(info, &found->record);
   }
   if (!status && found->record.type == UFO_LIST) return add_children(etxn, found, info, depth, error);
-  uint64_t entries = 0; /* chunks that were never written are zeros, too */
+  uint64_t entries = 0;
   for (int i = 0; i < UFO_CODEC_COUNT; i++) entries += info->codec_chunks[i];
+  info->chunks_lost = info->chunks_written > entries ? info->chunks_written - entries : 0;
+  entries += info->chunks_lost; /* chunks that were never written are zeros, too */
   if (info->chunk_count > entries) info->codec_chunks[UFO_CODEC_ZERO] += info->chunk_count - entries;
   return status;
 }

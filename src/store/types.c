@@ -38,5 +38,6 @@ uint32_t ufo_type_bytes(ufo_type type) { return is_type((int)type) ? types[type]
 
 const char *ufo_codec_name(ufo_codec codec) {
   int number = (int)codec;
+  if (codec == UFO_CODEC_LOST) return "lost";
   return number >= 0 && number < UFO_CODEC_COUNT ? codec_names[number] : NULL;
 }

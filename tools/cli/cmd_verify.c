@@ -4,8 +4,9 @@
 #include "progress.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
-enum { OPT_PREFLIGHT };
+enum { OPT_PREFLIGHT, OPT_SALVAGE };
 
 typedef struct walk {
   progress p;
@@ -18,7 +19,7 @@ static int report(void *user, const ufo_damage *damage) {
   progress_end(&w->p);
   if (damage->name) {
     print_escaped(stdout, damage->name, strlen(damage->name), true);
-    printf("  version %llu", (unsigned long long)damage->version);
+    if (damage->version) printf("  version %llu", (unsigned long long)damage->version);
     if (damage->count)
       printf("  elements %llu:%llu", (unsigned long long)damage->first,
              (unsigned long long)(damage->first + damage->count));
@@ -36,6 +37,11 @@ static int on_progress(void *user, uint64_t done, uint64_t total) {
   walk *w = user;
   progress_update(&w->p, done, total);
   return interrupted();
+}
+
+static bool is_there(const char *path) {
+  struct stat file;
+  return stat(path, &file) == 0;
 }
 
 static void print_sound(ufo_store *store, const char *path) {
@@ -68,10 +74,29 @@ static ufo_store *open_after_preflight(const char *path, int *status) {
   return NULL;
 }
 
+/* The store itself need not be one that can be opened. */
+static int run_salvage(const char *path, const char *out) {
+  ufo_error error = {0};
+  catch_signals();
+  walk w = {.p = progress_start("salvage")};
+  ufo_status result = ufo_store_salvage(path, out, report, on_progress, &w, &error);
+  progress_end(&w.p);
+  if (interrupted()) return finish_output(fail_interrupted("nothing was salvaged"));
+  if (result && !(result == UFO_CORRUPT && w.damages && is_there(out))) return fail_status(path, NULL, &error);
+  print_escaped(stdout, out, strlen(out), true);
+  if (!result) puts(": all of it was sound");
+  else printf(": %llu %s\n", (unsigned long long)w.damages, w.damages == 1 ? "loss or doubt" : "losses or doubts");
+  return finish_output(result ? EXIT_DAMAGED : EXIT_DONE);
+}
+
 static int run(const arguments *args) {
   const char *path = args->operands[0];
   int status = EXIT_DONE;
   bool preflight = args->values[OPT_PREFLIGHT];
+  if (preflight && args->values[OPT_SALVAGE]) {
+    return fail_usage(&cmd_verify, "'--salvage' does without '--preflight': it trusts no page of the file");
+  }
+  if (args->values[OPT_SALVAGE]) return run_salvage(path, args->values[OPT_SALVAGE]);
   if (preflight) catch_signals();
   ufo_store *store = preflight ? open_after_preflight(path, &status) : open_store(path, false, &status);
   if (!store) return status;
@@ -97,6 +122,7 @@ static int run(const arguments *args) {
 
 static const option_spec options[] = {
     [OPT_PREFLIGHT] = {"preflight", 0, NULL, "look at every page of the file first, as for a file from a stranger"},
+    [OPT_SALVAGE] = {"salvage", 0, "OUT", "copy all that is sound into the new store OUT"},
     {0},
 };
 
@@ -106,9 +132,12 @@ const command cmd_verify = {
     .summary = "check every record and every chunk of a store",
     .details =
         "Each damage is a line: object, version, elements (from 0, end excluded), cause. The exit status is 3 if\n"
-        "there is any. What is not named can still be read. With --preflight a file that could harm whoever opens it "
-        "is\n"
-        "refused, with exit status 3 and the page that is to blame, before anything trusts it.",
+        "there is any. What is not named can still be read.\n"
+        "With --preflight a file that could harm whoever opens it is refused, with exit status 3 and the page that is\n"
+        "to blame, before anything trusts it.\n"
+        "With --salvage, PATH may be damaged so badly that it does not open; no process may have it open. It is not\n"
+        "changed. The current version of each object comes to OUT; what is lost or in doubt is named, and chunks that\n"
+        "are lost cannot be read there either. Objects without a name are called lost+found/object-NUMBER.",
     .operands_min = 1,
     .operands_max = 1,
     .options = options,

@@ -28,6 +28,7 @@ void describe_json(json *j, const meaning *m) {
   json_unsigned(j, "chunk_count", info->chunk_count);
   json_unsigned(j, "chunks_written", info->chunks_written);
   json_unsigned(j, "chunks_changed", info->chunks_changed);
+  json_unsigned(j, "chunks_lost", info->chunks_lost);
   json_unsigned(j, "stored_bytes", info->stored_bytes);
   json_unsigned(j, "raw_bytes", m->raw_bytes);
   if (info->stored_bytes) json_double(j, "ratio", (double)m->raw_bytes / (double)info->stored_bytes);
@@ -144,7 +145,7 @@ void describe_attribute_json(json *j, const ufo_attribute *attribute) {
 }
 
 void describe_codecs(FILE *file, const ufo_object_info *info) {
-  uint64_t total = 0;
+  uint64_t total = info->chunks_lost;
   const char *comma = "";
   for (int codec = 0; codec < UFO_CODEC_COUNT; codec++) total += info->codec_chunks[codec];
   for (int codec = 0; codec < UFO_CODEC_COUNT; codec++) {
@@ -154,5 +155,6 @@ void describe_codecs(FILE *file, const ufo_object_info *info) {
     fprintf(file, share < 1 ? "%s%s <1%%" : "%s%s %.0f%%", comma, ufo_codec_name((ufo_codec)codec), share);
     comma = ", ";
   }
+  if (info->chunks_lost) fprintf(file, "%s%llu lost", comma, (unsigned long long)info->chunks_lost);
   if (!total) fputs("-", file);
 }

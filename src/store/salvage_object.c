@@ -1,0 +1,163 @@
+/* salvage_object.c - what becomes of one object of a damaged store, and of what it leads to; see salvage.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/attributes.h"
+#include "store/catalogue.h"
+#include "store/map.h"
+#include "store/salvage.h"
+#include "util/fail.h"
+
+enum { LABEL_BYTES = UFO_NAME_MAX + 64 };
+
+/* ---- records --------------------------------------------------------------------------------------------------- */
+
+ufo_status ufo_salvage_find_record(ufo_salvager *s, uint64_t id, uint64_t version, uint64_t *found, ufo_record *record,
+                                   const char **doubt) {
+  uint8_t newest[UFO_MAP_KEY_BYTES] = {0}, there[UFO_MAP_KEY_BYTES] = {0};
+  uint64_t at = version ? version : UFO_VERSION_LIMIT - 1;
+  *doubt = NULL;
+  ufo_status status = ufo_catalogue_get_newest(s->current, id, at, found, record, NULL);
+  if (!status && (*found == version || (!version && !s->hurt[UFO_TABLE_OBJECTS]))) return UFO_OK;
+  if (!status && !version) {
+    ufo_key_object(newest, id, at);
+    ufo_key_object(there, id, *found);
+    if (ufo_gaps_meet(&s->gaps[UFO_TABLE_OBJECTS], newest, there))
+      *doubt = "a newer version may have been lost: this one is kept";
+    return UFO_OK;
+  }
+  status = ufo_catalogue_get_newest(s->past, id, at, found, record, NULL);
+  if (status || (version && *found != version)) return UFO_MISSING;
+  if (!version) *doubt = "its record was found in a page of an earlier commit: it may not be the newest version";
+  return UFO_OK;
+}
+
+/* Its attributes to the new store, if they are there. */
+static ufo_status copy_attributes(ufo_salvager *s, const char *name, uint64_t id, uint64_t version, ufo_record *record,
+                                  ufo_error *error) {
+  uint64_t from = record->attributes_version;
+  uint8_t key[UFO_OBJECT_KEY_BYTES];
+  ufo_slice content;
+  ufo_attributes *set = NULL;
+  record->attributes_version = record->attribute_count = 0;
+  if (from == 0) return UFO_OK;
+  ufo_key_attributes(key, id, from);
+  ufo_status status = ufo_record_get(s->current, UFO_TABLE_ATTRIBUTES, key, sizeof key, &content, NULL);
+  if (status) status = ufo_record_get(s->past, UFO_TABLE_ATTRIBUTES, key, sizeof key, &content, NULL);
+  if (!status) status = ufo_attributes_decode(content.data, content.bytes, &set, NULL);
+  if (status) return ufo_salvage_damage(s, name, version, 0, 0, "its attributes are lost");
+  record->attributes_version = version;
+  record->attribute_count = ufo_attributes_count(set);
+  ufo_attributes_free(set);
+  status = ufo_filling_begin(&s->out, error);
+  if (!status) status = ufo_catalogue_put_attributes(s->out.txn, id, version, content.data, content.bytes, error);
+  return status ? status : ufo_filling_count(&s->out, content.bytes, error);
+}
+
+static ufo_status put_object(ufo_salvager *s, uint64_t id, uint64_t version, ufo_record *record, ufo_error *error) {
+  record->generation = 1;
+  ufo_status status = ufo_filling_begin(&s->out, error);
+  if (!status) status = ufo_catalogue_put_object(s->out.txn, id, version, record, error);
+  return status ? status : ufo_filling_count(&s->out, UFO_OBJECT_RECORD_BYTES, error);
+}
+
+static ufo_status take(ufo_salvager *s, uint64_t id, ufo_error *error) {
+  if (ufo_u64map_put(&s->taken, id, s, NULL)) return UFO_OK;
+  return ufo_fail(error, UFO_FULL, "out of memory");
+}
+
+/* ---- objects --------------------------------------------------------------------------------------------------- */
+
+/* In place of an element that is lost. */
+static ufo_status put_placeholder(ufo_salvager *s, uint64_t number, const char *cause, uint64_t *id_out,
+                                  ufo_error *error) {
+  char text[300];
+  if (number) snprintf(text, sizeof text, "object %llu: %s", (unsigned long long)number, cause);
+  else snprintf(text, sizeof text, "%s", cause);
+  ufo_attributes *set;
+  ufo_status status = ufo_attributes_create(&set, error);
+  if (status) return status;
+  status = ufo_attributes_set_strings(set, "ufostore.lost", (const char *[]){text}, NULL, 1, error);
+  uint64_t bytes = ufo_attributes_encoded_bytes(set), id = s->next_object++;
+  uint8_t *encoded = malloc(bytes);
+  if (!status && !encoded) status = ufo_fail(error, UFO_FULL, "out of memory");
+  if (!status && id >= UFO_ID_LIMIT) status = ufo_fail(error, UFO_FULL, "there are no numbers left for objects");
+  ufo_record record = {.type = UFO_RAW,
+                       .element_bytes = 1,
+                       .chunk_bytes = UFO_CHUNK_BYTES_DEFAULT,
+                       .attributes_version = 1,
+                       .attribute_count = 1,
+                       .created_ns = s->now_ns,
+                       .changed_ns = s->now_ns};
+  if (!status) status = put_object(s, id, 1, &record, error);
+  if (!status) status = ufo_filling_begin(&s->out, error);
+  if (!status) {
+    ufo_attributes_encode(set, encoded);
+    status = ufo_catalogue_put_attributes(s->out.txn, id, 1, encoded, bytes, error);
+  }
+  free(encoded);
+  ufo_attributes_free(set);
+  *id_out = id;
+  return status;
+}
+
+static ufo_status copy_child(ufo_salvager *s, const char *name, uint64_t list, uint64_t version, uint64_t index,
+                             bool doubtful, int depth, ufo_error *error) {
+  ufo_entry entry;
+  char label[LABEL_BYTES];
+  int length = snprintf(label, sizeof label, "%s[[%llu]]", name, (unsigned long long)index + 1);
+  if (length >= (int)sizeof label) memcpy(label + sizeof label - 4, "...", 4);
+  const char *cause = NULL;
+  ufo_status status = ufo_salvage_find_entry(s, list, index, version, doubtful, &entry, error);
+  if (status == UFO_MISSING || (!status && !entry.is_child)) {
+    entry = (ufo_entry){.is_child = true};
+    cause = "which object it is, is lost";
+  } else if (status) {
+    return status;
+  } else if (ufo_u64map_get(&s->taken, entry.child_id)) {
+    cause = "the object belongs to another list or name already";
+  } else {
+    status = ufo_salvage_object(s, label, entry.child_id, entry.child_version, doubtful, depth + 1, error);
+    if (status == UFO_MISSING) cause = "its record is lost";
+    else if (status) return status;
+  }
+  if (cause) {
+    status = ufo_salvage_damage(s, label, entry.child_version, 0, 0, cause);
+    if (!status) status = put_placeholder(s, entry.child_id, cause, &entry.child_id, error);
+    entry.child_version = 1;
+  }
+  if (!status) status = ufo_filling_begin(&s->out, error);
+  if (!status) status = ufo_map_put(s->out.txn, list, index, version, &entry, error);
+  return status ? status : ufo_filling_count(&s->out, UFO_ENTRY_BYTES_MAX, error);
+}
+
+static ufo_status copy_children(ufo_salvager *s, const char *name, uint64_t id, uint64_t version, ufo_record *record,
+                                bool doubtful, int depth, ufo_error *error) {
+  ufo_status status = UFO_OK;
+  record->chunks_written = record->stored_bytes = 0;
+  record->chunks_changed = record->length;
+  for (uint64_t i = 0; i < record->length && !status; i++) {
+    status = copy_child(s, name, id, version, i, doubtful, depth, error);
+    if (!status) status = ufo_salvage_progress(s, 0);
+  }
+  return status;
+}
+
+ufo_status ufo_salvage_object(ufo_salvager *s, const char *name, uint64_t id, uint64_t version, bool doubtful,
+                              int depth, ufo_error *error) {
+  ufo_record record;
+  const char *doubt;
+  if (depth > UFO_LIST_DEPTH_MAX) return UFO_MISSING;
+  ufo_status status = ufo_salvage_find_record(s, id, version, &version, &record, &doubt);
+  if (status) return status;
+  status = take(s, id, error);
+  if (!status && doubt) status = ufo_salvage_damage(s, name, version, 0, 0, doubt);
+  doubtful |= doubt != NULL;
+  if (!status) {
+    status = record.type == UFO_LIST ? copy_children(s, name, id, version, &record, doubtful, depth, error)
+                                     : ufo_salvage_chunks(s, name, id, version, doubtful, &record, error);
+  }
+  if (!status) status = copy_attributes(s, name, id, version, &record, error);
+  return status ? status : put_object(s, id, version, &record, error);
+}
