@@ -13,7 +13,7 @@ enum { STEP_BYTES = 1 << 22, STEP_RECORDS = 10000 };
 
 void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
                        const char *cause) {
-  if (v->stop) return; /* what was not looked at is not damaged */
+  if (v->stop || v->muted) return; /* what was not looked at is not damaged */
   v->damages++;
   ufo_damage found = {.name = name, .version = version, .first = first, .count = count, .cause = cause};
   if (v->report && v->report(v->user, &found)) v->stop = true;
