@@ -136,8 +136,6 @@ static size_t key_bytes_of(ufo_table table) {
     return UFO_OBJECT_KEY_BYTES;
   case UFO_TABLE_MAP:
     return UFO_MAP_KEY_BYTES;
-  case UFO_TABLE_GARBAGE:
-    return UFO_GARBAGE_KEY_BYTES;
   case UFO_TABLE_BLOBS:
     return UFO_BLOB_KEY_BYTES;
   default:

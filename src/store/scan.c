@@ -57,7 +57,7 @@ static void note_gap(ufo_scan *scan) { scan->gap = scan->damaged = true; }
 
 static bool read_meta(ufo_scan *scan, uint64_t at, ufo_page_meta *meta) {
   uint8_t page[UFO_PAGE_META_BYTES];
-  return !ufo_scan_read(scan->fd, at, page, sizeof page, NULL) && ufo_page_meta_at(page, meta);
+  return !ufo_scan_read(scan->fd, at, page, sizeof page, NULL) && ufo_scan_meta_at(page, meta);
 }
 
 /* The page size is where the second header is, too. */
@@ -131,18 +131,18 @@ void ufo_scan_free(ufo_scan *scan) {
 /* ---- nodes ----------------------------------------------------------------------------------------------------- */
 
 /* Where a large value begins; false if that is not in the file or, unless `trust`, if its first page says otherwise. */
-static bool find_large(ufo_scan *scan, const ufo_page_node *node, bool trust, uint64_t *at_out) {
-  uint8_t head[UFO_PAGE_HEAD_BYTES];
-  uint64_t first = ufo_get_le64(node->value.data), run = ufo_page_run(node->value_bytes, scan->page_bytes);
+static bool find_large(ufo_scan *scan, const ufo_scan_raw *node, bool trust, uint64_t *at_out) {
+  uint8_t head[UFO_PAGE_HEADER];
+  uint64_t first = ufo_get_le64(node->value.data), run = ufo_scan_run(node->value_bytes, scan->page_bytes);
   if (first < META_PAGES || first >= scan->pages || run > scan->pages - first) return false;
   if (ufo_scan_read(scan->fd, first * scan->page_bytes, head, sizeof head, NULL)) return false;
-  if (!trust && !ufo_page_large(head, first, run)) return false;
-  *at_out = first * scan->page_bytes + UFO_PAGE_HEAD_BYTES;
+  if (!trust && !ufo_scan_large(head, first, run)) return false;
+  *at_out = first * scan->page_bytes + UFO_PAGE_HEADER;
   return true;
 }
 
 static ufo_status give_node(ufo_scan *scan, ufo_scan_origin origin, uint64_t page_at, const uint8_t *page,
-                            const ufo_page_node *node, bool first, ufo_error *error) {
+                            const ufo_scan_raw *node, bool first, ufo_error *error) {
   ufo_scan_node out = {.origin = origin,
                        .table = scan->table,
                        .first = first,
@@ -152,14 +152,14 @@ static ufo_status give_node(ufo_scan *scan, ufo_scan_origin origin, uint64_t pag
                        .value_at = page_at + (uint64_t)(node->value.data - page),
                        .value_bytes = node->value_bytes};
   if (node->flags & UFO_NODE_TREE) return UFO_CORRUPT;
-  if (node->flags & UFO_NODE_LARGE) {
+  if (node->flags & UFO_NODE_BIG) {
     out.value.bytes = 0;
     /* What a reached node says is checked by others: a seal, or the hash of a chunk. */
     if (!find_large(scan, node, origin == UFO_SCAN_REACHED, &out.value_at)) return UFO_CORRUPT;
   }
   ufo_status status = scan->calls.node(scan->calls.user, &out, error);
-  if (!status && (node->flags & UFO_NODE_LARGE)) { /* so that its bytes are not taken for pages */
-    uint64_t from = ufo_get_le64(node->value.data), run = ufo_page_run(node->value_bytes, scan->page_bytes);
+  if (!status && (node->flags & UFO_NODE_BIG)) { /* so that its bytes are not taken for pages */
+    uint64_t from = ufo_get_le64(node->value.data), run = ufo_scan_run(node->value_bytes, scan->page_bytes);
     for (uint64_t i = 0; i < run; i++) set_bit(scan->seen, from + i);
   }
   return status;
@@ -168,22 +168,22 @@ static ufo_status give_node(ufo_scan *scan, ufo_scan_origin origin, uint64_t pag
 /* ---- trees ----------------------------------------------------------------------------------------------------- */
 
 /* What a leaf of LMDB's own trees holds: the tables, or lists of free pages. */
-static bool take_subtree(ufo_scan *scan, const ufo_page_node *node) {
-  if (!(node->flags & UFO_NODE_TREE) || node->value_bytes != UFO_TREE_BYTES) return false;
+static bool take_subtree(ufo_scan *scan, const ufo_scan_raw *node) {
+  if (!(node->flags & UFO_NODE_TREE) || node->value_bytes != UFO_PAGE_TREE_BYTES) return false;
   for (int table = 0; table < UFO_TABLE_COUNT; table++) {
     const char *name = ufo_table_name((ufo_table)table);
     if (strlen(name) != node->key.bytes || memcmp(name, node->key.data, node->key.bytes)) continue;
-    scan->subtree[table] = ufo_page_tree_at(node->value.data);
+    ufo_page_read_tree(node->value.data, &scan->subtree[table]);
     return true;
   }
   return true; /* a table of a later release */
 }
 
-static bool take_free(ufo_scan *scan, const ufo_page_node *node) {
+static bool take_free(ufo_scan *scan, const ufo_scan_raw *node) {
   uint64_t at, count;
   uint8_t *list = malloc(node->value_bytes + 8);
   bool good = list && node->key.bytes == 8 && node->value_bytes >= 8 && node->value_bytes % 8 == 0;
-  if (good && (node->flags & UFO_NODE_LARGE)) {
+  if (good && (node->flags & UFO_NODE_BIG)) {
     good = find_large(scan, node, false, &at) && !ufo_scan_read(scan->fd, at, list, node->value_bytes, NULL);
   } else if (good) {
     memcpy(list, node->value.data, node->value_bytes);
@@ -206,9 +206,9 @@ static ufo_status walk_leaf(ufo_scan *scan, tree_kind kind, uint64_t number, con
   unsigned sound = 0;
   if (!whole) note_gap(scan);
   for (unsigned i = 0; i < nodes; i++) {
-    ufo_page_node node;
+    ufo_scan_raw node;
     ufo_status status = UFO_CORRUPT;
-    if (ufo_page_node_at(page, scan->page_bytes, UFO_PAGE_LEAF, i, &node)) {
+    if (ufo_scan_raw_at(page, scan->page_bytes, UFO_SCAN_LEAF, i, &node)) {
       if (kind == TREE_TABLE) {
         status = give_node(scan, UFO_SCAN_REACHED, number * scan->page_bytes, page, &node, i == 0, error);
       } else if (kind == TREE_MAIN ? take_subtree(scan, &node) : take_free(scan, &node)) {
@@ -239,20 +239,20 @@ static ufo_status walk(ufo_scan *scan, tree_kind kind, uint64_t number, unsigned
   ufo_status status = UFO_OK;
   unsigned nodes = 0;
   bool whole = false;
-  ufo_page_kind found = UFO_PAGE_BAD;
+  ufo_scan_kind found = UFO_SCAN_BAD;
   if (!ufo_scan_read(scan->fd, number * scan->page_bytes, page, scan->page_bytes, NULL))
-    found = ufo_page_check(page, scan->page_bytes, number, &nodes, &whole);
-  if (found == UFO_PAGE_BAD || (found == UFO_PAGE_LEAF) != (depth == 1)) {
+    found = ufo_scan_check(page, scan->page_bytes, number, &nodes, &whole);
+  if (found == UFO_SCAN_BAD || (found == UFO_SCAN_LEAF) != (depth == 1)) {
     note_gap(scan);
-  } else if (found == UFO_PAGE_LEAF) {
+  } else if (found == UFO_SCAN_LEAF) {
     set_bit(scan->seen, number);
     status = walk_leaf(scan, kind, number, page, nodes, whole, error);
   } else {
     set_bit(scan->seen, number);
     for (unsigned i = 0; i < nodes && !status; i++) {
-      ufo_page_node node;
+      ufo_scan_raw node;
       if (!whole) note_gap(scan);
-      if (!ufo_page_node_at(page, scan->page_bytes, UFO_PAGE_BRANCH, i, &node)) note_gap(scan);
+      if (!ufo_scan_raw_at(page, scan->page_bytes, UFO_SCAN_BRANCH, i, &node)) note_gap(scan);
       else status = walk(scan, kind, node.child, depth - 1, error);
     }
     if (!whole) note_gap(scan);
@@ -275,7 +275,7 @@ ufo_status ufo_scan_tables(ufo_scan *scan, ufo_error *error) {
     status = walk_tree(scan, TREE_FREE, scan->meta.free, error);
     scan->free_known = !status && !scan->damaged;
     scan->subtree = trees;
-    if (!status) status = walk_tree(scan, TREE_MAIN, scan->meta.main, error);
+    if (!status) status = walk_tree(scan, TREE_MAIN, scan->meta.tables, error);
     scan->subtree = NULL;
   }
   for (int table = 0; table < UFO_TABLE_COUNT && !status; table++) {
@@ -296,12 +296,12 @@ static ufo_status scan_other(ufo_scan *scan, ufo_scan_origin origin, uint64_t nu
   unsigned nodes;
   bool whole;
   if (ufo_scan_read(scan->fd, number * scan->page_bytes, page, scan->page_bytes, NULL)) return UFO_OK;
-  if (ufo_page_check(page, scan->page_bytes, number, &nodes, &whole) != UFO_PAGE_LEAF) return UFO_OK;
+  if (ufo_scan_check(page, scan->page_bytes, number, &nodes, &whole) != UFO_SCAN_LEAF) return UFO_OK;
   bool first = true;
   for (unsigned i = 0; i < nodes; i++) {
-    ufo_page_node node;
+    ufo_scan_raw node;
     ufo_status status = UFO_CORRUPT;
-    if (ufo_page_node_at(page, scan->page_bytes, UFO_PAGE_LEAF, i, &node))
+    if (ufo_scan_raw_at(page, scan->page_bytes, UFO_SCAN_LEAF, i, &node))
       status = give_node(scan, origin, number * scan->page_bytes, page, &node, first || !whole, error);
     if (status && status != UFO_CORRUPT) return status;
     first = status != UFO_OK;

@@ -1,5 +1,5 @@
-/* verify.h - what ufo_store_verify does, below the handle. verify.c and verify_snapshots.c know what records mean;
- * verify_walk.c goes through the tables and reports. */
+/* verify.h - what ufo_store_verify does, below the handle. verify_walk.c goes through the tables and reports; verify.c,
+ * verify_objects.c, verify_chunks.c and verify_snapshots.c know what records mean. */
 #ifndef UFO_STORE_VERIFY_H
 #define UFO_STORE_VERIFY_H
 
@@ -26,8 +26,13 @@ typedef struct ufo_verifier {
   void *user;
   uint64_t damages;
   uint64_t done_bytes, total_bytes, shown_bytes;
-  uint64_t steps;     /* records since progress was shown */
-  bool stop, ended;   /* by either callback; by that for progress */
+  uint64_t steps;   /* records since progress was shown */
+  bool stop, ended; /* by either callback; by that for progress */
+  bool starved;     /* out of memory: what could not be looked at is not damaged, and the work ends */
+  bool muted;       /* the table is walked again later: damage is reported then */
+  struct {
+    uint64_t object, blob, owner, generation;
+  } used;             /* the largest numbers seen */
   ufo_u64map places;  /* object id -> place */
   ufo_u64map dropped; /* ids of objects that wait to be reclaimed; the values mean nothing */
   ufo_u64map owners;  /* blob id -> referents counted, as a number */
@@ -39,9 +44,19 @@ typedef struct ufo_verifier {
 
 void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
                        const char *cause);
+/* Is it UFO_OK? UFO_FULL is noted, and ends the verification. */
+bool ufo_verify_good(ufo_verifier *v, ufo_status status);
 /* Names the object, "list[[3]]" for a child. */
 void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
                               const char *cause);
+static inline void ufo_verify_use(uint64_t *most, uint64_t number) {
+  if (number > *most) *most = number;
+}
+/* The newest record of an object at or below `version`; false if there is none that is sound. *found_out may be NULL.
+ */
+bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t *found_out, ufo_record *record);
+/* The elements that lie in a chunk, if only in part. */
+void ufo_verify_elements(const ufo_record *record, uint64_t chunk, uint64_t *first_out, uint64_t *count_out);
 /* Called for each record, and with the bytes of what was decoded. UFO_END: the caller wants no more. */
 ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes);
 
@@ -54,5 +69,13 @@ ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, u
 
 /* `generation`: of the last commit, 0 if that is not known. */
 ufo_status ufo_verify_snapshots(ufo_verifier *v, uint64_t generation, ufo_error *error);
+
+/* Visits of records: objects, attributes, map, staged, refs, blobs. The map comes before the last three. */
+ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
+ufo_status ufo_verify_attributes(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
+ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
+ufo_status ufo_verify_staged(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
+ufo_status ufo_verify_refs(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
+ufo_status ufo_verify_blob(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
 
 #endif

@@ -22,8 +22,8 @@ static void check_label(ufo_verifier *v, const char *label, ufo_slice content, c
   }
 }
 
-static ufo_status check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, ufo_slice content,
-                                  const checking *with, ufo_error *error) {
+static ufo_status check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, ufo_slice content, const checking *with,
+                                  ufo_error *error) {
   ufo_named named;
   ufo_record record;
   ufo_error cause;

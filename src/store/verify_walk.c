@@ -13,10 +13,15 @@ enum { STEP_BYTES = 1 << 22, STEP_RECORDS = 10000 };
 
 void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
                        const char *cause) {
-  if (v->stop) return; /* what was not looked at is not damaged */
+  if (v->stop || v->muted || v->starved) return; /* what was not looked at is not damaged */
   v->damages++;
   ufo_damage found = {.name = name, .version = version, .first = first, .count = count, .cause = cause};
   if (v->report && v->report(v->user, &found)) v->stop = true;
+}
+
+bool ufo_verify_good(ufo_verifier *v, ufo_status status) {
+  if (status == UFO_FULL) v->starved = true;
+  return status == UFO_OK;
 }
 
 enum { NAME_TEXT_BYTES = UFO_NAME_MAX + 64 };
@@ -80,7 +85,7 @@ static void damage_record(ufo_verifier *v, ufo_table table, ufo_slice key, const
 static void check_key(ufo_verifier *v, ufo_table table, ufo_slice key, ufo_slice value) {
   ufo_slice found;
   ufo_status status = ufo_engine_get(v->txn, table, key.data, key.bytes, &found, NULL);
-  if (status == UFO_OK && found.data == value.data) return;
+  if (ufo_verify_good(v, status) && found.data == value.data) return;
   ufo_error cause;
   ufo_fail(&cause, UFO_CORRUPT,
            "a record of table %s is there, but a search does not find it: an index page is damaged",
@@ -132,6 +137,7 @@ ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, u
     status = check_record(v, table, key_bytes, key, value, visit, error);
     before = key;
     count++;
+    if (status == UFO_OK && v->starved) status = ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
     if (status == UFO_OK) status = ufo_verify_progress(v, 0);
     if (status == UFO_OK) status = ufo_cursor_next(cursor, &key, &value, error);
   }

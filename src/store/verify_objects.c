@@ -1,0 +1,171 @@
+/* verify_objects.c - checks of records of objects and of their attributes, against each other and against the map. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/attributes.h"
+#include "store/catalogue.h"
+#include "store/map.h"
+#include "store/verify.h"
+#include "util/bytes.h"
+#include "util/fail.h"
+
+bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t *found_out, ufo_record *record) {
+  uint64_t found;
+  if (!ufo_verify_good(v, ufo_catalogue_get_newest(v->txn, id, version, &found, record, NULL))) return false;
+  if (found_out) *found_out = found;
+  return true;
+}
+
+/* ---- what the map has of an object ------------------------------------------------------------------------------- */
+
+typedef struct counting {
+  ufo_verifier *verifier;
+  const ufo_record *record;
+  uint64_t id, version;
+  uint64_t end; /* entries behind the end of the version are not in force */
+  uint64_t written, changed, stored_bytes, codec_chunks[UFO_CODEC_COUNT];
+} counting;
+
+/* Does the entry fit the object? */
+static void check_fit(const counting *c, uint64_t chunk, const ufo_entry *entry) {
+  const ufo_record *record = c->record;
+  bool list = record->type == UFO_LIST;
+  if (entry->is_child != list) {
+    ufo_verify_damage_object(c->verifier, c->id, c->version, list ? chunk : 0, list,
+                             list ? "an entry of this list is not an element" : "a vector has an entry for an element");
+  } else if (!list && entry->meta.raw_bytes > ufo_record_chunk_raw_bytes(record, chunk)) {
+    uint64_t first, count;
+    ufo_verify_elements(record, chunk, &first, &count);
+    ufo_verify_damage_object(c->verifier, c->id, c->version, first, count, "its entry in the map is of a longer chunk");
+  }
+}
+
+static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
+                              ufo_error *error) {
+  counting *c = user;
+  (void)error;
+  c->changed += entry_version == c->version;
+  if (chunk < c->end) {
+    c->written++;
+    if (!entry->is_child) {
+      c->stored_bytes += entry->meta.stored_bytes;
+      if (entry->meta.codec < UFO_CODEC_COUNT) c->codec_chunks[entry->meta.codec]++;
+    }
+    check_fit(c, chunk, entry);
+  } else if (!entry->is_child && entry->blob && c->record->type != UFO_LIST && entry_version == c->version) {
+    ufo_verify_damage_object(c->verifier, c->id, c->version, 0, 0, "it has an entry with bytes behind its end");
+  }
+  return ufo_verify_progress(c->verifier, 0);
+}
+
+/* A lost entry reads as a chunk that was never written, so the record's counts are the only witnesses. */
+static void check_counts(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
+  bool list = record->type == UFO_LIST;
+  counting c = {.verifier = v, .record = record, .id = id, .version = version};
+  c.end = list ? record->length : ufo_record_chunk_count(record);
+  uint64_t expected = list ? record->length : record->chunks_written;
+  ufo_error cause;
+  if (!ufo_verify_good(v, ufo_map_walk(v->txn, id, 0, version, count_entry, &c, NULL)))
+    return; /* reported with the map */
+  if (c.written != expected) {
+    ufo_fail(&cause, UFO_CORRUPT, "the map has %llu entries of it, and should have %llu", (unsigned long long)c.written,
+             (unsigned long long)expected);
+  } else if (c.changed != record->chunks_changed) {
+    ufo_fail(&cause, UFO_CORRUPT, "this version wrote %llu entries, and its record says %llu",
+             (unsigned long long)c.changed, (unsigned long long)record->chunks_changed);
+  } else if (!list && (c.stored_bytes != record->stored_bytes ||
+                       memcmp(c.codec_chunks, record->codec_chunks, sizeof c.codec_chunks) != 0)) {
+    ufo_fail(&cause, UFO_CORRUPT, "the totals in its record (bytes, chunks by codec) are not those of its entries");
+  } else {
+    return;
+  }
+  ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+}
+
+/* ---- objects ----------------------------------------------------------------------------------------------------- */
+
+/* From an object up to a name, or to what waits to be reclaimed. Lists that lead to each other have none. */
+static bool is_led_to(const ufo_verifier *v, uint64_t id) {
+  for (int depth = 0; depth <= UFO_LIST_DEPTH_MAX + 1; depth++) {
+    if (ufo_u64map_get(&v->dropped, id)) return true;
+    const ufo_verify_place *at = ufo_u64map_get(&v->places, id);
+    if (!at) return false;
+    if (at->parent == 0) return true;
+    id = at->parent;
+  }
+  return false;
+}
+
+static void check_attributes(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
+  uint8_t wanted[UFO_OBJECT_KEY_BYTES];
+  ufo_slice value;
+  ufo_attributes *set = NULL;
+  const char *wrong = NULL;
+  ufo_key_attributes(wanted, id, record->attributes_version);
+  ufo_status status = record->attributes_version
+                          ? ufo_record_get(v->txn, UFO_TABLE_ATTRIBUTES, wanted, sizeof wanted, &value, NULL)
+                          : UFO_OK;
+  if (status == UFO_MISSING) {
+    wrong = "its attributes are missing";
+  } else if (!status && record->attributes_version == 0) {
+    if (record->attribute_count) wrong = "its record counts attributes, and it has none";
+  } else if (!status && ufo_verify_good(v, ufo_attributes_decode(value.data, value.bytes, &set,
+                                                                 NULL))) { /* else reported with the table */
+    if (ufo_attributes_count(set) != record->attribute_count)
+      wrong = "it does not have as many attributes as its record says";
+    ufo_attributes_free(set);
+  }
+  if (record->attributes_version > version) wrong = "its attributes are of a later version";
+  if (wrong) ufo_verify_damage_object(v, id, version, 0, 0, wrong);
+}
+
+ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+  (void)error;
+  uint64_t id = ufo_get_be64(key.data), version = ~ufo_get_be64(key.data + 8);
+  ufo_record record;
+  ufo_error cause;
+  ufo_verify_use(&v->used.object, id);
+  if (ufo_record_decode_object(content, &record, &cause) != UFO_OK) {
+    ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+    return UFO_OK;
+  }
+  ufo_verify_use(&v->used.generation, record.generation);
+  if (id == 0 || id >= UFO_ID_LIMIT || version == 0 || version >= UFO_VERSION_LIMIT)
+    ufo_verify_damage_object(v, id, version, 0, record.length, "its number or version cannot be");
+  check_counts(v, id, version, &record);
+  if (!is_led_to(v, id))
+    ufo_verify_damage_object(v, id, version, 0, record.length, "no name and no list leads to it (any more)");
+  check_attributes(v, id, version, &record);
+  return UFO_OK;
+}
+
+/* ---- attributes -------------------------------------------------------------------------------------------------- */
+
+/* Has a version of the object these attributes? Where one cannot be read that is not known. */
+static bool are_used(ufo_verifier *v, uint64_t id, uint64_t attributes) {
+  uint64_t at = UFO_VERSION_LIMIT - 1;
+  for (;;) {
+    ufo_record record;
+    uint64_t found;
+    ufo_status status = ufo_catalogue_get_newest(v->txn, id, at, &found, &record, NULL);
+    if (status == UFO_FULL) v->starved = true;
+    if (status || found == 0) return status != UFO_MISSING && status != UFO_OK;
+    if (record.attributes_version == attributes) return true;
+    at = found - 1;
+    if (found <= attributes) return false;
+  }
+}
+
+ufo_status ufo_verify_attributes(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+  (void)error;
+  uint64_t id = ufo_get_be64(key.data), version = ufo_get_be64(key.data + 8);
+  ufo_attributes *attributes = NULL;
+  ufo_error cause;
+  ufo_verify_use(&v->used.object, id);
+  if (!ufo_verify_good(v, ufo_attributes_decode(content.data, content.bytes, &attributes, &cause)))
+    ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+  else if (!ufo_u64map_get(&v->dropped, id) && !are_used(v, id, version))
+    ufo_verify_damage_object(v, id, version, 0, 0, "no version of the object has these attributes");
+  ufo_attributes_free(attributes);
+  return UFO_OK;
+}
