@@ -15,7 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A target may say how many mutations of its corpus the gate tries; standalone.c has a number for those that do not. */
-extern const unsigned fuzz_mutations;
+extern unsigned fuzz_mutations;
 
 /* What must hold for any input. Stops in every build. */
 #define PROMISE(condition)                                                                                             \
