@@ -99,8 +99,9 @@ static ufo_status reclaim_chunk(object_garbage *object, uint64_t chunk, uint64_t
     ufo_entry entry;
     uint64_t found;
     ufo_status status = ufo_map_find(object->txn, object->id, chunk, at, &entry, &found, error);
+    /* A chunk that has no entry costs something, too: a damaged record may name as many as it likes. */
+    if ((!status || !successor) && object->reclaim->budget > 0) object->reclaim->budget--;
     if (status) return status == UFO_MISSING ? UFO_OK : status;
-    if (object->reclaim->budget > 0) object->reclaim->budget--;
     bool needed = false;
     if (successor) {
       status = release_versions(object, found, successor - 1, error);

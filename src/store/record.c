@@ -254,6 +254,8 @@ ufo_status ufo_record_decode_garbage(ufo_slice content, ufo_garbage *garbage, uf
   for (uint32_t i = 0; i < garbage->run_count; i++) {
     garbage->runs[i].first = ufo_get_le64(at + GARBAGE_HEAD_BYTES + RUN_BYTES * i);
     garbage->runs[i].count = ufo_get_le32(at + GARBAGE_HEAD_BYTES + RUN_BYTES * i + 8);
+    if (!ufo_range_inside(garbage->runs[i].first, garbage->runs[i].count, UFO_LENGTH_MAX))
+      return fail_record("the chunks of a garbage record", error);
   }
   return UFO_OK;
 }

@@ -127,21 +127,31 @@ static ufo_status find_older(holding *held, uint64_t id, uint64_t first, uint64_
                               error);
 }
 
+typedef struct superseded {
+  holding *held;
+  const ufo_garbage *garbage;
+  uint64_t end; /* the first chunk after the run */
+} superseded;
+
+static ufo_status add_superseded_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
+                                       ufo_error *error) {
+  const superseded *run = user;
+  if (chunk >= run->end) return UFO_END;
+  ufo_status status = find_older(run->held, run->garbage->id, entry_version, run->garbage->version - 1, error);
+  if (status || run->held->older) return status;
+  return add_entry(run->held, run->garbage->id, chunk, entry_version, entry, error);
+}
+
+/* Walks from entry to entry, not from chunk to chunk: what a damaged record says of their number costs nothing. */
 static ufo_status add_superseded(holding *held, const ufo_garbage *garbage, ufo_error *error) {
-  for (uint32_t r = 0; r < garbage->run_count; r++) {
-    for (uint32_t i = 0; i < garbage->runs[r].count; i++) {
-      ufo_entry entry;
-      uint64_t version;
-      ufo_status status = ufo_map_find(held->txn, garbage->id, garbage->runs[r].first + i, garbage->version - 1, &entry,
-                                       &version, error);
-      if (status == UFO_MISSING) continue;
-      if (!status) status = find_older(held, garbage->id, version, garbage->version - 1, error);
-      if (!status && !held->older)
-        status = add_entry(held, garbage->id, garbage->runs[r].first + i, version, &entry, error);
-      if (status) return status;
-    }
+  ufo_status status = UFO_OK;
+  for (uint32_t r = 0; r < garbage->run_count && !status; r++) {
+    const ufo_run *run = &garbage->runs[r];
+    superseded of = {held, garbage, run->first + run->count};
+    status = ufo_map_walk(held->txn, garbage->id, run->first, garbage->version - 1, add_superseded_entry, &of, error);
+    if (status == UFO_END) status = UFO_OK;
   }
-  return UFO_OK;
+  return status;
 }
 
 static ufo_status add_entry_of(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,

@@ -5,6 +5,7 @@
 #include "store/garbage.h"
 #include "store/map.h"
 #include "util/bytes.h"
+#include "util/fail.h"
 
 static ufo_status delete_staged(ufo_etxn *txn, uint64_t owner, uint64_t blob, ufo_error *error) {
   uint8_t key[UFO_STAGED_KEY_BYTES];
@@ -58,6 +59,8 @@ ufo_status ufo_garbage_reclaim_dead(ufo_core *core, ufo_etxn *txn, ufo_reclaim *
     if (!status && key.bytes == sizeof at) {
       owner = ufo_get_be64(key.data);
       blob = ufo_get_be64(key.data + 8);
+    } else if (!status) { /* nothing would be deleted, over and over */
+      status = ufo_fail(error, UFO_CORRUPT, "a key in table staged cannot be right");
     }
     ufo_cursor_close(cursor);
     if (status) return status == UFO_END ? UFO_OK : status;

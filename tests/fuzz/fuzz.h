@@ -3,6 +3,7 @@
 #ifndef UFO_TEST_FUZZ_H
 #define UFO_TEST_FUZZ_H
 
+#include <ftw.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A target may say how many mutations of its corpus the gate tries; standalone.c has a number for those that do not. */
-extern const unsigned fuzz_mutations;
+extern unsigned fuzz_mutations;
 
 /* What must hold for any input. Stops in every build. */
 #define PROMISE(condition)                                                                                             \
@@ -75,12 +76,22 @@ static inline uint64_t take_number(input *in, unsigned bytes) {
 
 /* ---- scratch ----------------------------------------------------------------------------------------------------- */
 
-/* A folder in memory, made once per process and named after it, so that a run that was killed is seen. */
+static char fuzz_folder_path[64];
+
+static inline int fuzz_unlink(const char *path, const struct stat *info, int kind, struct FTW *walk) {
+  (void)info, (void)kind, (void)walk;
+  return remove(path);
+}
+
+static inline void fuzz_remove_folder(void) { nftw(fuzz_folder_path, fuzz_unlink, 8, FTW_DEPTH | FTW_PHYS); }
+
+/* A folder in memory, made once per process and removed at its end; what a target that was stopped leaves is small. */
 static inline const char *fuzz_folder(void) {
-  static char folder[64];
+  char *folder = fuzz_folder_path;
   if (!folder[0]) {
-    snprintf(folder, sizeof folder, "%s/ufo-fuzz-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+    snprintf(folder, sizeof fuzz_folder_path, "%s/ufo-fuzz-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
     PROMISE(mkdtemp(folder));
+    atexit(fuzz_remove_folder);
   }
   return folder;
 }

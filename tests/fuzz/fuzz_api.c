@@ -11,7 +11,7 @@
 #include "model.h"
 
 /* The gate runs these in builds with and without sanitizers; each is many commits. */
-const unsigned fuzz_mutations = 150;
+unsigned fuzz_mutations = 150;
 
 enum { OPERATIONS_MAX = 48, VIEWS = 2 };
 

@@ -123,8 +123,8 @@ static void write_tables(ufo_engine *engine) {
     for (int t = 0; t < UFO_TABLE_COUNT; t++) {
       for (uint8_t k = 0; k < 6; k++) {
         uint8_t key[9] = {(uint8_t)(k * 40), round, k, 0, 1, 2, 3, 4, 5};
-        size_t bytes = k == 5 ? sizeof value : k * 200u;
-        ufo_status status = ufo_engine_put(txn, (ufo_table)t, key, sizeof key, value, bytes, false, &error);
+        size_t length = k == 5 ? sizeof value : k * 200u;
+        ufo_status status = ufo_engine_put(txn, (ufo_table)t, key, sizeof key, value, length, false, &error);
         must(status == UFO_OK, "an entry cannot be put");
       }
     }

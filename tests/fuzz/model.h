@@ -262,9 +262,11 @@ static inline void rename_or_remove(ufo_txn *txn, model *m, touched *edited, int
     thing_free(t);
     return;
   }
-  ufo_status expected = !t->exists ? UFO_MISSING : m->things[to].exists ? UFO_USAGE : UFO_OK;
-  PROMISE(ufo_txn_rename(txn, name_of(n), name_of(to), &error) == expected);
-  if (expected) return;
+  /* Where both are wrong, either may be said. */
+  ufo_status status = ufo_txn_rename(txn, name_of(n), name_of(to), &error);
+  if (!t->exists) PROMISE(status == UFO_MISSING || (m->things[to].exists && status == UFO_USAGE));
+  else PROMISE(status == (m->things[to].exists ? UFO_USAGE : UFO_OK));
+  if (status) return;
   thing_free(&m->things[to]);
   m->things[to] = *t;
   *t = (thing){.attribute = -1};

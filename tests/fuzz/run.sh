@@ -21,6 +21,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 caps() {
   case $1 in
   api) echo -max_len=400 ;;
+  hostile) echo -max_len=300 ;;
   args) echo -max_len=256 ;;
   chunk | csv | rserialize | attributes) echo -max_len=4096 ;;
   record) echo -max_len=1600 ;;

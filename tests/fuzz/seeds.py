@@ -313,3 +313,56 @@ programs = {
 }
 for title, program in programs.items():
     seed("api", title, program)
+
+# ---- hostile: edits of records with right seals ----------------------------------------------------------------------
+
+META, NAMES, OBJECTS, ATTRIBUTES, MAP, BLOBS, REFS, STAGED, GARBAGE, SNAPSHOTS = range(10)
+
+
+def number(table, index, at, width, value):
+    """Puts a number of 2^width bytes at byte `at` of a record."""
+    return struct.pack("<BBBBB", table, index, 0, at, width) + (value % 2**64).to_bytes(8, "little")[:1 << width]
+
+
+def content(table, index, data):
+    return struct.pack("<BBBB", table, index, 2, len(data)) + data
+
+
+def moved(table, index, at, width, value):
+    return struct.pack("<BBBBB", table, index, 4, at, width) + (value % 2**64).to_bytes(8, "little")[:1 << width]
+
+
+def fresh(table, key, data):
+    return struct.pack("<BBBB", table, 0, 5, len(key)) + key + bytes([len(data)]) + data
+
+
+seed("hostile", "nothing", b"")
+for table in range(10):
+    seed("hostile", f"delete_{table}", bytes([table, 0, 3]))
+    seed("hostile", f"empty_{table}", content(table, 0, b""))
+for index in range(4):
+    seed("hostile", f"length_{index}", number(OBJECTS, index, 8, 3, 2**52))
+    seed("hostile", f"type_{index}", number(OBJECTS, index, 0, 0, 7) + number(OBJECTS, index, 4, 2, 0) + number(OBJECTS, index, 16, 2, 0))
+    seed("hostile", f"chunk_{index}", number(OBJECTS, index, 16, 2, 16 << 20))
+    seed("hostile", f"entry_raw_{index}", number(MAP, index, 4, 2, 16 << 20))
+    seed("hostile", f"entry_blob_{index}", number(MAP, index, 24, 3, 2**63))
+    seed("hostile", f"entry_stored_{index}", number(MAP, index, 8, 2, 32 << 20))
+    seed("hostile", f"name_{index}", number(NAMES, index, 0, 3, 2**64 - 1))
+for at in range(0, 32, 8):
+    seed("hostile", f"counter_{at}", number(META, 0, at, 3, 2**64 - 1))
+    seed("hostile", f"counter_zero_{at}", number(META, 0, at, 3, 0))
+seed("hostile", "list_in_itself", number(MAP, 0, 0, 0, 2) + content(MAP, 0, struct.pack("<B7xQQ", 2, 1, 1)))
+for i in range(6):
+    seed("hostile", f"child_{i}", content(MAP, i, struct.pack("<B7xQQ", 2, i, 1)))
+seed("hostile", "version_huge", moved(OBJECTS, 0, 8, 3, 0))
+seed("hostile", "version_0", moved(OBJECTS, 0, 8, 3, 2**64 - 1))
+seed("hostile", "garbage_dropped", fresh(GARBAGE, struct.pack(">QI", 1, 0), struct.pack("<B3xIQQ8x", 2, 0, 1, 2**32 - 1)))
+seed("hostile", "parked", fresh(GARBAGE, struct.pack(">QQI", 2**63 + 1, 1, 0), struct.pack("<B3xIQQ8x", 2, 0, 1, 1)))
+seed("hostile", "refs_huge", fresh(REFS, struct.pack(">Q", 1), struct.pack("<Q", 2**64 - 1)))
+seed("hostile", "staged", fresh(STAGED, struct.pack(">QQ", 1, 1), struct.pack("<Q", 1)))
+seed("hostile", "snapshot_far", fresh(SNAPSHOTS, b"\x01then", struct.pack("<QqQ", 2**62, 1, 2**64 - 1)))
+seed("hostile", "snapshot_past", fresh(SNAPSHOTS, b"\x02" + struct.pack(">Q", 1) + b"x", struct.pack("<QQ", 77, 1)))
+seed("hostile", "snapshot_key", fresh(SNAPSHOTS, b"\x09", b"x"))
+seed("hostile", "attributes_count", number(ATTRIBUTES, 0, 0, 2, 4096))
+seed("hostile", "blob_other", number(BLOBS, 0, 0, 3, 0))
+seed("hostile", "superblock_chunk", number(META, 1, 20, 2, 0))

@@ -15,7 +15,7 @@
 
 enum { INPUT_MAX = 65536, INPUTS_MAX = 4096 };
 
-__attribute__((weak)) const unsigned fuzz_mutations = 4000;
+__attribute__((weak)) unsigned fuzz_mutations = 4000;
 
 typedef struct seed {
   uint8_t *bytes;
