@@ -89,7 +89,7 @@ static ufo_status visit_big(walk *w, uint64_t page, const ufo_page_node *node, u
   if (cause) return fail(w, first, cause);
   if (!meet(w, first, count)) return fail(w, first, "its run of overflow pages has pages that are used elsewhere");
   w->found.overflow_pages += count;
-  return UFO_OK;
+  return report(w);
 }
 
 /* Numbers of free pages: descending, inside the file, and of pages that nothing uses. LMDB writes to them. */

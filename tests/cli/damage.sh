@@ -70,3 +70,20 @@ if [ "$(id -u)" != 0 ]; then
   refuses 1 s.ufo
 fi
 exit 0
+
+# A look at every page first: what is sound passes, damage of the data is still the verification's, and a file made to
+# harm is refused with the page and the cause.
+expect 0 verify --preflight s.ufo; shows "s.ufo: sound"
+expect 3 verify hurt.ufo --preflight; shows "hurt.ufo: 1 damage"
+expect 1 verify missing.ufo --preflight; says missing.ufo
+expect 3 verify folder.ufo --preflight; says folder.ufo
+expect 3 verify foreign.ufo --preflight; says foreign.ufo
+perl -0777 -ne 'for ($at = 8192; $at < length; $at += 4096) {
+  substr($_, $at + 10, 2) = "\x12\0" if substr($_, $at, 8) eq pack("Q<", $at / 4096) && substr($_, $at + 10, 2) eq "\2\0" }
+  print' s.ufo >hostile.ufo # pages that claim to be dirty: CVE-2019-16225
+cp hostile.ufo before
+expect 3 verify --preflight hostile.ufo
+grep -Eq 'hostile\.ufo.* page [0-9]+: .*flags' err || failed "neither page nor cause: $(cat err)"
+[ ! -s out ] || failed "output for a file that was refused"
+same hostile.ufo before
+[ ! -e hostile.ufo-lock ] || failed "LMDB saw a file that was refused"

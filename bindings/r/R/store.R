@@ -2,7 +2,7 @@
 # holds it. Its fields, `pointer` (to the open store, see src/store.h), `path` and `snapshot` (the label of the
 # one it is open at, or NULL), are reached by .subset2(), since `$` and `[[` mean the stored objects.
 
-ufo_open <- function(path, mode = c("rw", "r", "create"), snapshot = NULL) {
+ufo_open <- function(path, mode = c("rw", "r", "create"), snapshot = NULL, preflight = FALSE) {
   given <- !missing(mode)
   path <- check_path(path, "The store to open")
   mode <- check_choice(mode, c("rw", "r", "create"), "The mode")
@@ -16,8 +16,11 @@ ufo_open <- function(path, mode = c("rw", "r", "create"), snapshot = NULL) {
     }
     mode <- "r"
   }
+  if (!isTRUE(preflight) && !isFALSE(preflight)) {
+    raise_usage("preflight must be TRUE or FALSE, not ", deparse_short(preflight), path = path)
+  }
   store <- new.env(parent = emptyenv())
-  store$pointer <- .Call(ufor_store_open, path, mode, snapshot)
+  store$pointer <- .Call(ufor_store_open, path, mode, snapshot, preflight)
   store$path <- .Call(ufor_store_path, store$pointer)
   store$snapshot <- snapshot
   lockEnvironment(store, bindings = TRUE)

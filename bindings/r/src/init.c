@@ -33,7 +33,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_store_compact, 2),
     ENTRY(ufor_store_create, 5),
     ENTRY(ufor_store_names, 1),
-    ENTRY(ufor_store_open, 3),
+    ENTRY(ufor_store_open, 4),
     ENTRY(ufor_store_path, 1),
     ENTRY(ufor_store_remove, 2),
     ENTRY(ufor_store_rollback, 1),

@@ -37,7 +37,7 @@ void ufor_store_raise(const ufor_store *handle, const ufo_error *error, const ch
 
 const char *ufor_name(SEXP name) { return Rf_translateCharUTF8(STRING_ELT(name, 0)); }
 
-SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot) {
+SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot, SEXP preflight) {
   const char *path_text = ufor_name(path);
   const char *mode_text = ufor_name(mode);
   ufo_store_options options = {.struct_size = sizeof options};
@@ -45,6 +45,7 @@ SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot) {
                  : strcmp(mode_text, "create") == 0 ? UFO_OPEN_CREATE
                                                     : UFO_OPEN_READ_WRITE;
   if (snapshot != R_NilValue) options.snapshot = ufor_name(snapshot);
+  options.preflight = Rf_asLogical(preflight) == 1;
   SEXP pointer = PROTECT(R_MakeExternalPtr(NULL, Rf_install("ufo_store"), path));
   R_RegisterCFinalizerEx(pointer, finalize_store, TRUE);
 

@@ -36,7 +36,7 @@ _Noreturn void ufor_store_raise(const ufor_store *handle, const ufo_error *error
 const char *ufor_name(SEXP name);
 
 /* .Call entry points. */
-SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot); /* a label, or NULL */
+SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot, SEXP preflight); /* a label, or NULL */
 SEXP ufor_store_close(SEXP pointer);
 SEXP ufor_store_state(SEXP pointer); /* "closed", "read-only", "read-write" or "transaction" */
 SEXP ufor_store_path(SEXP pointer);

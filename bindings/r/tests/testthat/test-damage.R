@@ -203,3 +203,22 @@ test_that("sorting by a part of a vector reads no more than that part", {
   expect_identical(vapply(1:3, function(i) x[i], 1L), integer(3))
   expect_lte(ufo_stats()$fills - before, 1)
 })
+
+test_that("a file made to harm is refused by a preflight, and a sound one passes", {
+  s <- new_store()
+  s$x <- 1:100000 + 0
+  path <- .subset2(s, "path")
+  ufo_close(s)
+  s <- ufo_open(path, "r", preflight = TRUE)
+  expect_identical(s$x[100000], 100000)
+  ufo_close(s)
+  bytes <- readBin(path, "raw", file.size(path))
+  for (at in 4096 * (2:(length(bytes) / 4096 - 1))) {
+    if (bytes[at + 11] == 0x02) bytes[at + 11] <- as.raw(0x12) # every leaf claims to be dirty: CVE-2019-16225
+  }
+  copy <- new_path()
+  writeBin(bytes, copy)
+  expect_error(ufo_open(copy, "r", preflight = TRUE), "page", class = "ufo_corrupt_error")
+  expect_error(ufo_open(copy, preflight = TRUE), class = "ufo_corrupt_error")
+  expect_error(ufo_open(path, preflight = NA), "TRUE or FALSE", class = "ufo_usage_error")
+})
