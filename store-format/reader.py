@@ -638,9 +638,9 @@ class Check:
             self.collect()
             self.garbage()
             self.names()
+            self.lists()
             for id, records in self.objects.items():
                 self.object(id, records)
-            self.lists()
             self.blobs()
 
     def report(self, cause):
@@ -711,7 +711,7 @@ class Check:
 
     def names(self):
         """Every object has one name, or was dropped, or is a child of a list (see lists)."""
-        store, self.named, self.current, self.kept = self.store, {}, {}, set()
+        store, self.named, self.current, self.seen = self.store, {}, {}, {}
         for key, content in self.rows["names"].items():
             with self.guard(f"name {key!r}"):
                 need(1 <= len(key) <= 480 and b"\0" not in key, "no name")
@@ -720,7 +720,9 @@ class Check:
                 need(id not in self.current, f"object {id} has another name")
                 need(since <= self.counters[3], "since a generation to come")
                 self.named[id] = self.current[id] = text_of(key, "a name")
+        self.seen[""] = {(id, self.objects[id][0].version) for id in self.current}
         for label, snapshot in store.snapshots.items():
+            roots = self.seen[f" in snapshot '{label}'"] = set()
             with self.guard(f"snapshot '{label}'"):
                 need(snapshot.generation <= self.counters[3], "of a generation to come")
                 names = store.names(snapshot.generation)
@@ -729,7 +731,7 @@ class Check:
                     self.named.setdefault(id, name)
                     record = next((r for r in self.objects.get(id, []) if r.generation <= snapshot.generation), None)
                     need(record is not None, f"what it sees of '{name}' is missing")
-                    self.kept.add((id, record.version))
+                    roots.add((id, record.version))
         for key in self.rows["snapshots"]:
             if key[0] != 1:
                 with self.guard(f"table snapshots, key {key.hex()}"):
@@ -770,31 +772,28 @@ class Check:
             self.report(f"'{name}': attributes of version {version} belong to nothing")
 
     def lists(self):
-        """A child belongs to one list, and is there at the version that the list names, if that list's version is current
-        or seen by a snapshot."""
-        parents, roots = {}, list(self.current)
-        wanted = {(id, self.objects[id][0].version) for id in self.current} | self.kept
-        for id, entries in self.entries.items():
-            for chunk, _, entry in entries:
-                if isinstance(entry, Child):
-                    if parents.setdefault(entry.id, id) != id or entry.id in self.current:
-                        self.report(f"object {entry.id} belongs to two lists, or has a name too")
-        queue = [(id, version, self.named[id], 0) for id, version in sorted(wanted)]
+        """At any one time a child belongs to one list, and is there at the version that the list names."""
+        for at, roots in self.seen.items():
+            owner, queue = {}, [(id, version, 0) for id, version in sorted(roots)]
+            while queue:
+                id, version, depth = queue.pop()
+                with self.guard(f"'{self.named.get(id, f'object {id}')}'{at}"):
+                    need(depth <= LISTS_DEEP, "too many lists inside of each other")
+                    record = next((r for r in self.objects.get(id, []) if r.version == version), None)
+                    need(record is not None, f"object {id} version {version} is missing")
+                    for k, child in self.store.entries(record) if record.type == LIST else ():
+                        need(owner.setdefault(child.id, (id, k)) == (id, k) and (at or child.id not in self.current),
+                             f"object {child.id} belongs to two lists, or has a name too")
+                        self.named.setdefault(child.id, f"{self.named[id]}[[{k + 1}]]")
+                        queue.append((child.id, child.version, depth + 1))
+        queue, reached = [*self.named, *self.dropped], set()
         while queue:
-            id, version, name, depth = queue.pop()
-            with self.guard(f"'{name}'"):
-                need(depth <= LISTS_DEEP, "too many lists inside of each other")
-                record = next((r for r in self.objects.get(id, []) if r.version == version), None)
-                need(record is not None, f"object {id} version {version} is missing")
-                if record.type == LIST:
-                    queue += [(child.id, child.version, f"{name}[[{k + 1}]]", depth + 1)
-                              for k, child in self.store.entries(record)]
-        for id in self.objects:
-            top, steps = id, 0
-            while top in parents and steps <= LISTS_DEEP:
-                top, steps = parents[top], steps + 1
-            if top not in self.named and top not in self.dropped and id not in self.dropped:
-                self.report(f"object {id} belongs to nothing")
+            id = queue.pop()
+            if id not in reached:
+                reached.add(id)
+                queue += [entry.id for _, _, entry in self.entries.get(id, []) if isinstance(entry, Child)]
+        for id in set(self.objects) - reached:
+            self.report(f"object {id} belongs to nothing")
 
     def blobs(self):
         """As many referents as are counted, none missing, nothing that belongs to nobody."""
