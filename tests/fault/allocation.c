@@ -6,10 +6,10 @@
  *
  * The linker puts the functions below in the place of malloc, calloc, realloc, posix_memalign, strdup, mmap and
  * pthread_create, for the library and, where there is a static one, for LMDB. Each point is tried in a process of its
- * own with a time limit. A step of the run that fails must say so, with a text, as UFO_FULL; after that it is tried again
- * without injection, in the same process, and must succeed with everything in place. What views hold, what was committed
- * and what verify says is compared at the end, and no memory may be lost. In this test no touch of managed memory may
- * ever read zeros in the place of a chunk that could not be produced. */
+ * own with a time limit. A step of the run that fails must say so, with a text, as UFO_FULL; after that it is tried
+ * again without injection, in the same process, and must succeed with everything in place. What views hold, what was
+ * committed and what verify says is compared at the end, and no memory may be lost. In this test no touch of managed
+ * memory may ever read zeros in the place of a chunk that could not be produced. */
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
@@ -31,14 +31,15 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-/* ---- what fails --------------------------------------------------------------------------------------------------- */
+/* ---- what fails ---------------------------------------------------------------------------------------------------
+ */
 
 /* Shared with children: what a forked child allocates counts in the same row. */
 static struct shared {
   _Atomic long count, fail_at, injected;
   _Atomic int armed, for_ever;
   void *_Atomic where; /* the caller that was refused first */
-} *shared;
+} * shared;
 static _Atomic long living; /* allocated and not freed */
 
 static int refused(void *where) {
@@ -107,7 +108,8 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
   return refused(CALLER) ? EAGAIN : __real_pthread_create(thread, attributes, run, argument);
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------ */
+/* ---- the run ------------------------------------------------------------------------------------------------------
+ */
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 8, CHUNKS = 24, LENGTH = CHUNKS * PER_CHUNK, BUDGET = 8 * CHUNK };
 
@@ -152,10 +154,8 @@ static ufo_object_spec spec_of(uint64_t length) {
 static ufo_status open_store(void) { return ufo_store_open(path, NULL, &store, &error); }
 
 static ufo_status open_pool(void) {
-  ufo_pool_options options = {.struct_size = sizeof options,
-                              .budget_bytes = BUDGET,
-                              .resolver_threads = 2,
-                              .scratch_dir = folder};
+  ufo_pool_options options = {
+      .struct_size = sizeof options, .budget_bytes = BUDGET, .resolver_threads = 2, .scratch_dir = folder};
   return ufo_pool_create(&options, &pool, &error);
 }
 
@@ -416,7 +416,8 @@ static ufo_status in_child(void) {
 }
 
 static ufo_status sequence(void) {
-  ufo_region_options options = {.struct_size = sizeof options, .element_bytes = 4, .count = 5000, .chunk_elements = 1024};
+  ufo_region_options options = {
+      .struct_size = sizeof options, .element_bytes = 4, .count = 5000, .chunk_elements = 1024};
   ufo_region *region;
   TRY(ufo_sequence_integer(1, 2, 5000, &options.source, &error));
   ufo_status status = ufo_region_create(pool, &options, &region, &error);
@@ -447,20 +448,62 @@ static const struct step {
   const char *name;
   ufo_status (*run)(void);
 } steps[] = {
-    STEP(open_store),     STEP(open_pool),       STEP(begin),          STEP(put),
-    STEP(create),         STEP(write_pieces),    STEP(set_attributes), STEP(put_list),
-    STEP(commit),         STEP(open_view),       STEP(read_view),      STEP(write_view),
-    STEP(advise),         STEP(changed),         STEP(clone_view),     STEP(read_clone),
-    STEP(write_clone),    STEP(begin),           STEP(open_staged),    STEP(write_staged),
-    STEP(put_staged),     STEP(put_clone),       STEP(commit),         STEP(begin),
-    STEP(append),         STEP(overwrite),       STEP(rename_it),      STEP(remove_it),
-    STEP(commit),         STEP(begin),           STEP(put_again),      STEP(abort_it),
-    STEP(read_store),     STEP(list_store),      STEP(get_attributes), STEP(stat_store),
-    STEP(verify),         STEP(in_child),        STEP(read_written),   STEP(make_snapshot),
-    STEP(begin),          STEP(put_again),       STEP(commit),         STEP(list_snapshots),
-    STEP(open_past),      STEP(read_past),       STEP(close_past),     STEP(read_again),
-    STEP(verify),         STEP(compact_copy),    STEP(shrink),         STEP(sequence),
-    STEP(release_views),  STEP(remove_snapshot), STEP(compact_in_place), STEP(verify),
+    STEP(open_store),
+    STEP(open_pool),
+    STEP(begin),
+    STEP(put),
+    STEP(create),
+    STEP(write_pieces),
+    STEP(set_attributes),
+    STEP(put_list),
+    STEP(commit),
+    STEP(open_view),
+    STEP(read_view),
+    STEP(write_view),
+    STEP(advise),
+    STEP(changed),
+    STEP(clone_view),
+    STEP(read_clone),
+    STEP(write_clone),
+    STEP(begin),
+    STEP(open_staged),
+    STEP(write_staged),
+    STEP(put_staged),
+    STEP(put_clone),
+    STEP(commit),
+    STEP(begin),
+    STEP(append),
+    STEP(overwrite),
+    STEP(rename_it),
+    STEP(remove_it),
+    STEP(commit),
+    STEP(begin),
+    STEP(put_again),
+    STEP(abort_it),
+    STEP(read_store),
+    STEP(list_store),
+    STEP(get_attributes),
+    STEP(stat_store),
+    STEP(verify),
+    STEP(in_child),
+    STEP(read_written),
+    STEP(make_snapshot),
+    STEP(begin),
+    STEP(put_again),
+    STEP(commit),
+    STEP(list_snapshots),
+    STEP(open_past),
+    STEP(read_past),
+    STEP(close_past),
+    STEP(read_again),
+    STEP(verify),
+    STEP(compact_copy),
+    STEP(shrink),
+    STEP(sequence),
+    STEP(release_views),
+    STEP(remove_snapshot),
+    STEP(compact_in_place),
+    STEP(verify),
     STEP(end),
 };
 
@@ -506,7 +549,8 @@ static void run(void) {
   ufo_store_close(store);
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------------------------------------------------
+ */
 
 static int remove_entry(const char *name, const struct stat *info, int kind, struct FTW *walk) {
   (void)info, (void)kind;
