@@ -103,7 +103,7 @@ bool ufo_chunk_heal(ufo_region *region, uint64_t chunk) {
 
 /* A failure that is not even listed had no memory for that. */
 static void tell_untold(ufo_error *error, const ufo_error *told, uint64_t chunk) {
-  ufo_status status = told ? (ufo_status)-(told - untold) : UFO_FULL;
+  ufo_status status = told ? (ufo_status) - (told - untold) : UFO_FULL;
   ufo_fail(error, status, "chunk %llu of a region could not be filled (%s), and there was no room to keep the reason",
            (unsigned long long)chunk, ufo_status_name(status));
 }

@@ -88,7 +88,8 @@ static int right_through_view(ufo_store *store, ufo_pool *pool) {
   return 0;
 }
 
-/* ---- address space ------------------------------------------------------------------------------------------------ */
+/* ---- address space ------------------------------------------------------------------------------------------------
+ */
 
 /* What is reserved for a store is less where less is allowed; what does not fit any more is refused, and comes in once
  * the limit is gone. */
@@ -135,8 +136,7 @@ static int address_space(uint64_t argument) {
 static int small_map(uint64_t argument) {
   ufo_store *store;
   ufo_status status = UFO_OK;
-  ufo_store_options options = {
-      .struct_size = sizeof options, .mode = UFO_OPEN_READ_WRITE, .map_bytes = argument << 20};
+  ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_WRITE, .map_bytes = argument << 20};
   DEMAND(ufo_store_open(path, &options, &store, &error) == UFO_OK);
   int n = 0;
   char name[32];
@@ -158,7 +158,8 @@ static int small_map(uint64_t argument) {
   return 0;
 }
 
-/* ---- descriptors -------------------------------------------------------------------------------------------------- */
+/* ---- descriptors --------------------------------------------------------------------------------------------------
+ */
 
 static int descriptors(uint64_t argument) {
   ufo_store *store = NULL;
@@ -189,7 +190,8 @@ static int descriptors(uint64_t argument) {
   return 0;
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------ */
+/* ---- threads ------------------------------------------------------------------------------------------------------
+ */
 
 /* The limit counts the user's threads, and root has none: so as a user that nobody else is. */
 static int threads(uint64_t argument) {
@@ -228,7 +230,8 @@ static int locked_memory(uint64_t argument) {
   return 0;
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------------------------------------------------
+ */
 
 static int remove_entry(const char *name, const struct stat *info, int kind, struct FTW *walk) {
   (void)info, (void)kind;

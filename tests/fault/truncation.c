@@ -1,6 +1,6 @@
-/* A store that was cut short, at every byte of its first two pages, around every page bound and every 512 bytes, nightly
- * at every byte: opening it is refused with both sizes in the message, or everything in it is right. And one that is cut
- * while it is open: an error, right values, or SIGBUS from LMDB's map; never other values, never a hang.
+/* A store that was cut short, at every byte of its first two pages, around every page bound and every 512 bytes,
+ * nightly at every byte: opening it is refused with both sizes in the message, or everything in it is right. And one
+ * that is cut while it is open: an error, right values, or SIGBUS from LMDB's map; never other values, never a hang.
  *
  *   fault_truncation             the test
  *   fault_truncation SIZE [OPEN] one size; with OPEN, cut while the store is open, in this process */
@@ -102,7 +102,8 @@ static int opened(uint64_t size) {
   return 0;
 }
 
-/* ---- cut while it is open ----------------------------------------------------------------------------------------- */
+/* ---- cut while it is open -----------------------------------------------------------------------------------------
+ */
 
 typedef struct reading {
   const volatile uint64_t *data;
@@ -153,7 +154,8 @@ static int after(uint64_t size) {
   return right_or_refused(store);
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------------- */
+/* ---- all of them --------------------------------------------------------------------------------------------------
+ */
 
 static int in_child(int (*run)(uint64_t), uint64_t size) {
   fflush(NULL);
@@ -217,7 +219,8 @@ int main(int argc, char **argv) {
         signals += result == 128 + SIGBUS;
         bad = result != 0 && result != 128 + SIGBUS;
         if (!bad) bad = in_child(after, size);
-        if (bad) fprintf(stderr, "cut to %" PRIu64 " of %" PRIu64 " while open: outcome %d\n", size, image_bytes, result);
+        if (bad)
+          fprintf(stderr, "cut to %" PRIu64 " of %" PRIu64 " while open: outcome %d\n", size, image_bytes, result);
         open_tried++;
       }
     }
