@@ -168,7 +168,7 @@ typedef struct ufo_store_stat {
   size_t struct_size;
   char uuid[37];
   uint32_t format_major, format_minor;
-  uint64_t file_bytes; /* size of the file */
+  uint64_t file_bytes; /* size of the file; only ufo_store_compact makes it smaller */
   uint64_t used_bytes; /* pages in use */
   uint64_t free_bytes; /* pages to be reused */
   uint64_t map_bytes;
