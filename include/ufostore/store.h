@@ -185,7 +185,7 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_store_get_stat(ufo_store *store, ufo_store
 
 /* Verifies every catalogue record, every map entry, every reference, the search for each of them and, by decoding it,
  * every chunk. Calls `report` for each damage (return non-zero to stop) and `progress` now and then; both may be NULL.
- * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. */
+ * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. What to do then: salvage.h. */
 typedef struct ufo_damage {
   const char *name; /* object, or NULL if it concerns the store */
   uint64_t version;

@@ -1,0 +1,50 @@
+# Saving what is sound of a damaged store.
+
+test_that("a sound store is copied as it is", {
+  s <- new_store()
+  s$x <- c(a = 1.5, b = NA)
+  path <- .subset2(s, "path")
+  expect_error(ufo_salvage(path, new_path()), class = "ufo_error") # it is open
+  ufo_close(s)
+  out <- new_path()
+  expect_identical(nrow(ufo_salvage(path, out)), 0L)
+  s <- ufo_open(out)
+  expect_identical(s$x, c(a = 1.5, b = NA))
+  expect_identical(ufo_info(s, "x")$chunks_lost, 0)
+  ufo_close(s)
+  expect_error(ufo_salvage(path, out), class = "ufo_error") # it exists
+})
+
+test_that("what is lost is an error until it is written anew", {
+  s <- new_store()
+  set.seed(7)
+  x <- readBin(as.raw(sample(0:255, 4 * 10 * 16384, replace = TRUE)), "integer", 10 * 16384)
+  s$x <- x
+  s$good <- x / 2
+  path <- .subset2(s, "path")
+  ufo_close(s)
+  bytes <- readBin(path, "raw", file.size(path))
+  at <- grepRaw(writeBin(x[60000 + 0:3], raw()), bytes, fixed = TRUE)
+  bytes[at] <- xor(bytes[at], as.raw(1))
+  bytes[1:8192] <- as.raw(0) # and it does not open any more
+  hurt <- new_path()
+  out <- new_path()
+  writeBin(bytes, hurt)
+  expect_error(ufo_open(hurt, create = FALSE), class = "ufo_error")
+  damage <- ufo_salvage(hurt, out)
+  loss <- damage[damage$object %in% "x" & !is.na(damage$first), ]
+  expect_identical(nrow(loss), 1L)
+  expect_true(loss$first <= 60000 && loss$last >= 60000)
+
+  s <- ufo_open(out)
+  expect_identical(s$good, x / 2)
+  expect_identical(ufo_info(s, "x")$chunks_lost, 1)
+  y <- s$x
+  expect_identical(y[1:100], x[1:100])
+  expect_error(y[60000], class = "ufo_corrupt_error")
+  expect_identical(nrow(ufo_verify(s)), 1L)
+  s$x <- x
+  expect_identical(nrow(ufo_verify(s)), 0L)
+  expect_identical(ufo_info(s, "x")$chunks_lost, 0)
+  ufo_close(s)
+})
