@@ -324,3 +324,32 @@ Test(snapshots_held, damage_of_the_past_has_a_name) {
   OK(ufo_snapshot_remove(store, "kept", &error));
   let_it_reclaim(store);
 }
+
+/* While a snapshot, or a view, keeps an old version, rewriting the same chunks again and again leaves a record of
+ * garbage for each chunk, not for each commit. */
+static void rewrite_often(const char *what) {
+  uint64_t values[PER_CHUNK];
+  for (int i = 0; i < 200; i++) {
+    noise(values, PER_CHUNK);
+    write_now(store, "a", (uint64_t)(i % 2) * PER_CHUNK, PER_CHUNK, values);
+  }
+  cr_assert_leq(stat_of(store).garbage, 4, "%" PRIu64 " records beside %s", stat_of(store).garbage, what);
+  cr_assert_leq(stat_of(store).blobs, 5, "%" PRIu64 " blobs beside %s", stat_of(store).blobs, what);
+}
+
+Test(snapshots_held, garbage_does_not_grow_with_commits) {
+  uint64_t values[2 * PER_CHUNK];
+  noise(values, 2 * PER_CHUNK);
+  put_now(store, "a", spec_of(UFO_DOUBLE, 0, 2 * PER_CHUNK, CHUNK), values);
+  OK(ufo_snapshot_create(store, "kept", &error));
+  rewrite_often("a snapshot");
+  OK(ufo_snapshot_remove(store, "kept", &error));
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).garbage, 0);
+  ufo_view *view = open_view(store, NULL, pool, "a");
+  rewrite_often("a view");
+  ufo_view_release(view);
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).garbage, 0);
+  cr_assert_eq(stat_of(store).blobs, 2);
+}
