@@ -89,11 +89,13 @@ static ufo_status delete_entry(object_garbage *object, uint64_t chunk, uint64_t 
   return status;
 }
 
-/* All entries of a chunk but the newest. verdict->kept: one older than `version` is pinned; *held: what `version`
- * superseded is held by a snapshot. (What other versions superseded has records of its own.) */
+/* All entries of a chunk that are older than `version`. What `version` itself superseded may be pinned: verdict->kept;
+ * or held by a snapshot: *held. Entries that others superseded have records of their own, so this one need not stay for
+ * them: else, while one snapshot or view is there, each commit would leave a record. An entry is `version`'s to keep if
+ * the next newer one that is there is not older than it. */
 static ufo_status reclaim_chunk(object_garbage *object, uint64_t chunk, uint64_t version, ufo_verdict *verdict,
                                 uint64_t *held, ufo_error *error) {
-  uint64_t successor = 0, at = UINT64_MAX;
+  uint64_t successor = 0, next = 0, at = UINT64_MAX;
   *held = 0;
   for (;;) {
     ufo_entry entry;
@@ -103,15 +105,16 @@ static ufo_status reclaim_chunk(object_garbage *object, uint64_t chunk, uint64_t
     if ((!status || !successor) && object->reclaim->budget > 0) object->reclaim->budget--;
     if (status) return status == UFO_MISSING ? UFO_OK : status;
     bool needed = false;
-    if (successor) {
+    if (found < version && successor) {
       status = release_versions(object, found, successor - 1, error);
       needed = object->pinned || object->held;
       if (!status && !needed) status = delete_entry(object, chunk, found, &entry, error);
       if (status) return status;
-      if (object->pinned && found < version) verdict->kept = true;
-      if (object->held && found < version && version <= successor) *held = object->held;
+      if (object->pinned && version <= next) verdict->kept = true;
+      if (object->held && version <= next) *held = object->held;
     }
-    if (!successor || needed) successor = found;
+    if (!successor || needed || found >= version) successor = found;
+    next = found;
     if (found == 0) return UFO_OK;
     at = found - 1;
   }

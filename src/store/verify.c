@@ -132,9 +132,10 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   status = ufo_verify_walk(v, UFO_TABLE_META, 0, visit_meta, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_GARBAGE, 0, visit_garbage, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_NAMES, 0, visit_name, error);
-  /* Damaged entries of the map are reported by the second walk, when lists are known by name. */
+  /* Damaged entries of the map and of the snapshots are reported by the second walk, when objects are known by name. */
   v->muted = true;
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_MAP, UFO_MAP_KEY_BYTES, visit_child, error);
+  if (status == UFO_OK) status = ufo_verify_gather_past(v, error);
   v->muted = false;
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_OBJECTS, UFO_OBJECT_KEY_BYTES, ufo_verify_object, error);
   if (status == UFO_OK)
@@ -151,6 +152,8 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
 static void free_places(ufo_verifier *v) {
   for (size_t i = 0; i < v->places.slots; i++) free(v->places.values[i]);
   ufo_u64map_clear(&v->places);
+  for (size_t i = 0; i < v->past.slots; i++) free(v->past.values[i]);
+  ufo_u64map_clear(&v->past);
   ufo_u64map_clear(&v->owners);
   ufo_u64map_clear(&v->dropped);
 }

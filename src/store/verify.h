@@ -18,6 +18,12 @@ typedef struct ufo_verify_place {
   char name[]; /* of a named object */
 } ufo_verify_place;
 
+/* A name of the past, and the generation of the newest snapshot that has it. */
+typedef struct ufo_verify_past {
+  uint64_t generation;
+  char name[];
+} ufo_verify_past;
+
 typedef struct ufo_verifier {
   ufo_core *core;
   ufo_etxn *txn;
@@ -34,6 +40,7 @@ typedef struct ufo_verifier {
     uint64_t object, blob, owner, generation;
   } used;             /* the largest numbers seen */
   ufo_u64map places;  /* object id -> place */
+  ufo_u64map past;    /* object id -> ufo_verify_past: what only snapshots have */
   ufo_u64map dropped; /* ids of objects that wait to be reclaimed; the values mean nothing */
   ufo_u64map owners;  /* blob id -> referents counted, as a number */
   ufo_work *work;
@@ -67,6 +74,8 @@ typedef ufo_status (*ufo_verify_visit_fn)(ufo_verifier *v, ufo_slice key, ufo_sl
 ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, ufo_verify_visit_fn visit,
                            ufo_error *error);
 
+/* Fills v->past; what is damaged is passed over. */
+ufo_status ufo_verify_gather_past(ufo_verifier *v, ufo_error *error);
 /* `generation`: of the last commit, 0 if that is not known. */
 ufo_status ufo_verify_snapshots(ufo_verifier *v, uint64_t generation, ufo_error *error);
 

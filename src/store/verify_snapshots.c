@@ -1,4 +1,6 @@
-/* verify_snapshots.c - the table of snapshots: each one's record, and that what it names is still there. */
+/* verify_snapshots.c - the table of snapshots: each one's record, and that what it names is still there; and what
+ * objects were called that only snapshots have. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/snapshots.h"
@@ -43,6 +45,30 @@ static ufo_status check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, 
            (unsigned long long)key->generation, wrong);
   ufo_verify_damage(v, key->text, 0, 0, 0, cause.message);
   return UFO_OK;
+}
+
+static ufo_status gather(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
+  ufo_snapshot_key parts;
+  ufo_named named;
+  if (!ufo_snapshots_split_key(key, &parts) || parts.generation == 0) return UFO_OK;
+  if (ufo_catalogue_decode_named(content, &named, NULL) != UFO_OK) return UFO_OK;
+  size_t bytes = strlen(parts.text) + 1;
+  void *old = NULL;
+  ufo_verify_past *past = malloc(sizeof *past + bytes);
+  if (past) {
+    past->generation = parts.generation;
+    memcpy(past->name, parts.text, bytes);
+  }
+  if (!past || !ufo_u64map_put(&v->past, named.id, past, &old)) {
+    free(past);
+    return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
+  }
+  free(old);
+  return UFO_OK;
+}
+
+ufo_status ufo_verify_gather_past(ufo_verifier *v, ufo_error *error) {
+  return ufo_verify_walk(v, UFO_TABLE_SNAPSHOTS, 0, gather, error);
 }
 
 static ufo_status visit(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {

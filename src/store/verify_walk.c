@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/snapshots.h"
 #include "store/verify.h"
 #include "util/bytes.h"
 #include "util/checked.h"
@@ -26,28 +27,39 @@ bool ufo_verify_good(ufo_verifier *v, ufo_status status) {
 
 enum { NAME_TEXT_BYTES = UFO_NAME_MAX + 64 };
 
-/* The object's name, "list[[3]]" for a child, or "object 17" for one that nothing leads to. */
-static void name_of(const ufo_verifier *v, uint64_t id, char text[NAME_TEXT_BYTES]) {
+/* The object's name, "list[[3]]" for a child, or "object 17" for one that nothing leads to. The name of one that only
+ * snapshots have is returned, too. */
+static const ufo_verify_past *name_of(const ufo_verifier *v, uint64_t id, char text[NAME_TEXT_BYTES]) {
   char tail[64] = "";
   for (int depth = 0; depth < 8; depth++) {
     const ufo_verify_place *at = ufo_u64map_get(&v->places, id);
     if (!at) break;
     if (at->parent == 0) {
       snprintf(text, NAME_TEXT_BYTES, "%.*s%s", UFO_NAME_MAX, at->name, tail);
-      return;
+      return NULL;
     }
     char longer[sizeof tail];
     int length = snprintf(longer, sizeof longer, "[[%llu]]%s", (unsigned long long)at->index + 1, tail);
     if (length > 0 && (size_t)length < sizeof longer) memcpy(tail, longer, sizeof tail);
     id = at->parent;
   }
-  snprintf(text, NAME_TEXT_BYTES, "object %llu%s", (unsigned long long)id, tail);
+  const ufo_verify_past *past = ufo_u64map_get(&v->past, id);
+  if (past) snprintf(text, NAME_TEXT_BYTES, "%.*s%s", UFO_NAME_MAX, past->name, tail);
+  else snprintf(text, NAME_TEXT_BYTES, "object %llu%s", (unsigned long long)id, tail);
+  return past;
 }
 
 void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
                               const char *cause) {
-  char name[NAME_TEXT_BYTES];
-  name_of(v, id, name);
+  char name[NAME_TEXT_BYTES], label[UFO_NAME_MAX + 1];
+  ufo_error longer;
+  ufo_snapshot_record record;
+  const ufo_verify_past *past = name_of(v, id, name);
+  /* Something else may have the name and the version now. */
+  if (past && ufo_snapshots_find_label(v->txn, past->generation, label, &record, NULL) == UFO_OK) {
+    ufo_fail(&longer, UFO_CORRUPT, "in snapshot '%s': %s", label, cause);
+    cause = longer.message;
+  }
   ufo_verify_damage(v, name, version, first, count, cause);
 }
 

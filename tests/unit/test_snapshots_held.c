@@ -87,6 +87,18 @@ static uint64_t digest_store(ufo_store *at) {
 /* ---- changes ------------------------------------------------------------------------------------------------------
  */
 
+/* Finds 64 bytes in the file, and flips one bit of them. */
+static void change_bytes(const char *file, const void *bytes) {
+  FILE *f = fopen(file, "r+b");
+  uint64_t size = size_of_file(file);
+  char *all = malloc(size);
+  cr_assert(f && fread(all, 1, size, f) == size);
+  char *at = memmem(all, size, bytes, 64);
+  cr_assert_not_null(at);
+  cr_assert(fseek(f, at - all, SEEK_SET) == 0 && putc(*at ^ 1, f) != EOF && fclose(f) == 0);
+  free(all);
+}
+
 static int kind_of(const char *name) {
   ufo_object_info info = {.struct_size = sizeof info};
   ufo_status status = ufo_store_info(store, NULL, name, 0, &info, &error);
@@ -267,4 +279,77 @@ Test(snapshots_held, a_version_and_the_snapshot_that_has_it) {
   OK(ufo_snapshot_of_version(at, "b", 1, label, then, &error));
   cr_assert_str_eq(label, "one");
   ufo_store_close(at);
+}
+
+typedef struct damage_seen {
+  int count;
+  char name[64], cause[UFO_ERROR_MESSAGE_BYTES];
+  uint64_t first, elements;
+} damage_seen;
+
+static int see_damage(void *user, const ufo_damage *damage) {
+  damage_seen *seen = user;
+  seen->count++;
+  snprintf(seen->name, sizeof seen->name, "%s", damage->name ? damage->name : "");
+  snprintf(seen->cause, sizeof seen->cause, "%s", damage->cause);
+  seen->first = damage->first;
+  seen->elements = damage->count;
+  return 0;
+}
+
+/* Damage in what only a snapshot has is reported by the name that it had, and the snapshot. */
+Test(snapshots_held, damage_of_the_past_has_a_name) {
+  uint64_t values[2 * PER_CHUNK];
+  ufo_object_spec spec = spec_of(UFO_DOUBLE, 0, 2 * PER_CHUNK, CHUNK);
+  noise(values, 2 * PER_CHUNK);
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put(txn, ".1", &spec, values, &error));
+  OK(ufo_txn_put_list(txn, "a", (const char *const[]){".1"}, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+  OK(ufo_snapshot_create(store, "kept", &error));
+  remove_now(store, "a");
+  put_noise(txn = begin(store), "a");
+  OK(ufo_txn_commit(txn, &error));
+  let_it_reclaim(store);
+  ufo_store_close(store);
+  change_bytes(path, values + PER_CHUNK);
+  store = open_store(path);
+  damage_seen seen = {0};
+  cr_assert_eq(ufo_store_verify(store, see_damage, NULL, &seen, &error), UFO_CORRUPT);
+  cr_assert_eq(seen.count, 1);
+  cr_assert_str_eq(seen.name, "a[[1]]");
+  cr_assert_eq(seen.first, PER_CHUNK);
+  cr_assert_eq(seen.elements, PER_CHUNK);
+  cr_assert_not_null(strstr(seen.cause, "in snapshot 'kept': the checksum"), "%s", seen.cause);
+  OK(ufo_snapshot_remove(store, "kept", &error));
+  let_it_reclaim(store);
+}
+
+/* While a snapshot, or a view, keeps an old version, rewriting the same chunks again and again leaves a record of
+ * garbage for each chunk, not for each commit. */
+static void rewrite_often(const char *what) {
+  uint64_t values[PER_CHUNK];
+  for (int i = 0; i < 200; i++) {
+    noise(values, PER_CHUNK);
+    write_now(store, "a", (uint64_t)(i % 2) * PER_CHUNK, PER_CHUNK, values);
+  }
+  cr_assert_leq(stat_of(store).garbage, 4, "%" PRIu64 " records beside %s", stat_of(store).garbage, what);
+  cr_assert_leq(stat_of(store).blobs, 5, "%" PRIu64 " blobs beside %s", stat_of(store).blobs, what);
+}
+
+Test(snapshots_held, garbage_does_not_grow_with_commits) {
+  uint64_t values[2 * PER_CHUNK];
+  noise(values, 2 * PER_CHUNK);
+  put_now(store, "a", spec_of(UFO_DOUBLE, 0, 2 * PER_CHUNK, CHUNK), values);
+  OK(ufo_snapshot_create(store, "kept", &error));
+  rewrite_often("a snapshot");
+  OK(ufo_snapshot_remove(store, "kept", &error));
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).garbage, 0);
+  ufo_view *view = open_view(store, NULL, pool, "a");
+  rewrite_often("a view");
+  ufo_view_release(view);
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).garbage, 0);
+  cr_assert_eq(stat_of(store).blobs, 2);
 }
