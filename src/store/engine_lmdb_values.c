@@ -61,7 +61,7 @@ ufo_status ufo_engine_read(ufo_etxn *txn, ufo_table table, const void *key, size
   bool on_leaf = bytes <= 2048; /* then its page was read to find it */
   bool mapped = map && at >= map && at - map < engine->map_bytes;
   if (on_leaf || !mapped) { /* not mapped: written by this very transaction */
-    memcpy(target, found.mv_data, bytes);
+    if (bytes) memcpy(target, found.mv_data, bytes); /* for no bytes the caller may have no room at all */
     return UFO_OK;
   }
   ufo_lmdb_trim(engine, bytes); /* for the B-tree pages on the way */
