@@ -278,6 +278,16 @@ def codec_99(path):
         e.change("map", e.map_key(b"a"), 1, "<B", 99)
 
 
+@file("lost", (3, 3), "a", "a chunk that a salvage could not save (codec 6), and says so")
+def lost(path):
+    with Edit(path) as e:
+        stored, = struct.unpack_from("<Q", e.get("objects", e.object_key(b"a")), 40)
+        e.txn.delete(e.blob_key(b"a"), db=e.tables["blobs"])
+        e.change("map", e.map_key(b"a"), 1, "<BBBIIB3xQQIIdd", 6, 1, 0, 4096, 0, 0, 0, 0, 0, 0, 0, 0)
+        e.change("objects", e.object_key(b"a"), 40, "<Q", stored - 4096)
+        e.change("objects", e.object_key(b"a"), 64, "<Q", 1)  # chunks of codec 2
+
+
 @file("type-9", (3, 3), "a", "an object of an unknown type", (1, 1))
 def type_9(path):
     with Edit(path) as e:
