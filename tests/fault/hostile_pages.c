@@ -66,7 +66,8 @@ static void build(const char *path, uint64_t *state) {
 /* ---- the judge ----------------------------------------------------------------------------------------------------
  */
 
-enum outcome { SOUND, REPORTED, NOT_OPENED, WRONG = 10 };
+/* Not 1, with which a sanitizer ends a process. */
+enum outcome { SOUND, REPORTED = 3, NOT_OPENED, WRONG = 10 };
 
 /* `smalls`: how many of the small objects are still there. */
 static int read_all(ufo_store *store, int smalls, bool *refused) {
@@ -308,7 +309,7 @@ int main(void) {
   last_page = image_last(&sound);
   use_tree(&sound, ufo_get_le64(image_tree(&sound, "") + 40));
   use_tree(&sound, ufo_get_le64(image_tree(&sound, NULL) + 40));
-  int64_t edits = nightly() ? 400000 : 8000;
+  int64_t edits = nightly() ? 400000 : 2500;
   int first = judge_in_child(&sound);
   if (first != SOUND) {
     fprintf(stderr, "the store itself: outcome %d\n", first);
@@ -331,11 +332,9 @@ int main(void) {
     int outcome = judge_in_child(&hostile);
     dup2(loud, 2);
     counts[outcome]++;
-    if (outcome >= WRONG || outcome == NOT_OPENED) {
-      bool tolerated = outcome == NOT_OPENED; /* damaged records */
-      if (!tolerated && failures++ < 20) {
-        fprintf(stderr, "seed %" PRIu64 " edit %" PRId64 ": accepted, then outcome %d\n", seed, n, outcome);
-      }
+    bool harmless = outcome == SOUND || outcome == REPORTED || outcome == NOT_OPENED; /* or damaged records */
+    if (!harmless && failures++ < 20) {
+      fprintf(stderr, "seed %" PRIu64 " edit %" PRId64 ": accepted, then outcome %d\n", seed, n, outcome);
     }
     if (only >= 0) fprintf(stderr, "outcome %d\n", outcome);
   }
