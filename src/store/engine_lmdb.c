@@ -312,10 +312,21 @@ void ufo_lmdb_trim(ufo_engine *engine, uint64_t touched_bytes) {
   if (engine->map) madvise((void *)engine->map, engine->map_bytes, MADV_DONTNEED);
 }
 
+/* A process that was killed while it read still has its place among the readers, and no page that was free then would
+ * be used again. It shows by the file's growth, so that is when to look. */
+static void forget_dead_readers(ufo_engine *engine) {
+  MDB_envinfo info;
+  int dead_readers;
+  if (engine->unlocked || mdb_env_info(engine->env, &info)) return;
+  if (atomic_exchange(&engine->last_page, info.me_last_pgno) == info.me_last_pgno) return;
+  mdb_reader_check(engine->env, &dead_readers);
+}
+
 ufo_status ufo_engine_commit(ufo_etxn *txn, ufo_error *error) {
   ufo_engine *engine = txn->engine;
   int code = mdb_txn_commit(txn->handle);
   free(txn);
+  if (!code) forget_dead_readers(engine);
   ufo_lmdb_trim(engine, UFO_TRIM_BYTES / 4); /* each write touches a few pages at new places */
   return code ? ufo_lmdb_fail(engine, code, "commit to", error) : UFO_OK;
 }

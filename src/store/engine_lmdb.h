@@ -35,6 +35,7 @@ struct ufo_engine {
   size_t map_bytes;
   bool unlocked;
   atomic_bool dead;
+  atomic_uint_fast64_t last_page;       /* of the file, after this process's last commit */
   atomic_uint_fast64_t untrimmed_bytes; /* what reads and deletions since the last trim may have mapped, roughly */
   pthread_mutex_t pool_lock;
   ufo_etxn *idle;

@@ -2,12 +2,15 @@
  *
  * Every step writes far more than the file may grow, so a page that is lost in each commit, or a version that is kept
  * for a reader of another one, is seen at once. Noise is stored as it is, so that bytes can be counted. */
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <ufostore/ufostore.h>
 
 #include "common/resources.h"
 #include "common/tally.h"
+#include "store/store.h"
 
 #define MIB (UINT64_C(1) << 20)
 enum { CHUNK = 65536 };
@@ -141,6 +144,31 @@ static void a_reader_costs_what_it_holds(void) {
   let_it_reclaim();
 }
 
+/* A process that is killed in the middle of a read leaves its place in LMDB's table of readers, which says that the
+ * pages of that moment are needed. */
+static void a_reader_that_died_costs_nothing(void) {
+  int ready[2];
+  char byte;
+  if (pipe(ready)) _exit(1);
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    ufo_etxn *txn;
+    MUST(ufo_core_begin_read(store->core, &txn, e));
+    if (write(ready[1], "x", 1) == 1) pause();
+    _exit(1);
+  }
+  if (child < 0 || read(ready[0], &byte, 1) != 1) _exit(1);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+  close(ready[0]);
+  close(ready[1]);
+  uint64_t size = file_now();
+  rewrite("a");
+  rewrite("b");
+  expect_at_most(size + SLACK_BYTES / 2, "after a reader was killed");
+}
+
 static void objects_come_and_go(void) {
   let_it_reclaim();
   put("d", OBJECT_BYTES);
@@ -205,6 +233,7 @@ int main(void) {
   values = malloc(2 * OBJECT_BYTES);
   MUST(ufo_store_open(path, NULL, &store, e));
   a_reader_costs_what_it_holds();
+  a_reader_that_died_costs_nothing();
   objects_come_and_go();
   nothing_comes_of_it();
   only_compaction_shrinks();
