@@ -251,5 +251,6 @@ Test(types, names_go_both_ways) {
   cr_assert_eq(ufo_type_bytes(UFO_COMPLEX), 16);
   cr_assert_eq(ufo_type_bytes((ufo_type)99), 0);
   for (int codec = 0; codec < UFO_CODEC_COUNT; codec++) cr_assert_not_null(ufo_codec_name((ufo_codec)codec));
-  cr_assert_null(ufo_codec_name((ufo_codec)UFO_CODEC_COUNT));
+  cr_assert_str_eq(ufo_codec_name(UFO_CODEC_LOST), "lost");
+  cr_assert_null(ufo_codec_name((ufo_codec)7));
 }

@@ -150,7 +150,7 @@ Test(codec, each_bad_field_has_its_own_refusal) {
     ufo_chunk_meta meta;
   } cases[10];
   for (int i = 0; i < 10; i++) cases[i].meta = good, cases[i].status = UFO_CORRUPT;
-  cases[0].what = "unknown codec", cases[0].meta.codec = UFO_CODEC_COUNT, cases[0].status = UFO_UNSUPPORTED;
+  cases[0].what = "unknown codec", cases[0].meta.codec = 7, cases[0].status = UFO_UNSUPPORTED;
   cases[1].what = "width 0", cases[1].meta.codec = UFO_CODEC_SHUFFLE_LZ4, cases[1].meta.width = 0;
   cases[2].what = "delta of 5 bytes", cases[2].meta.codec = UFO_CODEC_DELTA_SHUFFLE_LZ4, cases[2].meta.width = 5;
   cases[3].what = "constant of 0 bytes", cases[3].meta.codec = UFO_CODEC_CONSTANT;
