@@ -157,7 +157,7 @@ static int change(const char *manifest, const char *file) {
 
 /* A copy of FOLDER/FILE as work.path. */
 static void take(const char *folder, const char *file) {
-  char from[2048];
+  char from[2400];
   snprintf(from, sizeof from, "%s/%s", folder, file);
   snprintf(work.path, sizeof work.path, "%s/%s", scratch, file);
   copy_file(from, work.path);
