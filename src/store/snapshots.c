@@ -35,6 +35,8 @@ bool ufo_snapshots_split_key(ufo_slice key, ufo_snapshot_key *out) {
   size_t head = key.bytes > 0 && key.data[0] == LABEL ? 1 : PAST_HEAD_BYTES;
   if (key.bytes <= head || key.bytes > head + UFO_NAME_MAX || (head > 1 && key.data[0] != PAST_NAME)) return false;
   out->generation = head > 1 ? ufo_get_be64(key.data + 1) : 0;
+  /* No text holds a NUL; what looks for the one behind it would find the same again. */
+  if (memchr(key.data + head, 0, key.bytes - head)) return false;
   memcpy(out->text, key.data + head, key.bytes - head);
   out->text[key.bytes - head] = '\0';
   return head == 1 || out->generation > 0;
@@ -297,7 +299,7 @@ static ufo_status next_present(ufo_etxn *txn, uint64_t generation, const char *a
   if (status) return status;
   status = ufo_cursor_seek(cursor, wanted, bytes, &key, &value, error);
   while (!status) {
-    if (key.bytes == 0 || key.bytes > UFO_NAME_MAX) {
+    if (key.bytes == 0 || key.bytes > UFO_NAME_MAX || memchr(key.data, 0, key.bytes)) {
       status = ufo_fail(error, UFO_CORRUPT, "a name cannot be right");
       break;
     }

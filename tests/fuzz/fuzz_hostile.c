@@ -226,8 +226,12 @@ static void use_names(ufo_store *store) {
   ufo_store_iterator *iterator;
   ufo_object_info info = {.struct_size = sizeof info};
   if (!said(ufo_store_list(store, NULL, &iterator, &error))) return;
-  for (int i = 0; i < STEPS_MAX && said(ufo_store_iterator_next(iterator, &info, &error)); i++)
+  char before[UFO_NAME_MAX + 1] = "";
+  for (int i = 0; i < STEPS_MAX && said(ufo_store_iterator_next(iterator, &info, &error)); i++) {
+    PROMISE(strcmp(before, info.name) < 0); /* else it might never end */
+    strcpy(before, info.name);
     use_object(store, info.name);
+  }
   ufo_store_iterator_free(iterator);
   static const char *const names[] = {"x", "l", "l$one", "l[[2]]", "shared", "gone"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) use_object(store, names[i]);
