@@ -64,6 +64,33 @@ if [ "${range%:*}" -gt 0 ]; then
   same out <(head -c $((${range%:*} * 8)) d)
 fi
 
+# What is sound of it comes into a new store; what is lost is an error there, and whole again once it is written.
+cp hurt.ufo before
+expect 3 verify hurt.ufo --salvage saved.ufo
+grep -Eq '^d  version 1  elements [0-9]+:[0-9]+  ' out || failed "no line for the loss"
+shows "saved.ufo: 1 loss or doubt"
+same hurt.ufo before
+expect 0 get saved.ufo i
+output_is 5 6 7
+expect 3 get saved.ufo d --range "$range"; says "lost before the store was salvaged"
+expect 0 info saved.ufo d; shows "1 lost"
+expect 0 info saved.ufo d --json; shows '"chunks_lost":1' || shows '"chunks_lost": 1'
+expect 3 verify saved.ufo
+expect 0 put saved.ufo d d --type double
+expect 0 verify saved.ufo
+expect 1 verify hurt.ufo --salvage saved.ufo; says "exists already"
+expect 0 verify s.ufo --salvage whole.ufo; shows "whole.ufo: all of it was sound"
+expect 0 verify whole.ufo
+same <("$UFOSTORE_BIN" get whole.ufo d --as raw) d
+# One that cannot be opened: the headers are gone.
+head -c 8192 /dev/zero | dd of=hurt.ufo conv=notrunc status=none
+expect 3 verify hurt.ufo
+expect 3 verify hurt.ufo --salvage again.ufo; shows "both header pages are damaged"
+head -c 5000 /dev/urandom >noise.ufo
+expect 3 verify noise.ufo --salvage empty.ufo
+expect 1 verify missing.ufo --salvage none.ufo; says missing.ufo
+[ ! -e none.ufo ] || failed "a store was made of nothing"
+
 # A store that may not be read. (For root there is no such thing.)
 if [ "$(id -u)" != 0 ]; then
   chmod 000 s.ufo

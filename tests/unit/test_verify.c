@@ -73,18 +73,20 @@ static void spoil_first(const char *table) {
 typedef struct found {
   int count; /* and of the first: */
   char name[UFO_NAME_MAX + 100], cause[1000];
+  bool passes_counters; /* records that were added have numbers that were never given out */
 } found;
 
 static int note(void *user, const ufo_damage *damage) {
   found *f = user;
+  if (strstr(damage->cause, "counters are too small") && f->passes_counters) return 0;
   if (f->count++ > 0) return 0;
   snprintf(f->name, sizeof f->name, "%s", damage->name ? damage->name : "(store)");
   snprintf(f->cause, sizeof f->cause, "%s", damage->cause);
   return 0;
 }
 
-static found verify(void) {
-  found f = {0};
+static found verify_but(bool passes_counters) {
+  found f = {.passes_counters = passes_counters};
   ufo_store *store;
   ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
   OK(ufo_store_open(in_folder("s.ufo"), &options, &store, &error));
@@ -93,6 +95,8 @@ static found verify(void) {
   ufo_store_close(store);
   return f;
 }
+
+static found verify(void) { return verify_but(false); }
 
 /* A list "df" of one vector with noise and attributes. */
 static void build(void) {
@@ -145,7 +149,7 @@ static void add_number(ufo_table table, const void *key, size_t key_bytes, uint6
 }
 
 static void assert_one(const char *cause) {
-  found f = verify();
+  found f = verify_but(true);
   cr_assert_eq(f.count, 1, "%d damages; %s", f.count, f.cause);
   cr_assert(strstr(f.cause, cause), "%s", f.cause);
 }
@@ -185,4 +189,93 @@ Test(verify, damaged_referents) {
   add_number(UFO_TABLE_REFS, key, sizeof key, 1);
   spoil_first("refs");
   assert_one("table refs is damaged");
+}
+
+/* ---- records that are whole and mean something else ----------------------------------------------------------------
+ */
+
+/* Copies the first record of a table to `key` (NULL: where it is) with `bytes` at `offset`, and a seal that holds. */
+static void forge(ufo_table table, const uint8_t *key, size_t offset, const void *bytes, size_t count) {
+  edit e = begin_edit(ufo_table_name(table));
+  MDB_cursor *cursor;
+  MDB_val name, value;
+  uint8_t copy[600], at[UFO_KEY_MAX];
+  cr_assert_eq(mdb_cursor_open(e.txn, e.dbi, &cursor), 0);
+  cr_assert_eq(mdb_cursor_get(cursor, &name, &value, MDB_FIRST), 0);
+  cr_assert_leq(value.mv_size, sizeof copy);
+  memcpy(copy, value.mv_data, value.mv_size);
+  memcpy(at, key ? key : name.mv_data, name.mv_size);
+  memcpy(copy + offset, bytes, count);
+  ufo_record_seal(table, at, name.mv_size, copy, value.mv_size - UFO_SEAL_BYTES);
+  MDB_val to = {name.mv_size, at}, forged = {value.mv_size, copy};
+  mdb_cursor_close(cursor);
+  cr_assert_eq(mdb_put(e.txn, e.dbi, &to, &forged, 0), 0);
+  end_edit(e);
+}
+
+static void assert_forged(ufo_table table, const uint8_t *key, size_t offset, uint64_t number, size_t count,
+                          const char *name, const char *cause) {
+  unlink(in_folder("s.ufo"));
+  build();
+  forge(table, key, offset, &number, count);
+  found f = verify();
+  cr_assert_eq(f.count, 1, "%d damages; %s", f.count, f.cause);
+  cr_assert_str_eq(f.name, name);
+  cr_assert(strstr(f.cause, cause), "%s", f.cause);
+}
+
+Test(verify, statistics_that_are_not_of_the_values) {
+  assert_forged(UFO_TABLE_MAP, NULL, 32, 5, 4, "df[[1]]", "statistics"); /* NAs */
+}
+Test(verify, a_range_that_is_not_of_the_values) {
+  assert_forged(UFO_TABLE_MAP, NULL, 40, 0, 8, "df[[1]]", "statistics");
+}
+Test(verify, an_order_that_is_not_of_the_values) {
+  assert_forged(UFO_TABLE_MAP, NULL, 12, 1 | 2 | 4, 1, "df[[1]]", "statistics");
+}
+Test(verify, totals_that_are_not_of_the_entries) {
+  assert_forged(UFO_TABLE_OBJECTS, NULL, 40, 77, 8, "df[[1]]", "totals");
+  assert_forged(UFO_TABLE_OBJECTS, NULL, 48, 7, 8, "df[[1]]", "totals");
+}
+Test(verify, entries_that_a_version_did_not_write) {
+  assert_forged(UFO_TABLE_OBJECTS, NULL, 32, 7, 8, "df[[1]]", "this version wrote 1 entries");
+}
+Test(verify, attributes_that_are_not_counted) {
+  assert_forged(UFO_TABLE_OBJECTS, NULL, 104, 2, 8, "df[[1]]", "as many attributes");
+}
+Test(verify, counters_that_are_too_small) {
+  assert_forged(UFO_TABLE_META, NULL, 0, 1, 8, "(store)", "object 2 is in use, and 1");
+  assert_forged(UFO_TABLE_META, NULL, 8, 1, 8, "(store)", "blob 1 is in use, and 1");
+  assert_forged(UFO_TABLE_META, NULL, 24, 0, 8, "(store)", "generation 1 is in use, and 1");
+}
+Test(verify, attributes_that_nobody_has) {
+  uint8_t key[UFO_OBJECT_KEY_BYTES];
+  ufo_key_attributes(key, 1, 7);
+  assert_forged(UFO_TABLE_ATTRIBUTES, key, 0, 1, 1, "df[[1]]", "no version of the object has these attributes");
+}
+Test(verify, an_element_of_a_version_that_is_not_there) {
+  uint8_t key[UFO_MAP_KEY_BYTES];
+  ufo_entry entry = {.is_child = true, .child_id = 1, .child_version = 2};
+  uint8_t record[UFO_ENTRY_BYTES_MAX];
+  build();
+  ufo_key_map(key, 2, 0, 1);
+  size_t bytes = ufo_record_encode_entry(&entry, record);
+  ufo_record_seal(UFO_TABLE_MAP, key, sizeof key, record, bytes);
+  edit e = begin_edit("map");
+  MDB_val to = {sizeof key, key}, value = {bytes + UFO_SEAL_BYTES, record};
+  cr_assert_eq(mdb_put(e.txn, e.dbi, &to, &value, 0), 0);
+  end_edit(e);
+  assert_one("this element of the list is missing");
+}
+Test(verify, entries_of_no_object_and_of_versions_to_come) {
+  uint8_t key[UFO_MAP_KEY_BYTES];
+  build();
+  ufo_key_map(key, 9, 0, 1);
+  forge(UFO_TABLE_MAP, key, 0, "\1", 1);
+  found f = verify_but(true);
+  cr_assert_str_eq(f.name, "object 9");
+  cr_assert(strstr(f.cause, "an object that is not there"), "%s", f.cause);
+  ufo_key_map(key, 1, 0, 6);
+  forge(UFO_TABLE_MAP, key, 0, "\1", 1);
+  cr_assert_gt(verify_but(true).count, f.count);
 }

@@ -5,6 +5,13 @@ ufo_verify <- function(store, progress = interactive()) {
   as.data.frame(damage, stringsAsFactors = FALSE)
 }
 
+ufo_salvage <- function(path, out, progress = interactive()) {
+  path <- check_path(path, "The damaged store")
+  out <- check_path(out, "The new store")
+  damage <- .Call(ufor_salvage, path, out, isTRUE(progress))
+  as.data.frame(damage, stringsAsFactors = FALSE)
+}
+
 ufo_compact <- function(store, path = NULL) {
   pointer <- store_pointer(store)
   before <- file.size(store_path(store))

@@ -85,9 +85,23 @@ static SEXP build(void *data) {
   if (info.type == UFO_RECORD) length *= info.element_bytes;
   if (info.type == UFO_SERIALIZED && described_length(job->attributes) >= 0) length = described_length(job->attributes);
 
-  const char *fields[] = {
-      "name",           "type",           "class", "r_type",       "length", "version", "chunk_bytes", "chunks",
-      "chunks_written", "chunks_changed", "bytes", "stored_bytes", "codecs", "created", "changed",     ""};
+  const char *fields[] = {"name",
+                          "type",
+                          "class",
+                          "r_type",
+                          "length",
+                          "version",
+                          "chunk_bytes",
+                          "chunks",
+                          "chunks_written",
+                          "chunks_changed",
+                          "chunks_lost",
+                          "bytes",
+                          "stored_bytes",
+                          "codecs",
+                          "created",
+                          "changed",
+                          ""};
   SEXP result = PROTECT(Rf_mkNamed(VECSXP, fields));
   SEXP name = PROTECT(Rf_mkCharCE(job->name, CE_UTF8));
   int i = 0;
@@ -101,6 +115,7 @@ static SEXP build(void *data) {
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.chunk_count));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.chunks_written));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.chunks_changed));
+  SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.chunks_lost));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal(bytes));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.stored_bytes));
   SET_VECTOR_ELT(result, i++, codec_chunks(&info));

@@ -39,6 +39,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_store_rollback, 1),
     ENTRY(ufor_store_state, 1),
     ENTRY(ufor_verify, 2),
+    ENTRY(ufor_salvage, 3),
     ENTRY(ufor_versions, 2),
     {NULL, NULL, 0},
 };

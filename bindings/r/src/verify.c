@@ -1,4 +1,4 @@
-/* verify.c - collects what ufo_store_verify reports.
+/* verify.c - collects what ufo_store_verify and ufo_store_salvage report.
  *
  * The library's callbacks must not jump, so damage is kept in plain memory until it is done. */
 #include "verify.h"
@@ -19,6 +19,7 @@ struct damage {
 struct verify_job {
   struct damage *damages;
   size_t count, room;
+  const char *doing;
   int out_of_memory, is_interrupted, shows_progress, has_shown;
   struct timespec last_shown;
 };
@@ -43,13 +44,14 @@ static int on_damage(void *user, const ufo_damage *damage) {
 }
 
 struct progress {
+  const char *doing;
   uint64_t done, total;
 };
 
 static void show(void *data) {
   const struct progress *progress = data;
   double share = progress->total == 0 ? 1 : (double)progress->done / (double)progress->total;
-  REprintf("\rverifying: %3.0f %%", 100 * (share > 1 ? 1 : share));
+  REprintf("\r%s: %3.0f %%", progress->doing, 100 * (share > 1 ? 1 : share));
 }
 
 static int on_progress(void *user, uint64_t done, uint64_t total) {
@@ -60,7 +62,7 @@ static int on_progress(void *user, uint64_t done, uint64_t total) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   if (now.tv_sec == job->last_shown.tv_sec) return 0; /* once a second, and not at all if it is quick */
   job->last_shown = now;
-  struct progress progress = {done, total};
+  struct progress progress = {job->doing, done, total};
   R_ToplevelExec(show, &progress); /* where messages go may be R code of the user's */
   job->has_shown = 1;
   return 0;
@@ -113,20 +115,42 @@ static void clean_up(void *data, Rboolean jump) {
   free(job->damages);
 }
 
-SEXP ufor_verify(SEXP pointer, SEXP progress) {
-  ufor_store *handle = ufor_store_from(pointer);
-  struct verify_job job = {.shows_progress = Rf_asLogical(progress) == TRUE};
-  clock_gettime(CLOCK_MONOTONIC, &job.last_shown);
-  ufo_error error;
-  ufo_status status = ufo_store_verify(handle->store, on_damage, on_progress, &job, &error);
-  if (job.has_shown) REprintf("\r                    \r");
-  SEXP result = PROTECT(R_UnwindProtect(build, &job, clean_up, &job, NULL));
-  if (job.is_interrupted) ufor_raise_interrupt();
-  if (job.out_of_memory)
-    ufor_raise_format(UFO_FULL, ufo_store_path(handle->store), NULL, "Cannot verify '%s': out of memory",
-                      ufo_store_path(handle->store));
-  if (status != UFO_OK && status != UFO_CORRUPT) ufor_raise(&error, ufo_store_path(handle->store), NULL);
-  if (status == UFO_CORRUPT && job.count == 0) ufor_raise(&error, ufo_store_path(handle->store), NULL);
+/* What was found, as a list. `status` is what the library said of the store at `path`. */
+static SEXP finish(struct verify_job *job, ufo_status status, const ufo_error *error, const char *path) {
+  if (job->has_shown) REprintf("\r                    \r");
+  SEXP result = PROTECT(R_UnwindProtect(build, job, clean_up, job, NULL));
+  if (job->is_interrupted) ufor_raise_interrupt();
+  if (job->out_of_memory)
+    ufor_raise_format(UFO_FULL, path, NULL, "Cannot %s '%s': out of memory",
+                      job->doing[0] == 'v' ? "verify" : "salvage", path);
+  if (status != UFO_OK && status != UFO_CORRUPT) ufor_raise(error, path, NULL);
+  if (status == UFO_CORRUPT && job->count == 0) ufor_raise(error, path, NULL);
   UNPROTECT(1);
   return result;
+}
+
+static struct verify_job start(const char *doing, SEXP progress) {
+  struct verify_job job = {.doing = doing, .shows_progress = Rf_asLogical(progress) == TRUE};
+  clock_gettime(CLOCK_MONOTONIC, &job.last_shown);
+  return job;
+}
+
+SEXP ufor_verify(SEXP pointer, SEXP progress) {
+  ufor_store *handle = ufor_store_from(pointer);
+  struct verify_job job = start("verifying", progress);
+  ufo_error error;
+  ufo_status status = ufo_store_verify(handle->store, on_damage, on_progress, &job, &error);
+  return finish(&job, status, &error, ufo_store_path(handle->store));
+}
+
+SEXP ufor_salvage(SEXP path, SEXP out, SEXP progress) {
+  const char *from = R_ExpandFileName(Rf_translateChar(STRING_ELT(path, 0)));
+  char *copy = strdup(from); /* the next call may use the same memory */
+  struct verify_job job = start("salvaging", progress);
+  ufo_error error;
+  if (copy == NULL) ufor_raise_format(UFO_FULL, NULL, NULL, "Cannot salvage a store: out of memory");
+  ufo_status status = ufo_store_salvage(copy, R_ExpandFileName(Rf_translateChar(STRING_ELT(out, 0))), on_damage,
+                                        on_progress, &job, &error);
+  free(copy);
+  return finish(&job, status, &error, Rf_translateChar(STRING_ELT(path, 0)));
 }

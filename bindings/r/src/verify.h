@@ -7,5 +7,6 @@
 /* .Call: a list of vectors (object, version, first, last, cause), one element for each damage found; `progress` says
  * whether to show how far it is. Interrupts end it as they would any R code. */
 SEXP ufor_verify(SEXP pointer, SEXP progress);
+SEXP ufor_salvage(SEXP path, SEXP out, SEXP progress);
 
 #endif
