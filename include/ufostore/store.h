@@ -127,7 +127,7 @@ typedef struct ufo_object_info {
   uint64_t codec_chunks[UFO_CODEC_COUNT];
   uint64_t attribute_count;
   int64_t created_ns, changed_ns; /* CLOCK_REALTIME of the commits */
-  uint64_t chunks_lost;           /* that ufo_store_salvage could not save: they cannot be read until they are written */
+  uint64_t chunks_lost; /* that ufo_store_salvage could not save: they cannot be read until they are written */
 } ufo_object_info;
 
 /* In all that follow, `txn` may be NULL: the last commit is seen. Otherwise it is a transaction of this store, and its
@@ -185,7 +185,7 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_store_get_stat(ufo_store *store, ufo_store
 
 /* Verifies every catalogue record, every map entry, every reference, the search for each of them and, by decoding it,
  * every chunk. Calls `report` for each damage (return non-zero to stop) and `progress` now and then; both may be NULL.
- * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. */
+ * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. What to do then: salvage.h. */
 typedef struct ufo_damage {
   const char *name; /* object, or NULL if it concerns the store */
   uint64_t version;
