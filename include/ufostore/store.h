@@ -127,7 +127,7 @@ typedef struct ufo_object_info {
   uint64_t codec_chunks[UFO_CODEC_COUNT];
   uint64_t attribute_count;
   int64_t created_ns, changed_ns; /* CLOCK_REALTIME of the commits */
-  uint64_t chunks_lost;           /* that ufo_store_salvage could not save: they cannot be read until they are written */
+  uint64_t chunks_lost; /* that ufo_store_salvage could not save: they cannot be read until they are written */
 } ufo_object_info;
 
 /* In all that follow, `txn` may be NULL: the last commit is seen. Otherwise it is a transaction of this store, and its

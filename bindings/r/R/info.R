@@ -15,6 +15,7 @@ ufo_info <- function(store, name, version = NULL) {
     chunks = raw$chunks,
     chunks_written = raw$chunks_written,
     chunks_changed = raw$chunks_changed,
+    chunks_lost = raw$chunks_lost,
     bytes = raw$bytes,
     stored_bytes = raw$stored_bytes,
     ratio = raw$bytes / raw$stored_bytes, # NaN for no bytes at all, Inf for chunks that take none
@@ -49,7 +50,7 @@ format.ufo_info <- function(x, ...) {
     version = format_count(x$version),
     chunks = paste0(
       format_count(x$chunks), if (x$chunk_bytes > 0) paste(" of", format_size(x$chunk_bytes)), ", ", format_count(x$chunks_changed),
-      " changed by this version"
+      " changed by this version", if (x$chunks_lost > 0) paste0(", ", format_count(x$chunks_lost), " lost")
     ),
     stored = paste0(
       format_size(x$stored_bytes), " for ", format_size(x$bytes),

@@ -30,7 +30,7 @@ test_that("what is lost is an error until it is written anew", {
   hurt <- new_path()
   out <- new_path()
   writeBin(bytes, hurt)
-  expect_error(ufo_open(hurt, create = FALSE), class = "ufo_error")
+  expect_error(ufo_open(hurt, mode = "r"), class = "ufo_error")
   damage <- ufo_salvage(hurt, out)
   loss <- damage[damage$object %in% "x" & !is.na(damage$first), ]
   expect_identical(nrow(loss), 1L)
