@@ -12,7 +12,7 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
-enum { TABLES_MAX = 32, STEP_PAGES = 256 };
+enum { TABLES_MAX = 32, STEP_PAGES = 64 };
 #define PAGES_MAX (UINT64_C(1) << 35) /* so that the bitmap has a limit: 4 GiB, for a file of 128 TiB */
 
 typedef enum tree_kind { FREE_LIST, TABLES, TABLE } tree_kind;

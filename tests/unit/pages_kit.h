@@ -108,4 +108,21 @@ static inline uint8_t *image_value(uint8_t *leaf, bool big) {
   return NULL;
 }
 
+static inline unsigned depth_of(const image *i, const char *name) { return ufo_get_le16(image_tree(i, name) + 6); }
+
+/* Is there a record of the list of free pages that needs pages of its own? */
+static inline bool free_list_is_big(const image *i) {
+  for (int last = 0; last < 2; last++) {
+    if (image_value(image_leaf(i, NULL, last), true)) return true;
+  }
+  return false;
+}
+
+/* ---- changing it --------------------------------------------------------------------------------------------------
+ */
+
+static inline void set16(uint8_t *at, unsigned value) { ufo_put_le16(at, (uint16_t)value); }
+static inline void add16(uint8_t *at, int value) { ufo_put_le16(at, (uint16_t)(ufo_get_le16(at) + value)); }
+static inline void add64(uint8_t *at, int64_t value) { ufo_put_le64(at, ufo_get_le64(at) + (uint64_t)value); }
+
 #endif

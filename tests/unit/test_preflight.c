@@ -23,16 +23,6 @@ static uint8_t *noise(size_t bytes, uint64_t seed) {
   return out;
 }
 
-static unsigned depth_of(const image *i, const char *name) { return ufo_get_le16(image_tree(i, name) + 6); }
-
-/* Is there a record of the list of free pages that needs pages of its own? */
-static bool free_list_is_big(const image *i) {
-  for (int last = 0; last < 2; last++) {
-    if (image_value(image_leaf(i, NULL, last), true)) return true;
-  }
-  return false;
-}
-
 Test(preflight, passes_after_every_kind_of_use) {
   enum { BYTES = 24 << 20, CHUNK = 4096 };
   uint8_t *bytes = noise(BYTES, 7);
@@ -100,10 +90,6 @@ static void build(void) {
   ufo_store_close(store);
   free(bytes);
 }
-
-static void set16(uint8_t *at, unsigned value) { ufo_put_le16(at, (uint16_t)value); }
-static void add16(uint8_t *at, int value) { ufo_put_le16(at, (uint16_t)(ufo_get_le16(at) + value)); }
-static void add64(uint8_t *at, int64_t value) { ufo_put_le64(at, ufo_get_le64(at) + (uint64_t)value); }
 
 /* The meta page in use */
 static void cve_2019_16228(image *i) { memset(i->bytes + 40, 0, 4), memset(i->bytes + 4096 + 40, 0, 4); }
@@ -458,6 +444,42 @@ Test(preflight, beside_a_writer) {
   cr_assert_gt(passed, 0);
   tally((uint64_t)(passed + busy), "preflights beside a writer");
   passes("all of that");
+}
+
+typedef struct overtaking {
+  ufo_store *store;
+  int times; /* how often to commit in the middle of a walk */
+  uint64_t last;
+  int walks;
+} overtaking;
+
+static int commit_meanwhile(void *user, uint64_t done, uint64_t total) {
+  (void)total;
+  overtaking *o = user;
+  if (done >= o->last && o->walks > 0) {
+    o->last = done;
+    return 0;
+  }
+  o->last = done;
+  o->walks++;
+  for (int i = 0; i < 4 && o->walks <= o->times; i++) {
+    int32_t value = i;
+    put_now(o->store, "meanwhile", spec_of(UFO_INTEGER, 0, 1, 0), &value);
+  }
+  return 0;
+}
+
+/* Four commits in the middle of a walk: what it saw does not count, and it begins anew. */
+Test(preflight, overtaken) {
+  build();
+  ufo_store *store = open_store(in_folder("s.ufo"));
+  overtaking once = {.store = store, .times = 1}, always = {.store = store, .times = 1000};
+  OK(ufo_store_preflight(in_folder("s.ufo"), commit_meanwhile, &once, &error));
+  cr_assert_eq(once.walks, 2, "%d walks", once.walks);
+  FAILS(UFO_IO, ufo_store_preflight(in_folder("s.ufo"), commit_meanwhile, &always, &error));
+  cr_assert_gt(always.walks, 2);
+  ufo_store_close(store);
+  passes("that");
 }
 
 /* A second handle in the same process: the file is mapped already, and yet refused. */
