@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
     }
     points = shared->count;
     if (bad) return fprintf(stderr, "the run without a failure failed\n"), 1;
-    /* Threads do not always allocate as often: a few more than were counted. */
+      /* Threads do not always allocate as often: a few more than were counted. */
 #if defined(__SANITIZE_ADDRESS__)
     long wanted = 40; /* each looks for leaks */
 #else
