@@ -158,8 +158,13 @@ int main(int argc, char **argv) {
     }
     points = shared->count;
     if (bad) return fprintf(stderr, "the run without a failure failed\n"), 1;
-    /* Threads do not always allocate as often: a few more than were counted. */
-    long step = argc > 1 || nightly() ? 1 : points / 150 + 1;
+      /* Threads do not always allocate as often: a few more than were counted. */
+#if defined(__SANITIZE_ADDRESS__)
+    long wanted = 40; /* each looks for leaks */
+#else
+    long wanted = 150;
+#endif
+    long step = argc > 1 || nightly() ? 1 : points / wanted + 1;
     for (long k = 1; bad < 40 && k <= points + 8; k += step) {
       for (int for_ever = 0; for_ever < 2; for_ever++) {
         int result = attempt(k, for_ever, &left);
