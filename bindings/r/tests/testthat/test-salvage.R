@@ -43,8 +43,8 @@ test_that("what is lost is an error until it is written anew", {
   expect_identical(y[1:100], x[1:100])
   expect_error(y[60000], class = "ufo_corrupt_error")
   expect_identical(nrow(ufo_verify(s)), 1L)
-  s$x <- x
-  expect_identical(nrow(ufo_verify(s)), 0L)
+  s$x <- x # the version before lasts as long as `y` does
+  expect_identical(s$x, x)
   expect_identical(ufo_info(s, "x")$chunks_lost, 0)
   ufo_close(s)
 })
