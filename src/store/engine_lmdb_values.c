@@ -60,7 +60,7 @@ ufo_status ufo_engine_read(ufo_etxn *txn, ufo_table table, const void *key, size
   uintptr_t at = (uintptr_t)found.mv_data, map = engine->map;
   bool on_leaf = bytes <= 2048; /* then its page was read to find it */
   bool mapped = map && at >= map && at - map < engine->map_bytes;
-  if (on_leaf || !mapped) { /* not mapped: written by this very transaction */
+  if (on_leaf || !mapped) {                          /* not mapped: written by this very transaction */
     if (bytes) memcpy(target, found.mv_data, bytes); /* for no bytes the caller may have no room at all */
     return UFO_OK;
   }
