@@ -75,6 +75,8 @@ ufo_status ufo_catalogue_get_newest(ufo_etxn *txn, uint64_t id, uint64_t version
     value.bytes -= UFO_SEAL_BYTES;
     *version_out = ~ufo_get_be64(key.data + 8);
     status = ufo_record_decode_object(value, record, error);
+    if (!status && *version_out >= UFO_VERSION_LIMIT)
+      status = ufo_fail(error, UFO_CORRUPT, "the version of an object cannot be right");
   }
   ufo_cursor_close(cursor);
   return status;

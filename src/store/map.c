@@ -10,6 +10,8 @@ static ufo_status decode(ufo_slice key, ufo_slice value, ufo_entry *entry, ufo_e
   ufo_status status = ufo_record_check(UFO_TABLE_MAP, key.data, key.bytes, value, error);
   if (status) return status;
   value.bytes -= UFO_SEAL_BYTES;
+  if (~ufo_get_be64(key.data + 16) >= UFO_VERSION_LIMIT)
+    return ufo_fail(error, UFO_CORRUPT, "the version of an entry of the map cannot be right");
   return ufo_record_decode_entry(value, entry, error);
 }
 

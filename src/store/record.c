@@ -339,7 +339,10 @@ ufo_status ufo_counters_get(ufo_etxn *txn, ufo_counters *counters, ufo_error *er
   if (status) return status;
   *counters = (ufo_counters){ufo_get_le64(content.data), ufo_get_le64(content.data + 8),
                              ufo_get_le64(content.data + 16), ufo_get_le64(content.data + 24)};
-  return UFO_OK;
+  /* The last ones would begin again at 0, and take what is there for new. */
+  bool can_be = counters->next_object > 0 && counters->next_blob > 0 && counters->next_blob < UFO_PARKED &&
+                counters->next_owner < UINT64_C(1) << 61 && counters->generation < UFO_PARKED;
+  return can_be ? UFO_OK : fail_record("the store's counters", error);
 }
 
 ufo_status ufo_counters_put(ufo_etxn *txn, const ufo_counters *counters, ufo_error *error) {

@@ -175,11 +175,12 @@ ufo_status ufo_verify_blob(ufo_verifier *v, ufo_slice key, ufo_slice content, uf
   (void)content, (void)error;
   uint64_t blob = ufo_get_be64(key.data);
   ufo_verify_use(&v->used.blob, blob);
-  uint64_t counted = (uintptr_t)ufo_u64map_get(&v->owners, blob), recorded = 1;
+  uint64_t counted = (uintptr_t)ufo_u64map_get(&v->owners, blob), recorded = 0;
   ufo_slice further;
   if (ufo_verify_good(v, ufo_record_get(v->txn, UFO_TABLE_REFS, key.data, key.bytes, &further, NULL)) &&
       further.bytes == 8)
-    recorded = 1 + ufo_get_le64(further.data);
+    recorded = ufo_get_le64(further.data);
+  if (recorded < UINT64_MAX) recorded++;
   if (counted == recorded) return UFO_OK;
   ufo_error cause;
   ufo_fail(&cause, UFO_CORRUPT, "blob %llu is referred to %llu times, and %llu are recorded", (unsigned long long)blob,

@@ -46,7 +46,7 @@ static ufo_object_spec spec_of(ufo_type type, uint64_t length) {
 static void prepare(void) {
   static double noise[2048];
   static int32_t ramp[3000];
-  for (int i = 0; i < 2048; i++) noise[i] = (double)(i * 2654435761u) / 7;
+  for (int i = 0; i < 2048; i++) noise[i] = (double)((unsigned)i * 2654435761u) / 7;
   for (int i = 0; i < 3000; i++) ramp[i] = i;
   ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = 4 * CHUNK, .scratch_dir = fuzz_folder()};
   OK(ufo_pool_create(&options, &pool, &error));
