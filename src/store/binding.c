@@ -76,12 +76,17 @@ static void give_to_owner(int fd, const struct stat *store) {
   (void)!fchmod(fd, mode);
 }
 
+/* The size that LMDB 0.9 gives it: a head of 192 bytes, and 64 for each reader but the first. */
+enum { LOCK_FILE_BYTES = 192 + 64 * (1024 - 1) };
+
 /* LMDB writes to it, so what somebody else put there must not be taken for it: no link to elsewhere, no other file. One
- * that was made and never used is empty or, if its maker was killed in the middle, zeros. */
+ * that was made and never used is empty or, if its maker was killed in the middle, zeros; after a loss of power it may
+ * have any content, but then it has LMDB's size. */
 static bool is_lock_file(int fd) {
   uint8_t magic[4] = {0};
   struct stat file;
   if (fstat(fd, &file) || !S_ISREG(file.st_mode)) return false;
+  if (file.st_size == LOCK_FILE_BYTES) return true;
   ssize_t got = pread(fd, magic, sizeof magic, 0);
   return got == 0 || (got == sizeof magic && (ufo_get_le32(magic) == 0 || ufo_get_le32(magic) == LMDB_MAGIC));
 }
