@@ -124,8 +124,12 @@ bool args_range(const char *text, uint64_t *first_out, uint64_t *end_out) {
   *end_out = UINT64_MAX;
   if (!args_number(first, first_out)) return false;
   if (colon[1] && !args_number(colon + 1, end_out)) return false;
-  if (colon[1] && *end_out == UINT64_MAX) --*end_out; /* not an open end; past the end of any object, as it was */
-  return *first_out <= *end_out;
+  bool in_order = *first_out <= *end_out;
+  if (colon[1] && *end_out == UINT64_MAX) { /* not an open end; past the end of any object, as it was */
+    --*end_out;
+    if (*first_out > *end_out) *first_out = *end_out;
+  }
+  return in_order;
 }
 
 /* Edits (insert, drop, change, swap neighbours) from one short word to another. */
