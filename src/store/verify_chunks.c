@@ -61,6 +61,14 @@ void ufo_verify_elements(const ufo_record *record, uint64_t chunk, uint64_t *fir
   *count_out = end > *first_out ? end - *first_out : 0;
 }
 
+/* Bit by bit: zeros have signs. */
+static bool is_same(double a, double b) {
+  uint64_t bits[2];
+  memcpy(&bits[0], &a, sizeof a);
+  memcpy(&bits[1], &b, sizeof b);
+  return bits[0] == bits[1];
+}
+
 /* Statistics may claim less than is true of the values, but nothing else. */
 static bool stats_hold(const ufo_record *record, const ufo_chunk_meta *meta, const uint8_t *raw) {
   const ufo_chunk_stats *claimed = &meta->stats;
@@ -68,8 +76,7 @@ static bool stats_hold(const ufo_record *record, const ufo_chunk_meta *meta, con
   ufo_chunk_stats real = ufo_stats_of(record->type, raw, meta->raw_bytes);
   if ((claimed->flags & ~real.flags) || claimed->na_count != real.na_count) return false;
   if (!(claimed->flags & UFO_STATS_HAS_RANGE)) return !(real.flags & UFO_STATS_HAS_RANGE);
-  return memcmp(&claimed->min, &real.min, sizeof real.min) == 0 &&
-         memcmp(&claimed->max, &real.max, sizeof real.max) == 0;
+  return is_same(claimed->min, real.min) && is_same(claimed->max, real.max);
 }
 
 /* Entries of what was removed, or of a version to come. Where the object's record is damaged that is reported as such.

@@ -223,6 +223,7 @@ static uint8_t *read_file(const char *path, size_t *bytes) {
 
 /* Where the bytes of a chunk of noise are in the file, which keeps them as they are; 0: not found. */
 static size_t find_chunk(const item *i, uint64_t chunk) {
+  if (!i) return 0;
   const uint8_t *at = memmem(image, image_bytes, i->data + chunk * CHUNK, CHUNK);
   return at ? (size_t)(at - image) : 0;
 }

@@ -45,7 +45,7 @@ static int put_all(ufo_store *store, int last) {
   ufo_txn *txn;
   ufo_object_spec spec = {.struct_size = sizeof spec, .type = UFO_DOUBLE, .length = LENGTH, .chunk_bytes = CHUNK};
   DEMAND(ufo_txn_begin(store, &txn, &error) == UFO_OK);
-  for (int n = 0; n < last; n++) DEMAND(ufo_txn_put(txn, names[n], &spec, values[n], &error) == UFO_OK);
+  for (int n = 0; n < last && n < OBJECTS; n++) DEMAND(ufo_txn_put(txn, names[n], &spec, values[n], &error) == UFO_OK);
   DEMAND(ufo_txn_commit(txn, &error) == UFO_OK);
   return 0;
 }

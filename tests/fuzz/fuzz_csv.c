@@ -19,6 +19,14 @@ static void fill_file(const uint8_t *data, size_t size) {
   PROMISE(lseek(file, 0, SEEK_SET) == 0);
 }
 
+/* Bit by bit. */
+static bool is_same(double a, double b) {
+  uint64_t bits[2];
+  memcpy(&bits[0], &a, sizeof a);
+  memcpy(&bits[1], &b, sizeof b);
+  return bits[0] == bits[1];
+}
+
 static void check_number(const csv_field *field) {
   char text[512], again[FORMAT_MAX];
   double value = csv_double(field), other;
@@ -27,11 +35,11 @@ static void check_number(const csv_field *field) {
   memcpy(text, field->text, length);
   text[length] = 0;
   other = strtod(text, NULL);
-  PROMISE(!memcmp(&other, &value, sizeof value));
+  PROMISE(is_same(other, value));
   csv_field written = {again, format_double(again, value), false};
   PROMISE(written.length < FORMAT_MAX && again[written.length] == 0);
   other = csv_double(&written);
-  if (fabs(value) < 9007199254740992.0 || !isfinite(value)) PROMISE(!memcmp(&other, &value, sizeof value));
+  if (fabs(value) < 9007199254740992.0 || !isfinite(value)) PROMISE(is_same(other, value));
 }
 
 /* The column's type is one that every field of it has. */

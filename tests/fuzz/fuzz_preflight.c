@@ -63,7 +63,7 @@ static void make_base(void) {
   for (int round = 0; round < 3; round++) {
     must(ufo_txn_begin(store, &txn, &error) == UFO_OK, error.message);
     for (int n = 0; n < 40; n++) {
-      char name[16];
+      char name[24];
       snprintf(name, sizeof name, "object%02d", n);
       for (size_t k = 0; k < sizeof noise[0]; k++) noise[n % 3][k] = (uint8_t)((state = state * 1664525u + 1) >> 24);
       ufo_object_spec spec = {.struct_size = sizeof spec, .type = UFO_RAW, .chunk_bytes = 4096};

@@ -147,7 +147,7 @@ int main(int argc, char **argv) {
   uint64_t state = 1;
   uint8_t *bytes = malloc(INPUT_MAX);
   PROMISE(bytes);
-  for (unsigned i = 0; i < mutations; i++) {
+  for (unsigned i = 0; i < mutations && seed_count > 0; i++) {
     const seed *from = &seeds[random_below(&state, seed_count)];
     size_t count = from->count;
     memcpy(bytes, from->bytes, count);
