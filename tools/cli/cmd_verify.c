@@ -84,7 +84,7 @@ static int run_salvage(const char *path, const char *out) {
   if (interrupted()) return finish_output(fail_interrupted("nothing was salvaged"));
   if (result && !(result == UFO_CORRUPT && w.damages && is_there(out))) return fail_status(path, NULL, &error);
   print_escaped(stdout, out, strlen(out), true);
-  if (!result) puts(": all of it was sound");
+  if (!result) puts(": all of it was sound (the current versions: snapshots are not copied)");
   else printf(": %llu %s\n", (unsigned long long)w.damages, w.damages == 1 ? "loss or doubt" : "losses or doubts");
   return finish_output(result ? EXIT_DAMAGED : EXIT_DONE);
 }
