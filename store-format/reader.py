@@ -100,6 +100,9 @@ def attach(path):
         lock_fd = os.open(path + "-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, os.fstat(fd).st_mode & 0o666)
     except OSError:
         return fd, None
+    if not os.access(path + "-lock", os.R_OK | os.W_OK):  # made just now like the store, which may not be written
+        os.close(lock_fd)
+        return fd, None
     for one, other, name in ((fd, lock_fd, path), (lock_fd, fd, path + "-lock")):
         mine = BOUND + os.fstat(other).st_ino % (1 << 59)
         shared(one, mine)
