@@ -126,14 +126,15 @@ static ufo_status publish(ufo_commit *commit, ufo_draft *draft, const char *name
 
 static ufo_status write_names(ufo_commit *commit, ufo_error *error) {
   ufo_status status = UFO_OK;
+  uint64_t newest = ufo_snapshots_before(&commit->snapshots, UINT64_MAX);
   for (size_t i = 0; i < commit->txn->pending_count && !status; i++) {
     const ufo_pending *pending = commit->txn->pending[i];
     if (pending->draft && pending->draft->commit.id != pending->current_id) {
       ufo_named named = {.id = pending->draft->commit.id, .since = commit->counters.generation};
-      status = ufo_snapshots_keep_name(commit->etxn, commit->newest_snapshot, pending->name, error);
+      status = ufo_snapshots_keep_name(commit->etxn, newest, pending->name, error);
       if (!status) status = ufo_catalogue_put_name(commit->etxn, pending->name, &named, error);
     } else if (pending->removed && pending->current_id) {
-      status = ufo_snapshots_keep_name(commit->etxn, commit->newest_snapshot, pending->name, error);
+      status = ufo_snapshots_keep_name(commit->etxn, newest, pending->name, error);
       if (!status) status = ufo_catalogue_delete_name(commit->etxn, pending->name, error);
     }
     if (!status && pending->current_id) status = ufo_commit_drop(commit, pending->current_id, error);
@@ -159,18 +160,16 @@ static ufo_status count_entries(ufo_commit *commit, ufo_draft *draft, const char
 static ufo_status reclaim_first(ufo_commit *commit, ufo_error *error) {
   visit_all(commit, count_entries, NULL);
   ufo_reclaim reclaim = {.budget = 2 * commit->planned + RECLAIM_ENTRIES};
-  ufo_status status = ufo_garbage_reclaim(commit->core, commit->etxn, commit->counters.generation, &reclaim, error);
+  ufo_status status =
+      ufo_garbage_reclaim(commit->core, commit->etxn, &commit->snapshots, commit->counters.generation, &reclaim, error);
   return status == UFO_CORRUPT ? UFO_OK : status; /* verify reports it; new data must not be refused for it */
 }
 
 static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_error *error) {
   ufo_txn *txn = commit->txn;
-  ufo_snapshot_index snapshots = {0};
   ufo_status status = ufo_superblock_upgrade(commit->etxn, error);
   if (!status) status = ufo_counters_get(commit->etxn, &commit->counters, error);
-  if (!status) status = ufo_snapshots_load(commit->etxn, &snapshots, error);
-  commit->newest_snapshot = ufo_snapshots_before(&snapshots, UINT64_MAX);
-  ufo_snapshots_free(&snapshots);
+  if (!status) status = ufo_snapshots_load(commit->etxn, &commit->snapshots, error);
   if (status) return status;
   commit->counters.generation++;
   status = ufo_commit_resolve(commit, error);
@@ -185,7 +184,7 @@ static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_erro
   if (!status) status = ufo_garbage_unstage(commit->core, commit->etxn, unstaged, error);
   if (!status && ufo_planted("reclaim-early")) {
     ufo_reclaim reclaim = {.budget = COLLECT_ENTRIES};
-    status = ufo_garbage_reclaim(commit->core, commit->etxn, UFO_PARKED, &reclaim, error);
+    status = ufo_garbage_reclaim(commit->core, commit->etxn, &commit->snapshots, UFO_PARKED, &reclaim, error);
   }
   if (!status) status = ufo_counters_put(commit->etxn, &commit->counters, error);
   if (!status) status = visit_all(commit, pin_draft, error);
@@ -233,6 +232,7 @@ ufo_status ufo_txn_commit(ufo_txn *txn, ufo_error *error) {
     if (collect && commit.superseded_bytes > 0) ufo_garbage_collect(core, 4);
     ufo_core_release(core);
   }
+  ufo_snapshots_free(&commit.snapshots);
   ufo_u64map_clear(&commit.live);
   ufo_u64map_clear(&commit.blobs);
   return status;

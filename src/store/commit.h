@@ -11,7 +11,7 @@ typedef struct ufo_commit {
   ufo_counters counters;
   int64_t now_ns;
   uint32_t garbage_sequence;
-  uint64_t newest_snapshot;  /* its generation; 0: none */
+  ufo_snapshot_index snapshots;
   uint64_t planned;          /* entries of the map that it will write, at most */
   uint64_t entries;          /* that it wrote */
   uint64_t superseded_bytes; /* queued as garbage */

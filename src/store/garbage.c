@@ -182,15 +182,12 @@ static ufo_status reclaim_queue(const ufo_reclaiming *with, uint64_t generation,
   return UFO_OK;
 }
 
-ufo_status ufo_garbage_reclaim(ufo_core *core, ufo_etxn *txn, uint64_t generation, ufo_reclaim *reclaim,
-                               ufo_error *error) {
-  ufo_snapshot_index snapshots;
-  ufo_reclaiming with = {.core = core, .txn = txn, .snapshots = &snapshots, .reclaim = reclaim};
+ufo_status ufo_garbage_reclaim(ufo_core *core, ufo_etxn *txn, const ufo_snapshot_index *snapshots, uint64_t generation,
+                               ufo_reclaim *reclaim, ufo_error *error) {
+  ufo_reclaiming with = {.core = core, .txn = txn, .snapshots = snapshots, .reclaim = reclaim};
   queue_place at = {.bytes = core->garbage_at_bytes};
   memcpy(at.key, core->garbage_at, sizeof at.key);
-  ufo_status status = ufo_snapshots_load(txn, &snapshots, error);
-  if (!status) status = reclaim_queue(&with, generation, &at, error);
-  ufo_snapshots_free(&snapshots);
+  ufo_status status = reclaim_queue(&with, generation, &at, error);
   memcpy(core->garbage_at, at.key, sizeof at.key);
   core->garbage_at_bytes = at.bytes;
   return status;
@@ -219,6 +216,7 @@ bool ufo_garbage_present(ufo_core *core) {
 static bool collect_once(ufo_core *core) {
   ufo_etxn *txn;
   ufo_counters counters;
+  ufo_snapshot_index snapshots = {0};
   ufo_unstaged unstaged = {0};
   ufo_reclaim reclaim = {.budget = COLLECT_BUDGET};
   ufo_status status = ufo_core_begin_write(core, &txn, NULL);
@@ -226,7 +224,9 @@ static bool collect_once(ufo_core *core) {
   status = ufo_counters_get(txn, &counters, NULL);
   if (!status) status = ufo_garbage_unstage(core, txn, &unstaged, NULL);
   if (!status) status = ufo_garbage_reclaim_dead(core, txn, &reclaim, NULL);
-  if (!status) status = ufo_garbage_reclaim(core, txn, counters.generation + 1, &reclaim, NULL);
+  if (!status) status = ufo_snapshots_load(txn, &snapshots, NULL);
+  if (!status) status = ufo_garbage_reclaim(core, txn, &snapshots, counters.generation + 1, &reclaim, NULL);
+  ufo_snapshots_free(&snapshots);
   bool any = reclaim.deleted > 0 || unstaged.count > 0;
   if (!status && any) status = ufo_core_commit(core, txn, NULL);
   else ufo_core_end(core, txn);

@@ -23,9 +23,9 @@ ufo_status ufo_garbage_drop(ufo_etxn *txn, uint64_t generation, uint32_t *sequen
                             ufo_error *error);
 
 /* Reclaims, inside a write transaction that has not written a version yet, what was queued before `generation` and is
- * not pinned. */
-ufo_status ufo_garbage_reclaim(ufo_core *core, ufo_etxn *txn, uint64_t generation, ufo_reclaim *reclaim,
-                               ufo_error *error);
+ * neither pinned nor seen by one of the `snapshots`, which are those of this transaction. */
+ufo_status ufo_garbage_reclaim(ufo_core *core, ufo_etxn *txn, const ufo_snapshot_index *snapshots, uint64_t generation,
+                               ufo_reclaim *reclaim, ufo_error *error);
 
 /* Blobs that this process staged and does not need any more. */
 typedef struct ufo_unstaged {
