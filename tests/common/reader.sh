@@ -1,16 +1,6 @@
 # Sourced by tests of the independent reader, store-format/reader.py: finds a Python that can run it.
 
-# tally COUNT WHAT: for the table that tools/test prints. See tally.h.
-tally() {
-  local count=$1
-  shift
-  echo "counted: $count $*"
-  if [ -n "${UFO_TALLY:-}" ]; then printf '%s\t%s\n' "$count" "$*" >>"$UFO_TALLY"; fi
-}
-
-nightly() {
-  [ "${UFO_TEST_LEVEL:-}" = nightly ] || [ "${UFO_TEST_LEVEL:-}" = release ]
-}
+. "$UFOSTORE_SOURCE/tests/common/tally.sh"
 
 # The library's part runs under sanitizers as fault_golden; this would only take longer.
 if [ -n "${UFOSTORE_SANITIZE:-}" ]; then echo "not with a sanitizer"; exit 77; fi

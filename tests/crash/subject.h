@@ -111,4 +111,23 @@ static inline int judge_in_child(const char *path, uint64_t acked, uint64_t *fou
   return wait_for(child);
 }
 
+/* Runs the life once, undisturbed: what can be disturbed in it. 0, or the exit status of a test that cannot go on. */
+static inline int subject_count(report *told, traced *counted) {
+  char folder[3000], path[3100];
+  seed = 1;
+  shape = dense;
+  if (make_folder(folder, sizeof folder, NULL)) return 2;
+  snprintf(path, sizeof path, "%s/s.ufo", folder);
+  subject s = {.path = path, .report = told};
+  bool works = trace(subject_run, &s, NULL, 60, counted);
+  remove_folder(folder);
+  if (!works) {
+    printf("cannot trace here, or not with this build\n");
+    return 77;
+  }
+  if (counted->status == 0) return 0;
+  fprintf(stderr, "the run itself ended with %d\n", counted->status);
+  return 1;
+}
+
 #endif

@@ -29,24 +29,10 @@ static void begin(void) {
 }
 
 int main(void) {
-  char folder[3000], path[3100];
   traced counted;
-  seed = 1;
-  shape = dense;
   begin();
-  if (make_folder(folder, sizeof folder, NULL)) return 2;
-  snprintf(path, sizeof path, "%s/s.ufo", folder);
-  subject s = {.path = path, .report = shared};
-  bool works = trace(subject_run, &s, NULL, 60, &counted);
-  remove_folder(folder);
-  if (!works) {
-    printf("cannot trace here, or not with this build\n");
-    return 77;
-  }
-  if (counted.status != 0) {
-    fprintf(stderr, "the run itself ended with %d\n", counted.status);
-    return 1;
-  }
+  int failed = subject_count(shared, &counted);
+  if (failed) return failed;
   sweep all = {.points = counted.all, .base = fast_folder(), .begin = begin, .try_point = try_point, .seconds = 10};
   int result = sweep_run(&all);
   printf("%llu of the %llu calls of a run\n", (unsigned long long)all.tried, (unsigned long long)all.points);

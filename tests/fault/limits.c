@@ -13,6 +13,7 @@
 #include <ufostore/ufostore.h>
 #include <unistd.h>
 
+#include "demand.h"
 #include "tally.h"
 
 enum { LENGTH = 20000, CHUNK = 4096, BIG = 1 << 20 };
@@ -20,14 +21,6 @@ enum { LENGTH = 20000, CHUNK = 4096, BIG = 1 << 20 };
 static ufo_error error;
 static char folder[300], path[320];
 static uint64_t values[BIG];
-
-#define DEMAND(condition)                                                                                              \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, error.message);                              \
-      return 1;                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
 
 static uint64_t value(uint64_t i) {
   uint64_t x = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);

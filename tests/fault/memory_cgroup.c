@@ -14,6 +14,7 @@
 #include <ufostore/ufostore.h>
 #include <unistd.h>
 
+#include "demand.h"
 #include "tally.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -25,14 +26,6 @@ static ufo_error error;
 
 /* Half of each chunk's bytes compress away. */
 static uint64_t value(uint64_t i) { return (i * UINT64_C(0x9E3779B97F4A7C15)) >> 32 | 1; }
-
-#define DEMAND(condition)                                                                                              \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, error.message);                              \
-      return 1;                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
 
 static int work(const char *path, uint64_t budget) {
   ufo_store *store;

@@ -203,24 +203,10 @@ static int try_point(uint64_t number, const char *folder) {
 }
 
 int main(int argc, char **argv) {
-  char folder[3000], path[3100];
   traced counted;
-  seed = 1;
-  shape = dense;
   begin();
-  if (make_folder(folder, sizeof folder, NULL)) return 2;
-  snprintf(path, sizeof path, "%s/s.ufo", folder);
-  subject s = {.path = path, .report = shared};
-  bool works = trace(subject_run, &s, NULL, 60, &counted);
-  remove_folder(folder);
-  if (!works) {
-    printf("cannot trace here, or not with this build\n");
-    return 77;
-  }
-  if (counted.status != 0) {
-    fprintf(stderr, "the run itself ended with %d\n", counted.status);
-    return 1;
-  }
+  int failed = subject_count(shared, &counted);
+  if (failed) return failed;
   points = calloc(POINTS_MAX, sizeof *points);
   if (!points) return 2;
   for (size_t i = 0; i < sizeof plausibles / sizeof *plausibles; i++)

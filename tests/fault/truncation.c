@@ -17,6 +17,7 @@
 #include <ufostore/ufostore.h>
 #include <unistd.h>
 
+#include "demand.h"
 #include "tally.h"
 
 enum { OBJECTS = 3, LENGTH = 3000, CHUNK = 4096, BATCH = 512, LARGEST = 1 << 20 };
@@ -27,14 +28,6 @@ static uint64_t values[OBJECTS][LENGTH];
 static uint8_t image[LARGEST];
 static uint64_t image_bytes;
 static const char *const names[OBJECTS] = {"alpha", "beta", "gamma"};
-
-#define DEMAND(condition)                                                                                              \
-  do {                                                                                                                 \
-    if (!(condition)) {                                                                                                \
-      fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, error.message);                              \
-      return 1;                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
 
 static uint64_t noise(uint64_t i) {
   uint64_t x = (i + 1) * UINT64_C(0x9E3779B97F4A7C15);
