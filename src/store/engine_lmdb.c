@@ -21,6 +21,7 @@
 
 #include "os/standard_files.h"
 #include "store/engine_lmdb.h"
+#include "store/pages.h"
 #include "util/checked.h"
 #include "util/fail.h"
 #include "util/plant.h"
@@ -300,6 +301,14 @@ ufo_status ufo_engine_begin_write(ufo_engine *engine, bool *resized_out, ufo_etx
   if (code) {
     free(txn);
     return fail_begin(engine, code, resized_out, error);
+  }
+  /* A file may say that it is almost at the end of them. One more, and nobody would open it again. */
+  if (mdb_txn_id(txn->handle) > UFO_PAGE_TXN_MAX) {
+    ufo_engine_end(txn);
+    return ufo_fail(error, UFO_FULL,
+                    "cannot change store %s: its header says that all transaction numbers are used up; compact it into "
+                    "a new file",
+                    engine->path);
   }
   *txn_out = txn;
   return UFO_OK;
