@@ -101,6 +101,7 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
   *region_out = NULL;
   if (!pool) return ufo_fail(error, UFO_USAGE, "cannot create a region without a pool");
   if (pool->lost) return ufo_pool_fail_lost(error);
+  if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error);
   ufo_status status = check_options(options, error);
   if (status != UFO_OK) return status;
   ufo_region *region = calloc(1, sizeof *region);
@@ -140,7 +141,8 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
   status = map_region(region, error);
   if (status != UFO_OK) goto failed;
   if (!ufo_table_insert(pool, region)) {
-    status = ufo_fail(error, UFO_FULL, "out of memory for the table of regions");
+    status = ufo_pool_is_broken(pool) ? ufo_pool_fail_broken(pool, error)
+                                      : ufo_fail(error, UFO_FULL, "out of memory for the table of regions");
     goto failed;
   }
   ufo_event_emit(region, UFO_EVENT_REGION_CREATED, 0, region->body_bytes);
@@ -215,6 +217,7 @@ static ufo_status forget_failed(ufo_region *region, ufo_error *error) {
 
 ufo_status ufo_region_reset(ufo_region *region, ufo_error *error) {
   ufo_pool *pool = region->pool;
+  if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error);
   pthread_mutex_lock(&pool->residency_lock);
   uint64_t pinned = region->pinned;
   pthread_mutex_unlock(&pool->residency_lock);

@@ -25,6 +25,24 @@ typedef struct subject {
 static report *subject_report; /* for world_failed's callback */
 static int subject_wrong;
 
+/* A pool that broke stays so: what is in its memory was looked at, and the life goes on with another one. */
+static inline void subject_renew_pool(world *w) {
+  ufo_error why;
+  if (!w->pool || ufo_pool_check(w->pool, &why) == UFO_OK) return;
+  int wrong = 0;
+  if (w->kept && ufo_guarded(NULL, check_kept, w, &wrong, &why) == UFO_OK && wrong) {
+    fprintf(stderr, "a wrong value in a broken pool\n");
+    subject_wrong = 1;
+  }
+  release_kept(w);
+  if (ufo_pool_destroy(w->pool, &why) != UFO_OK) {
+    fprintf(stderr, "%s\n", why.message);
+    subject_wrong = 1;
+  }
+  w->pool = NULL;
+  if (persist(w, "create a pool", make_pool, 0) != UFO_OK) subject_wrong = 1;
+}
+
 static inline void subject_failed(world *w, const char *what) {
   report *r = subject_report;
   if (atomic_fetch_add(&r->failures, 1) == 0) {
@@ -43,6 +61,7 @@ static inline void subject_failed(world *w, const char *what) {
     subject_wrong = 1;
   }
   tracer_mend();
+  subject_renew_pool(w);
   if (w->kept && (ufo_guarded(NULL, check_kept, w, &wrong, &ignored) != UFO_OK || wrong)) {
     fprintf(stderr, "memory is not what it was after: %s (%s)\n", error.message, wrong ? "" : ignored.message);
     subject_wrong = 1;
@@ -76,6 +95,7 @@ static inline int subject_run(void *user) {
   }
   if (failed) fprintf(stderr, "%s: %s\n", failed, error.message);
   tracer_mend();
+  subject_renew_pool(&w);
   if (!failed && right_generation(w.store, g)) subject_wrong = 1;
   int wrong = 0;
   if (w.kept && (ufo_guarded(NULL, check_kept, &w, &wrong, &error) != UFO_OK || wrong)) {
