@@ -180,17 +180,9 @@ bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   return ioctl(uffd->fd, UFFDIO_REGISTER, &request) == 0;
 }
 
-/* For requests that wake, and are never refused: whoever waits would wait for ever. */
-static void demand(ufo_uffd *uffd, unsigned long request, void *address, uint64_t bytes, const char *call) {
+bool ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
-  for (unsigned tries = 0; ioctl(uffd->fd, request, &range) && !ufo_uffd_has_failed(uffd);) {
-    int cause = errno;
-    if (!try_again(&tries, cause)) fail_for_good(uffd, call, cause);
-  }
-}
-
-void ufo_uffd_unregister(ufo_uffd *uffd, void *address, uint64_t bytes) {
-  demand(uffd, UFFDIO_UNREGISTER, address, bytes, "UFFDIO_UNREGISTER");
+  return ioctl(uffd->fd, UFFDIO_UNREGISTER, &range) == 0;
 }
 
 bool ufo_uffd_next(ufo_uffd *uffd, ufo_fault *fault) {
@@ -265,7 +257,11 @@ bool ufo_uffd_protect(ufo_uffd *uffd, void *address, uint64_t bytes, bool protec
 }
 
 void ufo_uffd_wake(ufo_uffd *uffd, void *address, uint64_t bytes) {
-  demand(uffd, UFFDIO_WAKE, address, bytes, "UFFDIO_WAKE");
+  struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
+  for (unsigned tries = 0; ioctl(uffd->fd, UFFDIO_WAKE, &range) && !ufo_uffd_has_failed(uffd);) {
+    int cause = errno;
+    if (!try_again(&tries, cause)) fail_for_good(uffd, "UFFDIO_WAKE", cause);
+  }
 }
 
 static bool poison_by_marker(const ufo_uffd *uffd, void *address, uint64_t bytes) {

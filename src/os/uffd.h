@@ -37,8 +37,8 @@ void ufo_uffd_close(ufo_uffd *uffd);
 
 /* Missing and write-protect faults of the range from now on come to this descriptor. */
 bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes);
-/* Wakes whoever waits in the range, too. */
-void ufo_uffd_unregister(ufo_uffd *uffd, void *address, uint64_t bytes);
+/* Wakes whoever waits in the range, too. False: errno, and nobody was woken. */
+bool ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes);
 
 /* Waits for a fault. False: reading is to end, or has failed. */
 bool ufo_uffd_next(ufo_uffd *uffd, ufo_fault *fault);

@@ -170,8 +170,9 @@ void ufo_region_release(ufo_region *region) {
     pthread_mutex_unlock(&pool->residency_lock);
   }
   /* Unmapped first: the memory is free before the budget says so. Unregistering wakes a stray waiter. */
-  if (region->chunk_count) ufo_uffd_unregister(&pool->uffd, region->body, region->mapped_bytes);
+  bool woken = !region->chunk_count || ufo_uffd_unregister(&pool->uffd, region->body, region->mapped_bytes);
   ufo_memory_release(region->mapping, region->mapping_bytes);
+  if (!woken) ufo_uffd_wake(&pool->uffd, region->body, region->mapped_bytes);
   region->mapping = NULL;
   pthread_mutex_lock(&pool->residency_lock);
   pool->pinned -= region->pinned;
