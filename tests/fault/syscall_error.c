@@ -106,17 +106,19 @@ static void add_points(const plausible *of, uint64_t calls) {
     }
     if (of->shortens) {
       add_point(of, number, 0, false, 2);
-      /* Nothing at all; a read does so only at a file's end. */
-      if (of->call != SYS_pread64) add_point(of, number, 0, false, 1 << 30);
+      /* Nothing at all; a read does so at a file's end, where LMDB takes the file for a new one. */
+      add_point(of, number, 0, false, 1 << 30);
     }
   }
 }
 
 /* Places where something was wrong once: opening looped for ever where a file could not be examined, a compaction was
  * lost for the same reason, and a chunk that could neither be filled nor poisoned was touched for ever; threads waited
- * for ever where faults could not be read, or threads not be woken. And a few syncs that fail, since nothing matters
+ * for ever where faults could not be read, or threads not be woken; LMDB began a store anew whose header it could not
+ * read. And a few syncs that fail, since nothing matters
  * more. */
 static bool is_remembered(const point *p) {
+  if (p->of->call == SYS_pread64) return p->what.shorten > 2 && p->what.number <= 16;
   if (p->of->call == SYS_read || p->of->call == CALL_UFFD_IOCTL)
     return p->what.forever && p->what.error != ENOMEM && p->what.number % 40 == 9;
   if (p->of->call == CALL_COPY_IOCTL) return p->what.forever && p->what.number <= 2;
