@@ -30,7 +30,9 @@ typedef struct ufo_verifier {
   ufo_damage_fn report;
   ufo_progress_fn progress;
   void *user;
-  uint64_t damages;
+  uint64_t damages; /* with what could not be read */
+  uint64_t unread;  /* of these: the system refused to read them, so nobody knows */
+  ufo_error first_unread;
   uint64_t done_bytes, total_bytes, shown_bytes;
   uint64_t steps;   /* records since progress was shown */
   bool stop, ended; /* by either callback; by that for progress */
@@ -56,6 +58,9 @@ bool ufo_verify_good(ufo_verifier *v, ufo_status status);
 /* Names the object, "list[[3]]" for a child. */
 void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
                               const char *cause);
+/* The same for elements that the system refuses to read, with its error. */
+void ufo_verify_unread_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
+                              const ufo_error *cause);
 static inline void ufo_verify_use(uint64_t *most, uint64_t number) {
   if (number > *most) *most = number;
 }

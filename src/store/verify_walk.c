@@ -63,6 +63,18 @@ void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, ui
   ufo_verify_damage(v, name, version, first, count, cause);
 }
 
+void ufo_verify_unread_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
+                              const ufo_error *cause) {
+  char name[NAME_TEXT_BYTES];
+  if (v->unread++ == 0) {
+    name_of(v, id, name);
+    v->first_unread = *cause;
+    ufo_fail_prefix(&v->first_unread, cause->code, "'%s' version %llu, elements %llu:%llu (from 0, end excluded)", name,
+                    (unsigned long long)version, (unsigned long long)first, (unsigned long long)(first + count));
+  }
+  ufo_verify_damage_object(v, id, version, first, count, cause->message);
+}
+
 ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes) {
   v->done_bytes += bytes;
   v->steps++;

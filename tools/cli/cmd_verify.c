@@ -111,6 +111,7 @@ static int run(const arguments *args) {
     print_escaped(stdout, path, strlen(path), true);
     printf(": %llu %s\n", (unsigned long long)w.damages, w.damages == 1 ? "damage" : "damages");
     status = EXIT_DAMAGED;
+    if (error.os_errno) status = fail_status(path, NULL, &error); /* some of it could not be read */
   } else if (result) {
     status = fail_status(path, NULL, &error);
   } else {
@@ -132,7 +133,8 @@ const command cmd_verify = {
     .summary = "check every record and every chunk of a store",
     .details =
         "Each damage is a line: object, version, elements (from 0, end excluded), cause. The exit status is 3 if\n"
-        "there is any. What is not named can still be read.\n"
+        "there is any. What is not named can still be read. A chunk that the system refuses to read is a line, too,\n"
+        "and an error; if nothing else is wrong, the exit status is 1.\n"
         "With --preflight a file that could harm whoever opens it is refused, with exit status 3 and the page that is\n"
         "to blame, before anything trusts it.\n"
         "With --salvage, PATH may be damaged so badly that it does not open; no process may have it open. It is not\n"
