@@ -53,6 +53,7 @@ def preflight(fd):
         flags, = struct.unpack_from("<H", page, 10)
         magic, version = struct.unpack_from("<II", page, 16)
         size, = struct.unpack_from("<I", page, 40)
+        root, = struct.unpack_from("<Q", page, 80)
         last, transaction = struct.unpack_from("<QQ", page, 136)
         if magic != 0xBEEFC0DE or not flags & 8:
             raise Refused("not a store: no LMDB file, or one with a damaged meta page")
@@ -60,15 +61,40 @@ def preflight(fd):
             raise Refused(f"LMDB data version {version}, not 1 (LMDB 0.9)")
         if size not in (4096, 8192, 16384, 32768):
             raise Refused(f"a page size of {size} bytes")
-        return transaction, last, size
+        return transaction, last, size, root
 
     first = meta(0)
     second = meta(first[2])
     if first[2] != second[2]:
         raise Refused("two meta pages with different page sizes")
-    needed = (max(first, second)[1] + 1) * first[2]
-    if needed > info.st_size:
-        raise Refused(f"cut short: {needed} bytes are needed, {info.st_size} are there")
+    _, last, size, root = max(first, second)
+    there, needed = info.st_size // size, last + 1
+    if needed > there and (needed - there > info.st_size // 8 or
+                           not free_pages(fd, size, root, there).issuperset(range(there, needed))):
+        raise Refused(f"cut short: {needed * size} bytes are needed, {info.st_size} are there")
+
+
+def free_pages(fd, size, root, there):
+    """LMDB's list of free pages, as far as it can be read: a tree whose values are a count and as many page numbers."""
+    free, pages, seen = set(), [root], set()
+    with contextlib.suppress(struct.error):
+        while pages:
+            page = pages.pop()
+            if page >= there or page in seen:
+                continue
+            seen.add(page)
+            data = os.pread(fd, size, page * size)
+            flags, lower = struct.unpack_from("<10xHH", data)
+            for at in struct.unpack_from(f"<{max(0, lower - 16) // 2}H", data, 16):
+                low, high, node_flags, key = struct.unpack_from("<HHHH", data, at)
+                if flags & 1:  # a branch
+                    pages.append(low | high << 16 | node_flags << 32)
+                    continue
+                value = data[at + 8 + key:at + 8 + key + (low | high << 16)]
+                if node_flags & 1:  # in overflow pages, behind a header of 16 bytes
+                    value = os.pread(fd, low | high << 16, u64(data, at + 8 + key) * size + 16)
+                free.update(struct.unpack_from(f"<{min(u64(value), len(value) // 8)}Q", value, 8))
+    return free
 
 
 def lock(fd, command, kind, start, length=1):
