@@ -266,8 +266,8 @@ def need(condition, what):
 # ---- 3. meta -----------------------------------------------------------------------------------------------------------
 
 MAGIC = b"ufostore store\n\0"
-GENERATIONS = 1  # incompat bit 0
-KNOWN_INCOMPAT = GENERATIONS
+GENERATIONS, TAILS = 1, 2  # incompat bits 0 and 1
+KNOWN_INCOMPAT = GENERATIONS | TAILS
 Superblock = collections.namedtuple("Superblock", "magic major minor chunk compat ro_compat incompat uuid endian created")
 
 
@@ -371,7 +371,7 @@ def text_of(data, what):
 # ---- 7. map, 8. codecs -------------------------------------------------------------------------------------------------
 
 Child = collections.namedtuple("Child", "id version")
-Entry = collections.namedtuple("Entry", "codec width raw stored statistics hash blob na least greatest constant")
+Entry = collections.namedtuple("Entry", "codec width raw stored statistics hash blob na least greatest inline")
 ZERO, CONSTANT, RAW, LZ4, SHUFFLE, DELTA, LOST = range(7)
 
 
@@ -381,9 +381,9 @@ def map_entry(content):
         need(len(content) == 24, "an entry for a child has another size")
         return Child(u64(content, 8), u64(content, 16))
     need(content[0] == 1 and len(content) >= 56, "an entry of no known kind")
-    codec, width, constant, raw, stored, statistics, hash, blob, na, least, greatest = \
+    codec, width, inline, raw, stored, statistics, hash, blob, na, least, greatest = \
         struct.unpack_from("<xBBBIIB3xQQI4xdd", content)
-    need(len(content) == 56 + constant and constant <= 16, "an entry has another size")
+    need(len(content) == 56 + inline and inline <= 16, "an entry has another size")
     need(0 < raw <= 2**24, "an entry for no bytes")
     need((blob != 0) == (stored != 0) == (codec in (RAW, LZ4, SHUFFLE, DELTA)) or codec > LOST, "a blob too much or too few")
     return Entry(codec, width, raw, stored, statistics, hash, blob, na, least, greatest, content[56:])
@@ -394,10 +394,10 @@ def decode(entry, blob):
     if entry.codec == ZERO:
         raw = bytes(entry.raw)
     elif entry.codec == CONSTANT:
-        need(entry.constant, "a constant of no bytes")
-        raw = (entry.constant * (entry.raw // len(entry.constant) + 1))[:entry.raw]
+        need(entry.inline, "a constant of no bytes")
+        raw = (entry.inline * (entry.raw // len(entry.inline) + 1))[:entry.raw]
     elif entry.codec == RAW:
-        raw = bytes(blob)
+        raw = bytes(blob) + entry.inline
     elif entry.codec in (LZ4, SHUFFLE, DELTA):
         try:
             raw = lz4.block.decompress(blob, uncompressed_size=entry.raw)
@@ -717,6 +717,8 @@ class Check:
                 self.entries.setdefault(id, []).append((chunk, version, entry))
                 if isinstance(entry, Entry) and entry.blob:
                     self.referents[entry.blob] += 1
+                    need(entry.codec != RAW or not entry.inline or self.store.superblock.incompat & TAILS,
+                         "a tail, in a store that does not say that it has any")
         for key, content in self.rows["attributes"].items():
             with self.guard(f"table attributes, key {key.hex()}"):
                 need(len(key) == 16, "a key of another size")
