@@ -123,7 +123,7 @@ typedef struct ufo_object_info {
   uint64_t chunk_count;
   uint64_t chunks_written; /* chunks that have an entry in the map; the others are zero */
   uint64_t chunks_changed; /* chunks that this version wrote */
-  uint64_t stored_bytes;   /* encoded bytes of this version's chunks */
+  uint64_t stored_bytes;   /* encoded bytes of this version's chunks, but for the up to 16 that an index entry holds */
   uint64_t codec_chunks[UFO_CODEC_COUNT];
   uint64_t attribute_count;
   int64_t created_ns, changed_ns; /* CLOCK_REALTIME of the commits */

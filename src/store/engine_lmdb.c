@@ -350,11 +350,32 @@ static void forget_dead_readers(ufo_engine *engine) {
   mdb_reader_check(engine->env, &dead_readers);
 }
 
+static bool is_short(ufo_engine *engine, off_t *needed_out) {
+  MDB_envinfo info;
+  MDB_stat stat;
+  struct stat file;
+  if (mdb_env_info(engine->env, &info) || mdb_env_stat(engine->env, &stat) || fstat(engine->fd, &file)) return false;
+  *needed_out = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
+  return file.st_size < *needed_out;
+}
+
+/* LMDB does not write a page that it takes and gives up in one transaction, be it the last: then the file is shorter
+ * than its header says. Nothing is lost, but it looks like a file that was cut short, and others would have to look at
+ * all of it to know (preflight.c). A write transaction keeps those away who could make it longer meanwhile. */
+static void lengthen(ufo_engine *engine) {
+  off_t needed;
+  MDB_txn *txn;
+  if (!is_short(engine, &needed) || mdb_txn_begin(engine->env, NULL, 0, &txn)) return;
+  if (is_short(engine, &needed) && ftruncate(engine->fd, needed)) needed = 0; /* it stays short, which is allowed */
+  mdb_txn_abort(txn);
+}
+
 ufo_status ufo_engine_commit(ufo_etxn *txn, ufo_error *error) {
   ufo_engine *engine = txn->engine;
   int code = mdb_txn_commit(txn->handle);
   free(txn);
   if (!code) forget_dead_readers(engine);
+  if (!code) lengthen(engine);
   ufo_lmdb_trim(engine, UFO_TRIM_BYTES / 4); /* each write touches a few pages at new places */
   return code ? ufo_lmdb_fail(engine, code, "commit to", error) : UFO_OK;
 }

@@ -20,8 +20,6 @@
 
 static ufo_status write_meta(ufo_salvager *s, ufo_error *error) {
   ufo_superblock old = {0}, superblock = {.major = UFO_FORMAT_MAJOR,
-                                          .minor = UFO_FORMAT_MINOR,
-                                          .incompat = UFO_INCOMPAT_GENERATIONS,
                                           .default_chunk_bytes = UFO_CHUNK_BYTES_DEFAULT,
                                           .created_ns = s->now_ns};
   ufo_slice content;
@@ -36,6 +34,7 @@ static ufo_status write_meta(ufo_salvager *s, ufo_error *error) {
     return ufo_fail_errno(error, errno, "no random numbers for the store's id");
   superblock.uuid[6] = (uint8_t)((superblock.uuid[6] & 0x0F) | 0x40); /* a version 4 UUID */
   superblock.uuid[8] = (uint8_t)((superblock.uuid[8] & 0x3F) | 0x80);
+  ufo_superblock_need(&superblock, UFO_INCOMPAT_GENERATIONS | s->features);
   uint8_t record[UFO_SUPERBLOCK_BYTES];
   ufo_record_encode_superblock(&superblock, record);
   ufo_counters counters = {.next_object = s->next_object, .next_blob = s->next_blob, .next_owner = 1, .generation = 1};

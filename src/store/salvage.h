@@ -57,6 +57,7 @@ typedef struct ufo_salvager {
   bool hurt[UFO_TABLE_COUNT];     /* something of the table was not sound */
   uint8_t last_key[UFO_MAP_KEY_BYTES], page_key[UFO_MAP_KEY_BYTES];
   uint64_t next_object, next_blob;
+  uint64_t features;        /* incompat, that entries in the new store need beyond those of every store */
   ufo_etxn *current, *past; /* read transactions of index and attic */
 
   ufo_u64map taken;    /* ids of objects that are in the new store; the values mean nothing */

@@ -121,6 +121,7 @@ static ufo_status put_entry(ufo_salvager *s, uint64_t id, uint64_t version, uint
   if (!status && entry->blob) status = put_blob(s, entry, error);
   if (!status) status = ufo_map_put(s->out.txn, id, chunk, version, entry, error);
   if (status) return status;
+  s->features |= ufo_record_entry_features(entry);
   to->chunks_written++;
   to->chunks_changed++;
   to->stored_bytes += meta->stored_bytes;

@@ -113,8 +113,12 @@ static void check_counters(ufo_verifier *v, const ufo_counters *counters) {
 }
 
 static ufo_status visit_meta(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
-  (void)v, (void)key, (void)content,
-      (void)error; /* its seal holds; what it says was checked when the store was opened */
+  (void)error;
+  ufo_superblock superblock; /* its seal holds; what it says was checked when the store was opened */
+  bool is_superblock = key.bytes == strlen(UFO_KEY_SUPERBLOCK) && memcmp(key.data, UFO_KEY_SUPERBLOCK, key.bytes) == 0;
+  if (is_superblock && ufo_record_decode_superblock(content, false, &superblock, NULL) == UFO_OK) {
+    v->said = superblock.incompat;
+  }
   return UFO_OK;
 }
 
@@ -129,6 +133,7 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   if (!counted) counters.generation = 0;
   if (!counted && cause.code == UFO_CORRUPT && strstr(cause.message, "missing"))
     ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  v->said = UINT64_MAX; /* if the superblock is damaged, that is enough said */
   status = ufo_verify_walk(v, UFO_TABLE_META, 0, visit_meta, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_GARBAGE, 0, visit_garbage, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_NAMES, 0, visit_name, error);
@@ -146,6 +151,8 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_REFS, UFO_BLOB_KEY_BYTES, ufo_verify_refs, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_BLOBS, UFO_BLOB_KEY_BYTES, ufo_verify_blob, error);
   if (status == UFO_OK && counted) check_counters(v, &counters);
+  if (status == UFO_OK && (v->features & ~v->said))
+    ufo_verify_damage(v, NULL, 0, 0, 0, "chunks have tails, and the superblock does not say so: others misread them");
   return status;
 }
 

@@ -41,6 +41,8 @@ typedef struct ufo_verifier {
   struct {
     uint64_t object, blob, owner, generation;
   } used;             /* the largest numbers seen */
+  uint64_t features;  /* incompat, that what was seen needs beyond those of every store */
+  uint64_t said;      /* incompat, of the superblock */
   ufo_u64map places;  /* object id -> place */
   ufo_u64map past;    /* object id -> ufo_verify_past: what only snapshots have */
   ufo_u64map dropped; /* ids of objects that wait to be reclaimed; the values mean nothing */

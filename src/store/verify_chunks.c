@@ -118,6 +118,7 @@ ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, u
     return UFO_OK;
   }
   ufo_verify_use(&v->used.blob, entry.blob);
+  v->features |= ufo_record_entry_features(&entry);
   ufo_status status = entry.blob ? count_owner(v, entry.blob, error) : UFO_OK;
   if (status != UFO_OK) return status;
   /* What nobody can name any more is garbage that waits to be reclaimed; its blobs still need their referents. */
