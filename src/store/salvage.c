@@ -30,7 +30,9 @@ static ufo_status write_meta(ufo_salvager *s, ufo_error *error) {
   if (!status) status = ufo_record_decode_superblock(content, false, &old, error);
   if (status == UFO_UNSUPPORTED) return status;
   if (!status) superblock.default_chunk_bytes = old.default_chunk_bytes;
-  else status = ufo_salvage_damage(s, NULL, 0, 0, 0, "the superblock is lost: the new store has the usual chunk size");
+  else
+    status = ufo_salvage_damage(s, UFO_DAMAGE_STORE, NULL, 0,
+                                "the superblock is lost: the new store has the usual chunk size");
   if (status) return status;
   if (getrandom(superblock.uuid, sizeof superblock.uuid, 0) != sizeof superblock.uuid)
     return ufo_fail_errno(error, errno, "no random numbers for the store's id");

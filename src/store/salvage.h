@@ -69,7 +69,9 @@ typedef struct ufo_salvager {
 } ufo_salvager;
 
 /* UFO_END: the caller wants no more. */
-ufo_status ufo_salvage_damage(ufo_salvager *s, const char *name, uint64_t version, uint64_t first, uint64_t count,
+ufo_status ufo_salvage_report(ufo_salvager *s, const ufo_damage *found);
+/* The same, of what is neither elements nor chunks. */
+ufo_status ufo_salvage_damage(ufo_salvager *s, ufo_damage_kind kind, const char *name, uint64_t version,
                               const char *cause);
 ufo_status ufo_salvage_progress(ufo_salvager *s, uint64_t bytes);
 

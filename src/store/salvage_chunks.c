@@ -149,8 +149,16 @@ static ufo_status report_lost(copying *c) {
   if (c->end == c->first_lost) return UFO_OK;
   uint64_t width = c->from->element_bytes, length = c->from->length, bytes = c->from->chunk_bytes;
   uint64_t first = c->first_lost * bytes / width, end = ufo_min(ufo_div_up(c->end * bytes, width), length);
+  const ufo_damage lost = {.kind = UFO_DAMAGE_CHUNK,
+                           .name = c->name,
+                           .version = c->version,
+                           .first = first,
+                           .count = end - first,
+                           .first_chunk = c->first_lost,
+                           .chunks = c->end - c->first_lost,
+                           .cause = c->cause};
   c->first_lost = c->end = 0;
-  return ufo_salvage_damage(c->s, c->name, c->version, first, end - first, c->cause);
+  return ufo_salvage_report(c->s, &lost);
 }
 
 static ufo_status lose(copying *c, uint64_t chunk, const char *cause, ufo_error *error) {
@@ -246,8 +254,15 @@ ufo_status ufo_salvage_chunks(ufo_salvager *s, const char *name, uint64_t id, ui
   if (!status) status = report_lost(&c);
   if (!status && c.cut) {
     record->length = c.cut * from.chunk_bytes / from.element_bytes;
-    status = ufo_salvage_damage(s, name, version, record->length, from.length - record->length,
-                                "too many of its chunks are lost: it was cut before these elements");
+    const ufo_damage rest = {.kind = UFO_DAMAGE_CHUNK,
+                             .name = name,
+                             .version = version,
+                             .first = record->length,
+                             .count = from.length - record->length,
+                             .first_chunk = c.cut,
+                             .chunks = c.chunks - c.cut,
+                             .cause = "too many of its chunks are lost: it was cut before these elements"};
+    status = ufo_salvage_report(s, &rest);
   }
   return status;
 }

@@ -23,10 +23,12 @@ static ufo_status copy_named(ufo_salvager *s, const char *name, uint64_t id, con
   bool is_free;
   ufo_status status = name_is_free(s, name, &is_free, error);
   if (status || !is_free) return status;
-  if (ufo_u64map_get(&s->taken, id)) return ufo_salvage_damage(s, name, 0, 0, 0, "its object has another name already");
-  if (doubt) status = ufo_salvage_damage(s, name, 0, 0, 0, doubt);
+  if (ufo_u64map_get(&s->taken, id))
+    return ufo_salvage_damage(s, UFO_DAMAGE_NAME, name, 0, "its object has another name already");
+  if (doubt) status = ufo_salvage_damage(s, UFO_DAMAGE_NAME, name, 0, doubt);
   if (!status) status = ufo_salvage_object(s, name, id, 0, false, 0, error);
-  if (status == UFO_MISSING) return ufo_salvage_damage(s, name, 0, 0, 0, "its record is lost, and with it the object");
+  if (status == UFO_MISSING)
+    return ufo_salvage_damage(s, UFO_DAMAGE_OBJECT, name, 0, "its record is lost, and with it the object");
   if (!status) status = ufo_filling_begin(&s->out, error);
   if (!status) status = ufo_catalogue_put_name(s->out.txn, name, &(ufo_named){id, 1}, error);
   return status ? status : ufo_filling_count(&s->out, UFO_NAME_MAX, error);

@@ -7,6 +7,7 @@
 #include "store/map.h"
 #include "store/verify.h"
 #include "util/bytes.h"
+#include "util/checked.h"
 #include "util/fail.h"
 
 bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t *found_out, ufo_record *record) {
@@ -14,6 +15,21 @@ bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint
   if (!ufo_verify_good(v, ufo_catalogue_get_newest(v->txn, id, version, &found, record, NULL))) return false;
   if (found_out) *found_out = found;
   return true;
+}
+
+void ufo_verify_damage_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause) {
+  ufo_record record;
+  ufo_damage found = {.kind = UFO_DAMAGE_CHUNK, .version = version, .first_chunk = chunk, .chunks = 1, .cause = cause};
+  bool known = (version && ufo_verify_find_object(v, id, version, NULL, &record)) ||
+               ufo_verify_find_object(v, id, UFO_VERSION_LIMIT - 1, NULL, &record);
+  if (known && record.type == UFO_LIST) {
+    found = (ufo_damage){.kind = UFO_DAMAGE_ELEMENT, .version = version, .first = chunk, .count = 1, .cause = cause};
+  } else if (known && record.element_bytes && chunk < ufo_record_chunk_count(&record)) { /* elements, if only in part */
+    uint64_t from = chunk * record.chunk_bytes, bytes = record.element_bytes;
+    found.first = from / bytes;
+    found.count = ufo_min(ufo_div_up(from + record.chunk_bytes, bytes), record.length) - found.first;
+  }
+  ufo_verify_report(v, id, found);
 }
 
 /* ---- what the map has of an object ------------------------------------------------------------------------------- */
@@ -31,12 +47,10 @@ static void check_fit(const counting *c, uint64_t chunk, const ufo_entry *entry)
   const ufo_record *record = c->record;
   bool list = record->type == UFO_LIST;
   if (entry->is_child != list) {
-    ufo_verify_damage_object(c->verifier, c->id, c->version, list ? chunk : 0, list,
-                             list ? "an entry of this list is not an element" : "a vector has an entry for an element");
+    ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk,
+                            list ? "an entry of this list is not an element" : "a vector has an entry for an element");
   } else if (!list && entry->meta.raw_bytes > ufo_record_chunk_raw_bytes(record, chunk)) {
-    uint64_t first, count;
-    ufo_verify_elements(record, chunk, &first, &count);
-    ufo_verify_damage_object(c->verifier, c->id, c->version, first, count, "its entry in the map is of a longer chunk");
+    ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, "its entry in the map is of a longer chunk");
   }
 }
 
@@ -53,7 +67,7 @@ static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version
     }
     check_fit(c, chunk, entry);
   } else if (!entry->is_child && entry->blob && c->record->type != UFO_LIST && entry_version == c->version) {
-    ufo_verify_damage_object(c->verifier, c->id, c->version, 0, 0, "it has an entry with bytes behind its end");
+    ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, "it has an entry with bytes behind its end");
   }
   return ufo_verify_progress(c->verifier, 0);
 }
@@ -79,7 +93,7 @@ static void check_counts(ufo_verifier *v, uint64_t id, uint64_t version, const u
   } else {
     return;
   }
-  ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+  ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, 0, cause.message);
 }
 
 /* ---- objects ----------------------------------------------------------------------------------------------------- */
@@ -116,7 +130,7 @@ static void check_attributes(ufo_verifier *v, uint64_t id, uint64_t version, con
     ufo_attributes_free(set);
   }
   if (record->attributes_version > version) wrong = "its attributes are of a later version";
-  if (wrong) ufo_verify_damage_object(v, id, version, 0, 0, wrong);
+  if (wrong) ufo_verify_damage_object(v, UFO_DAMAGE_ATTRIBUTES, id, version, 0, wrong);
 }
 
 ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
@@ -126,15 +140,16 @@ ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   ufo_error cause;
   ufo_verify_use(&v->used.object, id);
   if (ufo_record_decode_object(content, &record, &cause) != UFO_OK) {
-    ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, 0, cause.message);
     return UFO_OK;
   }
   ufo_verify_use(&v->used.generation, record.generation);
   if (id == 0 || id >= UFO_ID_LIMIT || version == 0 || version >= UFO_VERSION_LIMIT)
-    ufo_verify_damage_object(v, id, version, 0, record.length, "its number or version cannot be");
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, record.length, "its number or version cannot be");
   check_counts(v, id, version, &record);
   if (!is_led_to(v, id))
-    ufo_verify_damage_object(v, id, version, 0, record.length, "no name and no list leads to it (any more)");
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, record.length,
+                             "no name and no list leads to it (any more)");
   check_attributes(v, id, version, &record);
   return UFO_OK;
 }
@@ -163,9 +178,9 @@ ufo_status ufo_verify_attributes(ufo_verifier *v, ufo_slice key, ufo_slice conte
   ufo_error cause;
   ufo_verify_use(&v->used.object, id);
   if (!ufo_verify_good(v, ufo_attributes_decode(content.data, content.bytes, &attributes, &cause)))
-    ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+    ufo_verify_damage_object(v, UFO_DAMAGE_ATTRIBUTES, id, version, 0, cause.message);
   else if (!ufo_u64map_get(&v->dropped, id) && !are_used(v, id, version))
-    ufo_verify_damage_object(v, id, version, 0, 0, "no version of the object has these attributes");
+    ufo_verify_damage_object(v, UFO_DAMAGE_ATTRIBUTES, id, version, 0, "no version of the object has these attributes");
   ufo_attributes_free(attributes);
   return UFO_OK;
 }
