@@ -18,8 +18,15 @@
 
 /* ---- names and lists --------------------------------------------------------------------------------------------- */
 
+/* An object hangs in one place. Of two, the one that was found first stays: names are, and they lead out of lists that
+ * go round in circles. But a list that replaced another may have taken its elements over: what was dropped yields. */
+static bool stays(const ufo_verifier *v, const ufo_verify_place *before, uint64_t parent) {
+  return before && before->parent != parent && !ufo_u64map_get(&v->dropped, before->parent);
+}
+
 static ufo_status add_place(ufo_verifier *v, uint64_t id, uint64_t parent, uint64_t index, ufo_slice name,
                             ufo_error *error) {
+  if (stays(v, ufo_u64map_get(&v->places, id), parent)) return UFO_OK;
   ufo_verify_place *at = malloc(sizeof *at + name.bytes + 1);
   void *old = NULL;
   if (!at) return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
@@ -30,19 +37,6 @@ static ufo_status add_place(ufo_verifier *v, uint64_t id, uint64_t parent, uint6
   if (!ufo_u64map_put(&v->places, id, at, &old)) {
     free(at);
     return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
-  }
-  ufo_verify_place *before = old;
-  ufo_error cause;
-  if (old && !parent) {
-    ufo_fail(&cause, UFO_CORRUPT, "object %llu has two names", (unsigned long long)id);
-    ufo_verify_damage_name(v, at->name, cause.message);
-  } else if (old && before->parent != parent && !ufo_u64map_get(&v->dropped, parent) &&
-             !ufo_u64map_get(&v->dropped, before->parent)) {
-    ufo_fail(&cause, UFO_CORRUPT, "object %llu, an element of this list, belongs to another list or name, too",
-             (unsigned long long)id);
-    v->muted = false;
-    ufo_verify_damage_entry(v, parent, 0, index, cause.message);
-    v->muted = true;
   }
   free(old);
   return UFO_OK;
@@ -66,6 +60,11 @@ static ufo_status visit_name(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   ufo_verify_use(&v->used.generation, named.since);
   if (!ufo_verify_find_object(v, id, UFO_VERSION_LIMIT - 1, NULL, &record)) {
     ufo_verify_damage_name(v, name, "the name leads to an object that is not there, or whose record is damaged");
+  }
+  if (ufo_u64map_get(&v->places, id)) {
+    ufo_error cause;
+    ufo_fail(&cause, UFO_CORRUPT, "object %llu has two names", (unsigned long long)id);
+    ufo_verify_damage_name(v, name, cause.message);
   }
   return add_place(v, id, 0, 0, key, error);
 }

@@ -81,6 +81,16 @@ static const char *check_owner(ufo_verifier *v, uint64_t id, uint64_t version, b
   return !known && status == UFO_MISSING ? "the map has an entry of an object that is not there" : NULL;
 }
 
+/* A child has one place. (What was dropped may lead to what others took over.) */
+static void check_place(ufo_verifier *v, uint64_t list, uint64_t index, uint64_t version, uint64_t child) {
+  const ufo_verify_place *at = ufo_u64map_get(&v->places, child);
+  ufo_error cause;
+  if (!at || at->parent == list || ufo_u64map_get(&v->dropped, list)) return;
+  ufo_fail(&cause, UFO_CORRUPT, "object %llu, an element of this list, belongs to another list or name, too",
+           (unsigned long long)child);
+  ufo_verify_damage_entry(v, list, version, index, cause.message);
+}
+
 ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   uint64_t id = ufo_get_be64(key.data), chunk = ufo_get_be64(key.data + 8), version = ~ufo_get_be64(key.data + 16);
   ufo_entry entry;
@@ -98,6 +108,7 @@ ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, u
   if (entry.is_child) {
     uint64_t found = 0;
     ufo_verify_use(&v->used.object, entry.child_id);
+    check_place(v, id, chunk, version, entry.child_id);
     if (is_in_force(v, id, chunk, version) &&
         (!ufo_verify_find_object(v, entry.child_id, entry.child_version, &found, &record) ||
          found != entry.child_version))

@@ -9,6 +9,7 @@
 #include "util/bytes.h"
 #include "util/checked.h"
 #include "util/fail.h"
+#include "util/u64map.h"
 
 bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t *found_out, ufo_record *record) {
   uint64_t found;
@@ -40,6 +41,7 @@ typedef struct counting {
   uint64_t id, version;
   uint64_t end; /* entries behind the end of the version are not in force */
   uint64_t written, changed, stored_bytes, codec_chunks[UFO_CODEC_COUNT];
+  ufo_u64map children; /* ids of those of a list; the values mean nothing */
 } counting;
 
 /* Does the entry fit the object? */
@@ -54,6 +56,15 @@ static void check_fit(const counting *c, uint64_t chunk, const ufo_entry *entry)
   }
 }
 
+static void check_child(counting *c, uint64_t chunk, uint64_t child) {
+  ufo_error cause;
+  void *before = NULL;
+  if (!ufo_u64map_put(&c->children, child, c, &before)) c->verifier->starved = true;
+  if (!before) return;
+  ufo_fail(&cause, UFO_CORRUPT, "object %llu is an element of this list twice", (unsigned long long)child);
+  ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, cause.message);
+}
+
 static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
                               ufo_error *error) {
   counting *c = user;
@@ -66,6 +77,7 @@ static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version
       if (entry->meta.codec < UFO_CODEC_COUNT) c->codec_chunks[entry->meta.codec]++;
     }
     check_fit(c, chunk, entry);
+    if (entry->is_child) check_child(c, chunk, entry->child_id);
   } else if (!entry->is_child && entry->blob && c->record->type != UFO_LIST && entry_version == c->version) {
     ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, "it has an entry with bytes behind its end");
   }
@@ -79,8 +91,9 @@ static void check_counts(ufo_verifier *v, uint64_t id, uint64_t version, const u
   c.end = list ? record->length : ufo_record_chunk_count(record);
   uint64_t expected = list ? record->length : record->chunks_written;
   ufo_error cause;
-  if (!ufo_verify_good(v, ufo_map_walk(v->txn, id, 0, version, count_entry, &c, NULL)))
-    return; /* reported with the map */
+  ufo_status walked = ufo_map_walk(v->txn, id, 0, version, count_entry, &c, NULL);
+  ufo_u64map_clear(&c.children);
+  if (!ufo_verify_good(v, walked)) return; /* reported with the map */
   if (c.written != expected) {
     ufo_fail(&cause, UFO_CORRUPT, "the map has %llu entries of it, and should have %llu", (unsigned long long)c.written,
              (unsigned long long)expected);
