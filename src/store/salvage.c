@@ -70,9 +70,10 @@ static ufo_status salvage(ufo_salvager *s, const char *temporary, ufo_error *err
   if (!status) status = make_file(s, &s->attic, s->path_out, false, error);
   if (!status) status = make_file(s, &s->out, temporary, true, error);
   if (!status) status = ufo_salvage_scan(s, error);
-  s->total_bytes += s->done_bytes; /* what was read of catalogue and map comes in addition */
   if (!status) status = ufo_salvage_names(s, error);
   if (!status) status = write_meta(s, error);
+  s->done_bytes = s->total_bytes;
+  if (!status && s->progress && s->progress(s->user, s->done_bytes, s->total_bytes)) s->ended = true;
   return status;
 }
 

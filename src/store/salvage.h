@@ -57,7 +57,8 @@ typedef struct ufo_salvager {
   bool hurt[UFO_TABLE_COUNT];     /* something of the table was not sound */
   uint8_t last_key[UFO_MAP_KEY_BYTES], page_key[UFO_MAP_KEY_BYTES];
   uint64_t next_object, next_blob;
-  ufo_etxn *current, *past; /* read transactions of index and attic */
+  uint64_t weighed, expected_bytes; /* objects up to this one have so many bytes to copy */
+  ufo_etxn *current, *past;         /* read transactions of index and attic */
 
   ufo_u64map taken;    /* ids of objects that are in the new store; the values mean nothing */
   ufo_u64map dropped;  /* ids of objects that were removed and wait to be reclaimed */

@@ -238,7 +238,7 @@ ufo_status ufo_salvage_chunks(ufo_salvager *s, const char *name, uint64_t id, ui
                               ufo_record *record, ufo_error *error) {
   ufo_record from = *record;
   copying c = {.s = s, .name = name, .id = id, .version = version, .doubtful = doubtful, .from = &from, .to = record};
-  uint64_t newest = ufo_salvage_newest(version, doubtful);
+  uint64_t newest = ufo_salvage_newest(version, doubtful), done = s->done_bytes;
   c.chunks = ufo_record_chunk_count(record);
   record->chunks_written = record->chunks_changed = record->stored_bytes = 0;
   memset(record->codec_chunks, 0, sizeof record->codec_chunks);
@@ -264,5 +264,7 @@ ufo_status ufo_salvage_chunks(ufo_salvager *s, const char *name, uint64_t id, ui
                              .cause = "too many of its chunks are lost: it was cut before these elements"};
     status = ufo_salvage_report(s, &rest);
   }
+  uint64_t due = ufo_min(from.stored_bytes, ufo_record_body_bytes(&from)), copied = s->done_bytes - done;
+  if (!status && copied < due) status = ufo_salvage_progress(s, due - copied); /* the lost ones are done with, too */
   return status;
 }

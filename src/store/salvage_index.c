@@ -293,6 +293,7 @@ ufo_status ufo_salvage_scan(ufo_salvager *s, ufo_error *error) {
   status = ufo_scan_tables(scan, error);
   bool hurt = false;
   for (int table = 0; table < UFO_TABLE_COUNT; table++) hurt |= s->hurt[table];
+  if (hurt) s->total_bytes += s->done_bytes; /* every page that was not walked is looked at */
   if (!status && hurt) status = ufo_scan_others(scan, UFO_SCAN_ORPHAN, error);
   if (!status && hurt) status = ufo_scan_others(scan, UFO_SCAN_STALE, error);
   ufo_scan_free(scan);
