@@ -185,7 +185,10 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_store_get_stat(ufo_store *store, ufo_store
 
 /* Verifies every catalogue record, every map entry, every reference, the search for each of them and, by decoding it,
  * every chunk. Calls `report` for each damage (return non-zero to stop) and `progress` now and then; both may be NULL.
- * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. What to do then: salvage.h. */
+ * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. What to do then: salvage.h. A chunk that the system
+ * refuses to read (a bad disk) is reported like damage, and the work goes on; if nothing else is wrong the result is
+ * UFO_IO, and the message names the first of them. So it does beside damage; os_errno is set in both cases, and only in
+ * these. */
 typedef enum ufo_damage_kind {
   UFO_DAMAGE_STORE = 0,  /* a page, a table or a record that belongs to no object: `name` is NULL */
   UFO_DAMAGE_NAME,       /* a name, or what it leads to, be it as a snapshot knows it */

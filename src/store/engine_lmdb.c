@@ -21,6 +21,7 @@
 
 #include "os/standard_files.h"
 #include "store/engine_lmdb.h"
+#include "store/pages.h"
 #include "util/checked.h"
 #include "util/fail.h"
 #include "util/plant.h"
@@ -128,6 +129,18 @@ static int open_tables(ufo_engine *engine, bool create) {
   return code;
 }
 
+/* The same for a file that exists, and is not to be made anew. */
+static ufo_status open_existing_env(ufo_engine *engine, const char *path, const ufo_engine_options *options,
+                                    uint64_t map_bytes, unsigned flags, mode_t mode, int *code_out, ufo_error *error) {
+  ufo_lmdb_header header;
+  ufo_status status = ufo_lmdb_header_keep(engine->path, options->descriptor, &header, error);
+  if (status) return status;
+  *code_out = open_env(engine, path, options, map_bytes, flags, mode);
+  status = ufo_lmdb_header_check(engine->path, &header, error);
+  ufo_lmdb_header_free(&header);
+  return status;
+}
+
 /* Finds where LMDB mapped the file, which it does not tell: every page begins with its own number, so a page in memory
  * gives the address of page 0. What is found is compared with the file before it is believed. */
 static void find_map(ufo_engine *engine) {
@@ -176,9 +189,16 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   uint64_t map_bytes = options->map_bytes ? options->map_bytes : MAP_BYTES_DEFAULT;
   map_bytes = ufo_max(map_bytes & ~UINT64_C(65535), MAP_BYTES_LEAST);
   unsigned flags = options->unlocked ? MDB_NOLOCK : 0;
-  int code;
+  bool exists = options->descriptor > 0 && options->writable && !options->create;
+  int code = 0;
   for (;;) {
-    code = open_env(engine, path, options, map_bytes, flags, mode);
+    ufo_status status = UFO_OK;
+    if (exists) status = open_existing_env(engine, path, options, map_bytes, flags, mode, &code, error);
+    else code = open_env(engine, path, options, map_bytes, flags, mode);
+    if (status) {
+      ufo_engine_close(engine);
+      return status;
+    }
     if (code == ENOMEM && map_bytes / 2 >= MAP_BYTES_LEAST) {
       map_bytes /= 2;
     } else if ((code == EACCES || code == EROFS || code == EPERM) && !options->writable && !(flags & MDB_NOLOCK)) {
@@ -300,6 +320,14 @@ ufo_status ufo_engine_begin_write(ufo_engine *engine, bool *resized_out, ufo_etx
   if (code) {
     free(txn);
     return fail_begin(engine, code, resized_out, error);
+  }
+  /* A file may say that it is almost at the end of them. One more, and nobody would open it again. */
+  if (mdb_txn_id(txn->handle) > UFO_PAGE_TXN_MAX) {
+    ufo_engine_end(txn);
+    return ufo_fail(error, UFO_FULL,
+                    "cannot change store %s: its header says that all transaction numbers are used up; compact it into "
+                    "a new file",
+                    engine->path);
   }
   *txn_out = txn;
   return UFO_OK;

@@ -170,6 +170,13 @@ ufo_status ufo_core_verify(ufo_core *core, ufo_damage_fn report, ufo_progress_fn
   if (v.ended) return UFO_END;
   if (status != UFO_OK && status != UFO_END) return ufo_fail_prefix(error, status, "cannot verify %s", core->path);
   if (v.damages == 0) return UFO_OK;
-  return ufo_fail(error, UFO_CORRUPT, "%s is damaged: %llu damages were found", core->path,
-                  (unsigned long long)v.damages);
+  uint64_t damages = v.damages - v.unread;
+  if (v.unread == 0)
+    return ufo_fail(error, UFO_CORRUPT, "%s is damaged: %llu damages were found", core->path,
+                    (unsigned long long)damages);
+  status = damages ? UFO_CORRUPT : UFO_IO;
+  if (error) *error = v.first_unread;
+  if (error) error->code = status;
+  return ufo_fail_prefix(error, status, "%s: %llu damages were found, and %llu chunks could not be read, the first",
+                         core->path, (unsigned long long)damages, (unsigned long long)v.unread);
 }

@@ -30,7 +30,9 @@ typedef struct ufo_verifier {
   ufo_damage_fn report;
   ufo_progress_fn progress;
   void *user;
-  uint64_t damages;
+  uint64_t damages; /* with what could not be read */
+  uint64_t unread;  /* of these: the system refused to read them, so nobody knows */
+  ufo_error first_unread;
   uint64_t done_bytes, total_bytes, shown_bytes;
   uint64_t steps;   /* records since progress was shown */
   bool stop, ended; /* by either callback; by that for progress */
@@ -59,6 +61,8 @@ void ufo_verify_damage_object(ufo_verifier *v, ufo_damage_kind kind, uint64_t id
                               const char *cause);
 /* What the map has at `chunk`: of a list that is an element. `version` 0: not known. */
 void ufo_verify_damage_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause);
+/* The same for what the system refuses to read, with its error. */
+void ufo_verify_unread_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const ufo_error *cause);
 static inline void ufo_verify_use(uint64_t *most, uint64_t number) {
   if (number > *most) *most = number;
 }
@@ -70,6 +74,7 @@ ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes);
 
 /* Fills in the name of the object, and reports. */
 void ufo_verify_report(ufo_verifier *v, uint64_t id, ufo_damage found);
+void ufo_verify_report_unread(ufo_verifier *v, uint64_t id, ufo_damage found, const ufo_error *cause);
 
 typedef ufo_status (*ufo_verify_visit_fn)(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
 

@@ -125,7 +125,8 @@ ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, u
     if (error) *error = cause;
     return status;
   }
-  if (status != UFO_OK) ufo_verify_damage_entry(v, id, version, chunk, cause.message);
+  if (status == UFO_IO) ufo_verify_unread_entry(v, id, version, chunk, &cause);
+  else if (status != UFO_OK) ufo_verify_damage_entry(v, id, version, chunk, cause.message);
   else if (!stats_hold(&record, &entry.meta, v->raw))
     ufo_verify_damage_entry(v, id, version, chunk, "the statistics of the chunk are not those of its values");
   return ufo_verify_progress(v, entry.meta.stored_bytes + UFO_ENTRY_BYTES_MAX);

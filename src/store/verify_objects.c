@@ -18,7 +18,7 @@ bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint
   return true;
 }
 
-void ufo_verify_damage_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause) {
+static ufo_damage damage_at(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause) {
   ufo_record record;
   ufo_damage found = {.kind = UFO_DAMAGE_CHUNK, .version = version, .first_chunk = chunk, .chunks = 1, .cause = cause};
   bool known = (version && ufo_verify_find_object(v, id, version, NULL, &record)) ||
@@ -30,7 +30,15 @@ void ufo_verify_damage_entry(ufo_verifier *v, uint64_t id, uint64_t version, uin
     found.first = from / bytes;
     found.count = ufo_min(ufo_div_up(from + record.chunk_bytes, bytes), record.length) - found.first;
   }
-  ufo_verify_report(v, id, found);
+  return found;
+}
+
+void ufo_verify_damage_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause) {
+  ufo_verify_report(v, id, damage_at(v, id, version, chunk, cause));
+}
+
+void ufo_verify_unread_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const ufo_error *cause) {
+  ufo_verify_report_unread(v, id, damage_at(v, id, version, chunk, cause->message), cause);
 }
 
 /* ---- what the map has of an object ------------------------------------------------------------------------------- */

@@ -74,6 +74,18 @@ void ufo_verify_damage_object(ufo_verifier *v, ufo_damage_kind kind, uint64_t id
   ufo_verify_report(v, id, (ufo_damage){.kind = kind, .version = version, .count = count, .cause = cause});
 }
 
+void ufo_verify_report_unread(ufo_verifier *v, uint64_t id, ufo_damage found, const ufo_error *cause) {
+  char name[NAME_TEXT_BYTES];
+  if (v->unread++ == 0) {
+    name_of(v, id, name);
+    v->first_unread = *cause;
+    ufo_fail_prefix(&v->first_unread, cause->code, "'%s' version %llu, elements %llu:%llu (from 0, end excluded)", name,
+                    (unsigned long long)found.version, (unsigned long long)found.first,
+                    (unsigned long long)(found.first + found.count));
+  }
+  ufo_verify_report(v, id, found);
+}
+
 ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes) {
   v->done_bytes += bytes;
   v->steps++;

@@ -392,6 +392,41 @@ Test(preflight, progress) {
   free(bytes);
 }
 
+/* A file may say that its last transaction was almost the last there can be. It stays readable: what would make the
+ * header one that nobody accepts is refused, and a compacted copy begins to count anew. */
+Test(preflight, transactions_used_up) {
+  build();
+  char *path = in_folder("s.ufo"), *copy = in_folder("copy.ufo");
+  image i = image_load(path);
+  uint64_t last = ufo_get_le64(image_meta(&i) + 144);
+  ufo_put_le64(image_meta(&i) + 144, UFO_PAGE_TXN_MAX - 2 + last % 2);
+  image_store(&i, path);
+  free(i.bytes);
+  uint8_t bytes[8] = {1};
+  ufo_status status = UFO_OK;
+  ufo_error refused = {0};
+  for (int round = 0; round < 6 && status == UFO_OK; round++) {
+    ufo_store *store = open_store(path);
+    ufo_txn *txn;
+    status = ufo_txn_begin(store, &txn, &refused);
+    if (status == UFO_OK) {
+      status = ufo_txn_write(txn, "object 001", 0, sizeof bytes, bytes, &refused);
+      if (status == UFO_OK) status = ufo_txn_commit(txn, &refused);
+      if (status != UFO_OK) ufo_txn_abort(txn);
+    }
+    OK(ufo_store_preflight(path, NULL, NULL, &error));
+    ufo_store_close(store);
+  }
+  cr_assert_eq(status, UFO_FULL);
+  cr_assert(strstr(refused.message, "transaction numbers") && strstr(refused.message, "s.ufo"), "%s", refused.message);
+  ufo_store *store = open_store(path);
+  OK(ufo_store_compact(store, copy, &error));
+  ufo_store_close(store);
+  store = open_store(copy);
+  put_now(store, "more", spec_of(UFO_RAW, 0, 8, 4096), bytes);
+  ufo_store_close(store);
+}
+
 /* ---- files in use -------------------------------------------------------------------------------------------------
  */
 

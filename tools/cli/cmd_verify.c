@@ -92,7 +92,7 @@ static int run_verify(findings *f) {
     result = ufo_store_verify(store, findings_report, findings_progress, f, &error);
     progress_end(&f->p);
   }
-  f->complete = !interrupted() && (!result || (result == UFO_CORRUPT && f->count));
+  f->complete = !interrupted() && (!result || (result == UFO_CORRUPT && f->count && !error.os_errno));
   if (interrupted()) {
     status = fail_interrupted("the store was not checked to its end");
   } else if (f->count) {
@@ -100,8 +100,8 @@ static int run_verify(findings *f) {
       print_escaped(stdout, f->path, strlen(f->path), true);
       printf(": %llu %s\n", (unsigned long long)f->count, f->count == 1 ? "damage" : "damages");
     }
-    if (!f->complete) fail_status(f->path, NULL, &error); /* it did not come to the end, either */
-    status = EXIT_DAMAGED;
+    int said = f->complete ? EXIT_DAMAGED : fail_status(f->path, NULL, &error);
+    status = error.os_errno ? said : EXIT_DAMAGED; /* some of it could not be read */
   } else if (result) {
     status = fail_status(f->path, NULL, &error);
   } else if (!f->as_json) {
@@ -135,7 +135,8 @@ const command cmd_verify = {
     .summary = "check every record and every chunk of a store",
     .details =
         "Each damage is a line: object, version, elements (from 0, end excluded), cause. The exit status is 3 if\n"
-        "there is any. What is not named can still be read.\n"
+        "there is any. What is not named can still be read. A chunk that the system refuses to read is a line, too,\n"
+        "and an error; if nothing else is wrong, the exit status is 1.\n"
         "With --preflight a file that could harm whoever opens it is refused, with exit status 3 and the page that is\n"
         "to blame, before anything trusts it.\n"
         "With --salvage, PATH may be damaged so badly that it does not open; no process may have it open. It is not\n"
