@@ -139,8 +139,18 @@ ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t defa
   }
   status = write_first_commit(engine, default_chunk_bytes, error);
   ufo_engine_close(engine);
+  /* The lock file first: where there is no room for it, no store without one is left behind. */
+  struct stat file;
+  bool prepared = false;
+  if (!status && stat(temporary, &file)) status = ufo_fail_errno(error, errno, "cannot examine %s", temporary);
+  ufo_registry_lock();
+  if (!status) status = ufo_binding_prepare(path, &file, &prepared, error);
+  ufo_registry_unlock();
   if (status) unlink(temporary);
   else status = ufo_create_publish(temporary, path, false, &naming, error);
+  ufo_registry_lock();
+  if (prepared && naming == UFO_NAME_NOT_GIVEN) ufo_binding_unprepare(path);
+  ufo_registry_unlock();
   *exists_out = naming == UFO_NAME_TAKEN;
   free(temporary);
   if (status) ufo_fail_prefix(error, status, "cannot create store %s", path);

@@ -28,7 +28,9 @@ static ufo_status write_meta(ufo_salvager *s, ufo_error *error) {
   if (!status) status = ufo_record_decode_superblock(content, false, &old, error);
   if (status == UFO_UNSUPPORTED) return status;
   if (!status) superblock.default_chunk_bytes = old.default_chunk_bytes;
-  else status = ufo_salvage_damage(s, NULL, 0, 0, 0, "the superblock is lost: the new store has the usual chunk size");
+  else
+    status = ufo_salvage_damage(s, UFO_DAMAGE_STORE, NULL, 0,
+                                "the superblock is lost: the new store has the usual chunk size");
   if (status) return status;
   if (getrandom(superblock.uuid, sizeof superblock.uuid, 0) != sizeof superblock.uuid)
     return ufo_fail_errno(error, errno, "no random numbers for the store's id");
@@ -67,9 +69,10 @@ static ufo_status salvage(ufo_salvager *s, const char *temporary, ufo_error *err
   if (!status) status = make_file(s, &s->attic, s->path_out, false, error);
   if (!status) status = make_file(s, &s->out, temporary, true, error);
   if (!status) status = ufo_salvage_scan(s, error);
-  s->total_bytes += s->done_bytes; /* what was read of catalogue and map comes in addition */
   if (!status) status = ufo_salvage_names(s, error);
   if (!status) status = write_meta(s, error);
+  s->done_bytes = s->total_bytes;
+  if (!status && s->progress && s->progress(s->user, s->done_bytes, s->total_bytes)) s->ended = true;
   return status;
 }
 

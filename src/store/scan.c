@@ -320,9 +320,9 @@ ufo_status ufo_scan_others(ufo_scan *scan, ufo_scan_origin origin, ufo_error *er
   scan->gap = false;
   for (uint64_t number = META_PAGES; number < scan->pages && !status; number++) {
     bool in_use = scan->free_known && !get_bit(scan->free, number);
-    if (!get_bit(scan->seen, number) && in_use == (origin == UFO_SCAN_ORPHAN))
-      status = scan_other(scan, origin, number, page, error);
-    if (!status) status = scan->calls.progress(scan->calls.user, 0);
+    bool is_one = !get_bit(scan->seen, number) && in_use == (origin == UFO_SCAN_ORPHAN);
+    if (is_one) status = scan_other(scan, origin, number, page, error);
+    if (!status) status = scan->calls.progress(scan->calls.user, is_one ? scan->page_bytes : 0);
   }
   free(page);
   return status;
