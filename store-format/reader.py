@@ -903,13 +903,16 @@ def write_elements(store, record, text, out):
         out.write(piece)
 
 
-def walk(store, record, name, depth=0):
+def walk(store, record, name, depth=0, lists=None):
     """The object and, if it is a list, all that is in it."""
     yield name, record
     if record.type == LIST:
+        lists = set() if lists is None else lists
         need(depth < LISTS_DEEP, "too many lists inside of each other")
+        need(record.id not in lists, f"object {record.id}, a list, is in more than one place, or inside of itself")
+        lists.add(record.id)
         for k, child in enumerate(store.children(record)):
-            yield from walk(store, child, f"{name}[[{k + 1}]]", depth + 1)
+            yield from walk(store, child, f"{name}[[{k + 1}]]", depth + 1, lists)
 
 
 def digest(store, record, name, most):

@@ -133,7 +133,8 @@ typedef struct ufo_object_info {
 /* In all that follow, `txn` may be NULL: the last commit is seen. Otherwise it is a transaction of this store, and its
  * own pending changes are seen too. `version` 0 is the current one. */
 
-/* UFO_MISSING (name, version). For a list the sizes are sums over its children. */
+/* UFO_MISSING (name, version). For a list the sizes are sums over its children; UFO_CORRUPT if it is none of the trees
+ * that lists are: in a damaged file a list may be inside of itself, or in many places. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_info(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version,
                                                  ufo_object_info *info, ufo_error *error);
 

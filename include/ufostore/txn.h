@@ -85,7 +85,8 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_txn_put_list(ufo_txn *txn, const char *nam
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_set_attributes(ufo_txn *txn, const char *name,
                                                          const ufo_attributes *attributes, ufo_error *error);
 
-/* UFO_MISSING; for rename UFO_USAGE if `to` exists. A list takes its children along. */
+/* UFO_MISSING; for rename UFO_USAGE if `to` exists. A list takes its children along. A damaged list that is inside of
+ * itself, or in many places, cannot be renamed (UFO_CORRUPT), but removed. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_rename(ufo_txn *txn, const char *from, const char *to, ufo_error *error);
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_remove(ufo_txn *txn, const char *name, ufo_error *error);
 

@@ -138,6 +138,7 @@ static ufo_status write_names(ufo_commit *commit, ufo_error *error) {
       if (!status) status = ufo_catalogue_delete_name(commit->etxn, pending->name, error);
     }
     if (!status && pending->current_id) status = ufo_commit_drop(commit, pending->current_id, error);
+    if (status) ufo_fail_prefix(error, status, "cannot commit '%s' to store %s", pending->name, commit->core->path);
   }
   return status;
 }
@@ -236,5 +237,6 @@ ufo_status ufo_txn_commit(ufo_txn *txn, ufo_error *error) {
   ufo_snapshots_free(&commit.snapshots);
   ufo_u64map_clear(&commit.live);
   ufo_u64map_clear(&commit.blobs);
+  ufo_descent_end(&commit.dropped);
   return status;
 }

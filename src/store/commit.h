@@ -2,6 +2,7 @@
 #ifndef UFO_STORE_COMMIT_H
 #define UFO_STORE_COMMIT_H
 
+#include "store/descent.h"
 #include "store/transaction.h"
 
 typedef struct ufo_commit {
@@ -18,6 +19,7 @@ typedef struct ufo_commit {
   uint64_t features;         /* incompat, that what it wrote needs beyond those of every store */
   ufo_u64map live;           /* ids of the objects that the drafts are; the values mean nothing */
   ufo_u64map blobs;          /* extent (its address) -> blob */
+  ufo_descent dropped;       /* through the lists that no name leads to any more */
 } ufo_commit;
 
 /* Checks for conflicts and gives every draft its id and version. UFO_CONFLICT names the object and the versions. */

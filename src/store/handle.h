@@ -36,7 +36,8 @@ ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const c
                       ufo_found *found, ufo_error *error);
 /* Child `index` of a list that was found. UFO_MISSING, UFO_USAGE (not a list). */
 ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t index, ufo_found *found, ufo_error *error);
-/* How many lists are inside of each other, what was found included; 0 for a vector. */
+/* How many lists are inside of each other, what was found included; 0 for a vector. Above
+ * UFO_LIST_DEPTH_MAX: at least so many. UFO_CORRUPT: they are no tree. */
 ufo_status ufo_lookup_depth(ufo_etxn *etxn, const ufo_found *found, unsigned *depth_out, ufo_error *error);
 /* The list's "names" attribute: the set (to be freed; NULL if there is none) and the attribute in it. */
 ufo_status ufo_lookup_names(ufo_etxn *etxn, const ufo_found *list, ufo_attributes **set_out, ufo_attribute *names,

@@ -3,6 +3,7 @@
 
 #include "store/attributes.h"
 #include "store/catalogue.h"
+#include "store/descent.h"
 #include "store/map.h"
 #include "store/transaction.h"
 #include "util/checked.h"
@@ -58,18 +59,21 @@ static void set_totals(ufo_object_info *info, const ufo_record *record) {
   info->changed_ns = record->changed_ns;
 }
 
-static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *info, int depth, ufo_error *error);
+static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *info, ufo_descent *descent,
+                       ufo_error *error);
 
-static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object_info *info, int depth,
+static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object_info *info, ufo_descent *descent,
                                ufo_error *error) {
   info->chunk_bytes = 0;
   info->chunk_count = info->chunks_written = info->chunks_changed = info->stored_bytes = 0;
   memset(info->codec_chunks, 0, sizeof info->codec_chunks);
+  ufo_status status = ufo_descent_enter(descent, list->id, error);
+  if (status) return status;
   for (uint64_t i = 0; i < list->record.length; i++) {
     ufo_found child;
     ufo_object_info part;
-    ufo_status status = ufo_lookup_child(etxn, list, i, &child, error);
-    if (!status) status = fill(etxn, &child, &part, depth + 1, error);
+    status = ufo_lookup_child(etxn, list, i, &child, error);
+    if (!status) status = fill(etxn, &child, &part, descent, error);
     if (status) return status;
     info->chunk_count += part.chunk_count;
     info->chunks_written += part.chunks_written;
@@ -79,12 +83,13 @@ static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object
     info->chunks_lost += part.chunks_lost;
     for (int c = 0; c < UFO_CODEC_COUNT; c++) info->codec_chunks[c] += part.codec_chunks[c];
   }
+  ufo_descent_leave(descent);
   return UFO_OK;
 }
 
-static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *info, int depth, ufo_error *error) {
+static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *info, ufo_descent *descent,
+                       ufo_error *error) {
   *info = (ufo_object_info){.struct_size = sizeof *info};
-  if (depth > UFO_LIST_DEPTH_MAX) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
   ufo_status status = UFO_OK;
   const ufo_draft *draft = found->draft;
   set_record(info, &found->record);
@@ -103,7 +108,7 @@ static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *
     info->version = found->version;
     set_totals(info, &found->record);
   }
-  if (!status && found->record.type == UFO_LIST) return add_children(etxn, found, info, depth, error);
+  if (!status && found->record.type == UFO_LIST) return add_children(etxn, found, info, descent, error);
   uint64_t entries = 0;
   for (int i = 0; i < UFO_CODEC_COUNT; i++) entries += info->codec_chunks[i];
   info->chunks_lost = info->chunks_written > entries ? info->chunks_written - entries : 0;
@@ -114,7 +119,9 @@ static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *
 
 ufo_status ufo_info_fill(ufo_etxn *etxn, const ufo_found *found, const char *name, ufo_object_info *info,
                          ufo_error *error) {
-  ufo_status status = fill(etxn, found, info, 0, error);
+  ufo_descent descent = {0};
+  ufo_status status = fill(etxn, found, info, &descent, error);
+  ufo_descent_end(&descent);
   set_name(info, name, strlen(name));
   return status;
 }

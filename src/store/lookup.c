@@ -8,6 +8,7 @@
 
 #include "store/attributes.h"
 #include "store/catalogue.h"
+#include "store/descent.h"
 #include "store/map.h"
 #include "store/transaction.h"
 #include "util/fail.h"
@@ -86,25 +87,32 @@ ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t inde
   return status == UFO_MISSING ? fail_element(etxn, &parent, index, entry.child_id, error) : status;
 }
 
-/* No deeper than `levels`: in a damaged store a list may lead to itself. */
-static ufo_status measure(ufo_etxn *etxn, const ufo_found *found, unsigned levels, unsigned *depth_out,
+static ufo_status measure(ufo_etxn *etxn, const ufo_found *found, ufo_descent *descent, unsigned *depth_out,
                           ufo_error *error) {
   *depth_out = found->record.type == UFO_LIST && found->draft ? found->draft->depth : 0;
   if (found->record.type != UFO_LIST || *depth_out) return UFO_OK;
   unsigned most = 0, depth;
-  for (uint64_t i = 0; levels > 0 && i < found->record.length; i++) {
+  *depth_out = 1;
+  if (descent->depth == UFO_LIST_DEPTH_MAX) return UFO_OK; /* too deep already, whatever is in it */
+  ufo_status status = ufo_descent_enter(descent, found->id, error);
+  if (status) return status;
+  for (uint64_t i = 0; i < found->record.length; i++) {
     ufo_found child;
-    ufo_status status = ufo_lookup_child(etxn, found, i, &child, error);
-    if (!status) status = measure(etxn, &child, levels - 1, &depth, error);
+    status = ufo_lookup_child(etxn, found, i, &child, error);
+    if (!status) status = measure(etxn, &child, descent, &depth, error);
     if (status) return status;
     if (depth > most) most = depth;
   }
+  ufo_descent_leave(descent);
   *depth_out = most + 1;
   return UFO_OK;
 }
 
 ufo_status ufo_lookup_depth(ufo_etxn *etxn, const ufo_found *found, unsigned *depth_out, ufo_error *error) {
-  return measure(etxn, found, UFO_LIST_DEPTH_MAX, depth_out, error);
+  ufo_descent descent = {0};
+  ufo_status status = measure(etxn, found, &descent, depth_out, error);
+  ufo_descent_end(&descent);
+  return status;
 }
 
 ufo_status ufo_lookup_attributes(ufo_etxn *etxn, const ufo_found *found, ufo_slice *bytes_out, ufo_error *error) {
@@ -146,45 +154,76 @@ static ufo_status find_named(ufo_etxn *etxn, const ufo_found *list, const char *
   return index < count ? ufo_lookup_child(etxn, list, index, found, error) : UFO_MISSING;
 }
 
+/* A search for an element. Where lists are no trees, many ways of cutting a name lead to the same list with the same
+ * rest; what was not found there once is not looked for again. */
+typedef struct search {
+  ufo_etxn *etxn;
+  int depth;
+  ufo_u64map dead_ends; /* a list's id and the length of the rest; the values mean nothing */
+} search;
+
+static uint64_t key_of(const ufo_found *list, const char *path) { return list->id << 16 | strlen(path); }
+_Static_assert(UFO_ID_LIMIT <= UINT64_C(1) << 48 && UFO_NAME_MAX <= UINT16_MAX, "both fit into a key");
+
+static ufo_status follow(search *s, const ufo_found *list, const char *path, ufo_found *found, ufo_error *error);
+
+/* The element that some of `path`, "$E...", names, and what the rest means in that. The longest names first. */
+static ufo_status follow_names(search *s, const ufo_found *list, const char *path, ufo_found *found, ufo_error *error) {
+  /* Drafts are a tree. The lists that were committed, and that one leads to, may be others beside another draft. */
+  bool is_draft = list->draft != NULL;
+  if (is_draft) ufo_u64map_clear(&s->dead_ends);
+  else if (ufo_u64map_get(&s->dead_ends, key_of(list, path))) return UFO_MISSING;
+  for (size_t end = strlen(path); end > 1; end--) {
+    ufo_found child;
+    if (path[end] && path[end] != '$' && path[end] != '[') continue;
+    ufo_status status = find_named(s->etxn, list, path + 1, end - 1, &child, error);
+    if (!status) status = follow(s, &child, path + end, found, error);
+    if (status != UFO_MISSING) return status;
+  }
+  if (is_draft || ufo_u64map_put(&s->dead_ends, key_of(list, path), s, NULL)) return UFO_MISSING;
+  return ufo_fail(error, UFO_FULL, "out of memory");
+}
+
+static ufo_status follow_number(search *s, const ufo_found *list, const char *path, ufo_found *found,
+                                ufo_error *error) {
+  char *end;
+  if (path[2] < '1' || path[2] > '9') return UFO_MISSING;
+  unsigned long long index = strtoull(path + 2, &end, 10);
+  if (end[0] != ']' || end[1] != ']' || index > list->record.length) return UFO_MISSING;
+  ufo_found child;
+  ufo_status status = ufo_lookup_child(s->etxn, list, index - 1, &child, error);
+  return status ? status : follow(s, &child, end + 2, found, error);
+}
+
 /* Follows `path` ("$E...", "[[3]]..." or nothing) down from a list. */
-static ufo_status follow(ufo_etxn *etxn, const ufo_found *list, const char *path, ufo_found *found, int depth,
-                         ufo_error *error) {
+static ufo_status follow(search *s, const ufo_found *list, const char *path, ufo_found *found, ufo_error *error) {
   if (!*path) {
     *found = *list;
     return UFO_OK;
   }
-  if (list->record.type != UFO_LIST || depth >= UFO_LIST_DEPTH_MAX) return UFO_MISSING;
-  ufo_found child;
-  if (path[0] == '[' && path[1] == '[') {
-    char *end;
-    if (path[2] < '1' || path[2] > '9') return UFO_MISSING;
-    unsigned long long index = strtoull(path + 2, &end, 10);
-    if (end[0] != ']' || end[1] != ']' || index > list->record.length) return UFO_MISSING;
-    ufo_status status = ufo_lookup_child(etxn, list, index - 1, &child, error);
-    return status ? status : follow(etxn, &child, end + 2, found, depth + 1, error);
-  }
-  if (path[0] != '$') return UFO_MISSING;
-  for (size_t end = strlen(path); end > 1; end--) {
-    if (path[end] && path[end] != '$' && path[end] != '[') continue;
-    ufo_status status = find_named(etxn, list, path + 1, end - 1, &child, error);
-    if (!status) status = follow(etxn, &child, path + end, found, depth + 1, error);
-    if (status != UFO_MISSING) return status;
-  }
-  return UFO_MISSING;
+  if (list->record.type != UFO_LIST || s->depth >= UFO_LIST_DEPTH_MAX) return UFO_MISSING;
+  ufo_status status = UFO_MISSING;
+  s->depth++;
+  if (path[0] == '[' && path[1] == '[') status = follow_number(s, list, path, found, error);
+  else if (path[0] == '$') status = follow_names(s, list, path, found, error);
+  s->depth--;
+  return status;
 }
 
 /* As an element of a list that exists, whose name is then in `list_name`. UFO_MISSING without a message. */
 static ufo_status find_element(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name,
                                char list_name[UFO_NAME_MAX + 1], ufo_found *found, ufo_error *error) {
   ufo_status status = UFO_MISSING;
+  search s = {.etxn = etxn};
   for (size_t cut = strlen(name); status == UFO_MISSING && cut-- > 1;) {
     if (name[cut] != '$' && !(name[cut] == '[' && name[cut + 1] == '[')) continue;
     memcpy(list_name, name, cut);
     list_name[cut] = '\0';
     ufo_found list;
     status = find_exact(etxn, txn, at, list_name, &list, error);
-    if (!status) status = follow(etxn, &list, name + cut, found, 0, error);
+    if (!status) status = follow(&s, &list, name + cut, found, error);
   }
+  ufo_u64map_clear(&s.dead_ends);
   return status;
 }
 

@@ -47,7 +47,7 @@ typedef struct family {
 typedef struct gathering {
   ufo_commit *commit;
   family *members;
-  int depth;
+  ufo_descent descent;
 } gathering;
 
 static ufo_status gather(gathering *gathered, uint64_t id, uint64_t version, ufo_error *error);
@@ -67,9 +67,11 @@ static ufo_status gather_child(void *user, uint64_t chunk, uint64_t entry_versio
 }
 
 static ufo_status gather(gathering *gathered, uint64_t id, uint64_t version, ufo_error *error) {
-  if (++gathered->depth > UFO_LIST_DEPTH_MAX) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
-  ufo_status status = ufo_map_walk(gathered->commit->etxn, id, 0, version, gather_child, gathered, error);
-  gathered->depth--;
+  if (ufo_descent_was_in(&gathered->descent, id)) return UFO_OK; /* it is damaged; what replaces it need not be */
+  ufo_status status = ufo_descent_enter(&gathered->descent, id, error);
+  if (status) return status;
+  status = ufo_map_walk(gathered->commit->etxn, id, 0, version, gather_child, gathered, error);
+  ufo_descent_leave(&gathered->descent);
   return status;
 }
 
@@ -255,6 +257,7 @@ static ufo_status resolve_name(ufo_commit *commit, ufo_pending *pending, ufo_err
       members = (family){.list_id = pending->current_id, .list_version = version, .list_record = record};
       gathering gathered = {.commit = commit, .members = &members};
       status = gather(&gathered, members.list_id, version, error);
+      ufo_descent_end(&gathered.descent);
     }
     if (!status) status = resolve_list(commit, draft, pending->name, &members, true, error);
     ufo_u64map_clear(&members.versions);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "store/catalogue.h"
+#include "store/descent.h"
 #include "store/handle.h"
 #include "store/store.h"
 #include "store/verify.h"
@@ -48,22 +49,26 @@ static ufo_status sum_staged(ufo_etxn *txn, uint64_t *bytes_out, ufo_error *erro
   return status == UFO_END ? UFO_OK : status;
 }
 
-static ufo_status add_object(ufo_etxn *txn, const ufo_found *found, ufo_store_stat *stat, int depth, ufo_error *error) {
-  if (depth > UFO_LIST_DEPTH_MAX) return ufo_fail(error, UFO_CORRUPT, "lists are nested too deeply");
+static ufo_status add_object(ufo_etxn *txn, const ufo_found *found, ufo_store_stat *stat, ufo_descent *descent,
+                             ufo_error *error) {
   stat->live_bytes += found->record.stored_bytes;
   stat->element_bytes += ufo_record_body_bytes(&found->record);
-  ufo_status status = UFO_OK;
-  for (uint64_t i = 0; found->record.type == UFO_LIST && i < found->record.length && !status; i++) {
+  if (found->record.type != UFO_LIST) return UFO_OK;
+  ufo_status status = ufo_descent_enter(descent, found->id, error);
+  if (status) return status;
+  for (uint64_t i = 0; i < found->record.length && !status; i++) {
     ufo_found child;
     status = ufo_lookup_child(txn, found, i, &child, error);
-    if (!status) status = add_object(txn, &child, stat, depth + 1, error);
+    if (!status) status = add_object(txn, &child, stat, descent, error);
   }
+  ufo_descent_leave(descent);
   return status;
 }
 
 static ufo_status sum_objects(ufo_etxn *txn, ufo_store_stat *stat, ufo_error *error) {
   ufo_cursor *cursor;
   ufo_slice key, value;
+  ufo_descent descent = {0}; /* for all names: at one generation no list belongs to two of them */
   ufo_status status = ufo_cursor_open(txn, UFO_TABLE_NAMES, &cursor, error);
   if (status) return status;
   status = ufo_cursor_seek(cursor, NULL, 0, &key, &value, error);
@@ -76,11 +81,12 @@ static ufo_status sum_objects(ufo_etxn *txn, ufo_store_stat *stat, ufo_error *er
     found.id = named.id;
     /* What is damaged is left out: figures are wanted of damaged stores, too. */
     status = ufo_catalogue_get_object(txn, found.id, 0, &found.version, &found.record, error);
-    if (!status) status = add_object(txn, &found, stat, 0, error);
+    if (!status) status = add_object(txn, &found, stat, &descent, error);
     if (status == UFO_CORRUPT || status == UFO_MISSING) status = UFO_OK;
     stat->objects++;
     if (!status) status = ufo_cursor_next(cursor, &key, &value, error);
   }
+  ufo_descent_end(&descent);
   ufo_cursor_close(cursor);
   return status == UFO_END ? UFO_OK : status;
 }

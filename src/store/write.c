@@ -280,7 +280,12 @@ ufo_status ufo_commit_drop(ufo_commit *commit, uint64_t id, ufo_error *error) {
   ufo_status status = ufo_catalogue_get_newest(commit->etxn, id, before, &version, &record, error);
   if (status == UFO_MISSING) return UFO_OK;
   if (!status && record.type == UFO_LIST && !(heir && !heir->children)) {
+    /* What is damaged, and no tree, can be removed, too: each list goes once. */
+    if (ufo_descent_was_in(&commit->dropped, id)) return UFO_OK;
+    status = ufo_descent_enter(&commit->dropped, id, error);
+    if (status) return status;
     status = ufo_map_walk(commit->etxn, id, 0, version, drop_child, commit, error);
+    ufo_descent_leave(&commit->dropped);
   }
   if (status || heir) return status;
   commit->superseded_bytes += record.stored_bytes;
