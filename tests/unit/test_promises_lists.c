@@ -225,6 +225,8 @@ Test(promises_lists, as_deep_as_it_gets) {
   OK(ufo_txn_rename(txn, name, "deep", &error));
   FAILS(UFO_USAGE, ufo_txn_put_list(txn, "more", (const char *[]){"deep"}, 1, &error));
   ufo_txn_abort(txn);
+  remove_now(store, name);
+  assert_sound(store);
 }
 
 Test(promises_lists, empty_and_wrong) {
