@@ -75,6 +75,7 @@ typedef void (*ufo_event_fn)(void *user, const ufo_event *event);
 enum {
   UFO_POOL_USER_FAULTS_ONLY = 1 << 0, /* serve faults of user code only, even where the kernel would allow more */
   UFO_POOL_NO_POISON = 1 << 1,        /* behave as on kernels before 6.6, without UFFDIO_POISON (for tests) */
+  UFO_POOL_NO_MOVE = 1 << 2,          /* behave as on kernels before 6.8, without UFFDIO_MOVE (for tests) */
 };
 
 typedef struct ufo_pool_options {
@@ -125,8 +126,10 @@ typedef struct ufo_pool_stats {
   uint64_t evictions_clean, evictions_dirty;
   uint64_t writebacks, writeback_bytes; /* changed chunks handed to a source or spilled */
   uint64_t writeback_failures;
-  uint64_t waits;   /* fills that had to wait for memory */
-  uint64_t threads; /* resolver threads now */
+  uint64_t windows; /* of 2 MiB, made ahead of a stream of touches and then touched; their chunks are among `fills` */
+  uint64_t windows_wasted; /* made ahead and given up untouched */
+  uint64_t waits;          /* fills that had to wait for memory */
+  uint64_t threads;        /* resolver threads now */
 } ufo_pool_stats;
 
 /* Fills *stats, whose struct_size the caller has set. The figures are taken one by one while others go on. */

@@ -1,6 +1,7 @@
 #include "os/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,3 +35,9 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
 void ufo_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int ufo_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+unsigned ufo_thread_processors(void) {
+  cpu_set_t allowed;
+  int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  return count > 0 ? (unsigned)count : 1;
+}

@@ -35,6 +35,12 @@ struct poison_request {
   int64_t updated;
 };
 #define IOC_POISON _IOWR(UFFDIO, 0x08, struct poison_request)
+struct move_request {
+  uint64_t target, source, bytes, mode;
+  int64_t moved;
+};
+#define IOC_MOVE _IOWR(UFFDIO, 0x05, struct move_request)
+#define MOVE_WITHOUT_WAKE ((uint64_t)1)
 
 static const uint64_t needed_features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID;
 
@@ -80,7 +86,8 @@ static int open_any(bool user_faults_only, bool *kernel_faults) {
   return open_call(UFFD_USER_MODE_ONLY);
 }
 
-ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, ufo_error *error) {
+ufo_status ufo_uffd_open(ufo_uffd *uffd, unsigned without, ufo_error *error) {
+  bool user_faults_only = without & UFO_UFFD_USER_FAULTS_ONLY;
   *uffd = (ufo_uffd){.fd = -1, .stop_fd = -1, .empty_fd = -1};
   uint64_t offered = 0;
   int probe = open_any(user_faults_only, &uffd->kernel_faults);
@@ -94,9 +101,9 @@ ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, 
                     "this kernel's userfaultfd cannot write-protect anonymous memory (features 0x%llx); Linux 5.11 or "
                     "newer on x86-64, 6.10 or newer on arm64 is needed",
                     (unsigned long long)offered);
-  bool poisons = (offered & FEATURE_POISON) && !no_poison;
+  bool poisons = (offered & FEATURE_POISON) && !(without & UFO_UFFD_NO_POISON);
   atomic_store(&uffd->can_poison, poisons);
-  uffd->can_move = (offered & FEATURE_MOVE) != 0;
+  uffd->can_move = (offered & FEATURE_MOVE) && !(without & UFO_UFFD_NO_MOVE);
   uffd->fd = open_any(user_faults_only, &uffd->kernel_faults);
   if (uffd->fd < 0) return refuse(error, errno);
   uint64_t wanted = needed_features | (poisons ? FEATURE_POISON : 0) | (uffd->can_move ? FEATURE_MOVE : 0);
@@ -172,6 +179,26 @@ bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint
     if (request.copy > 0) done += (uint64_t)request.copy;
   }
   return true;
+}
+
+bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes, uint64_t *done_out) {
+  uint64_t done = 0;
+  bool moved = true;
+  while (moved && done < bytes) {
+    struct move_request request = {.target = (uint64_t)(uintptr_t)address + done,
+                                   .source = (uint64_t)(uintptr_t)source + done,
+                                   .bytes = bytes - done,
+                                   .mode = MOVE_WITHOUT_WAKE};
+    int result = ioctl(uffd->fd, IOC_MOVE, &request);
+    int cause = errno;
+    /* On success `moved` is all that was asked for. */
+    if (result == 0) done = bytes;
+    else if (request.moved > 0) done += (uint64_t)request.moved;
+    moved = result == 0 || cause == EAGAIN;
+    errno = cause;
+  }
+  *done_out = done;
+  return moved;
 }
 
 bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect) {

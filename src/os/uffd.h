@@ -29,7 +29,12 @@ typedef struct ufo_fault {
 
 /* Tries /dev/userfaultfd, then the system call, then the system call for user-mode faults only. UFO_UNSUPPORTED names
  * what refused and the remedies. */
-ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, ufo_error *error);
+enum {
+  UFO_UFFD_USER_FAULTS_ONLY = 1 << 0, /* as if the kernel allowed no more */
+  UFO_UFFD_NO_POISON = 1 << 1,        /* ... or knew no UFFDIO_POISON */
+  UFO_UFFD_NO_MOVE = 1 << 2,          /* ... or no UFFDIO_MOVE */
+};
+ufo_status ufo_uffd_open(ufo_uffd *uffd, unsigned without, ufo_error *error);
 void ufo_uffd_close(ufo_uffd *uffd);
 
 /* Missing and write-protect faults of the range from now on come to this descriptor. */
@@ -45,6 +50,10 @@ void ufo_uffd_stop(const ufo_uffd *uffd);
 /* Makes the range present with the bytes at `source` (ordinary memory), write-protected or not, atomically for each
  * page, and wakes its waiters. False: errno; EEXIST if a page was there already. */
 bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect);
+/* Moves the present pages of the range at `source` (of this process, touched by no other thread) to `address`, where
+ * nothing is present, and wakes nobody. A huge page stays one. They are not write-protected. `done_out` tells how many
+ * bytes were moved. False: errno; EBUSY if a page is shared with a child of fork() or pinned by the kernel. */
+bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes, uint64_t *done_out);
 /* Sets or clears write protection of the present pages of the range; clearing wakes its waiters, also on failure:
  * they try again. */
 bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect);

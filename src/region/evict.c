@@ -24,6 +24,7 @@ static bool drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
   ufo_pool *pool = region->pool;
   ufo_chunk *word = &region->chunks[frame->chunk];
   char *address = ufo_chunk_address(region, frame->chunk);
+  ufo_window_split(region, frame->chunk);
   if (!ufo_memory_drop(address, frame->bytes)) {
     ufo_fail_errno(error, errno, "cannot drop a chunk of %llu bytes: its memory is locked (mlock, mlockall)",
                    (unsigned long long)frame->bytes);
@@ -151,15 +152,20 @@ static void release_writers(ufo_region *region, ufo_frame *frame) {
   ufo_uffd_wake(&region->pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes);
 }
 
-bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
+enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room, char *keep) {
   ufo_region *region = frame->region;
   uint64_t chunk = frame->chunk;
   ufo_chunk *word = &region->chunks[chunk];
   ufo_error error = {.code = UFO_OK};
   bool freed = false, stuck = false;
+  enum ufo_evicted window = UFO_EVICTED_NOTHING;
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
-  if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN) {
+  if (*word & UFO_CHUNK_IN_WINDOW && frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN)
+    window = ufo_window_drop(region, frame, keep);
+  if (window != UFO_EVICTED_NOTHING) {
+    freed = true;
+  } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN) {
     freed = drop_evicted(region, frame, false, &error);
     stuck = !freed;
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room) {
@@ -182,7 +188,7 @@ bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
   if (!freed) put_back(pool, frame, stuck, &error);
   hands_free(pool);
   ufo_region_leave(region);
-  return freed;
+  return window == UFO_EVICTED_KEPT ? window : freed ? UFO_EVICTED : UFO_EVICTED_NOTHING;
 }
 
 /* ---- the evictor thread ----------------------------------------------------------------------------------------- */
@@ -194,8 +200,8 @@ void *ufo_evictor_run(void *argument) {
   ufo_thread_set_name("ufo-evictor");
   pthread_mutex_lock(&pool->residency_lock);
   while (!pool->stopping) {
-    if (pool->resident > pool->high) down_to_low = true;
-    if (pool->resident <= pool->low) down_to_low = false;
+    if (pool->resident + pool->staged > pool->high) down_to_low = true;
+    if (pool->resident + pool->staged <= pool->low) down_to_low = false;
     ufo_frame *frame = NULL;
     if (down_to_low || pool->evictor_kicked) frame = ufo_residency_pick(pool, false);
     if (!frame) {
@@ -209,7 +215,7 @@ void *ufo_evictor_run(void *argument) {
       continue;
     }
     pthread_mutex_unlock(&pool->residency_lock);
-    bool freed = ufo_evict_frame(pool, frame, &room);
+    bool freed = ufo_evict_frame(pool, frame, &room, NULL) != UFO_EVICTED_NOTHING;
     if (room.size > UFO_KEPT_BUFFER_BYTES) ufo_copy_room_free(&room);
     pthread_mutex_lock(&pool->residency_lock);
     if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;

@@ -65,14 +65,15 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
   ufo_status status = UFO_OK;
   bool retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident > pool->limit) {
+  while (pool->resident + pool->staged > pool->limit) {
+    if (ufo_ahead_shed(pool)) continue;
     ufo_frame *frame = ufo_residency_pick(pool, false);
     if (!frame) {
       if (!retried && ufo_residency_retry_stuck(pool)) {
         retried = true;
         continue;
       }
-      if (pool->evictions > 0 || pool->fills_running > pool->fills_blocked) {
+      if (pool->evictions > 0 || pool->fills_running > pool->fills_blocked || pool->staged > 0) {
         pthread_cond_wait(&pool->room, &pool->residency_lock);
         continue;
       }
@@ -82,7 +83,7 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
       break;
     }
     pthread_mutex_unlock(&pool->residency_lock);
-    ufo_evict_frame(pool, frame, &room);
+    ufo_evict_frame(pool, frame, &room, NULL);
     pthread_mutex_lock(&pool->residency_lock);
   }
   pthread_mutex_unlock(&pool->residency_lock);
@@ -152,6 +153,7 @@ static void init_locks(ufo_pool *pool) {
   pthread_cond_init(&pool->room, NULL);
   pthread_cond_init(&pool->evictor_wanted, NULL);
   pthread_cond_init(&pool->resolver_ended, NULL);
+  pthread_cond_init(&pool->ahead_wanted, NULL);
 }
 
 static void free_pool(ufo_pool *pool) {
@@ -164,6 +166,8 @@ static void free_pool(ufo_pool *pool) {
   pthread_cond_destroy(&pool->room);
   pthread_cond_destroy(&pool->evictor_wanted);
   pthread_cond_destroy(&pool->resolver_ended);
+  pthread_cond_destroy(&pool->ahead_wanted);
+  ufo_ahead_free(pool);
   free(pool->table);
   free(pool);
 }
@@ -216,7 +220,7 @@ ufo_status ufo_pool_create(const ufo_pool_options *options, ufo_pool **pool_out,
   pool->on_event = read.on_event;
   pool->event_user = read.event_user;
   atomic_store(&pool->has_events, read.on_event != NULL);
-  status = ufo_uffd_open(&pool->uffd, read.flags & UFO_POOL_USER_FAULTS_ONLY, read.flags & UFO_POOL_NO_POISON, error);
+  status = ufo_uffd_open(&pool->uffd, ufo_pool_uffd_without(pool), error);
   if (status == UFO_OK) status = ufo_scratch_create(read.scratch_dir, &pool->scratch, error);
   if (status != UFO_OK) {
     free_pool(pool);
@@ -261,7 +265,7 @@ void ufo_pool_get_stats(const ufo_pool *pool, ufo_pool_stats *stats) {
       .budget_bytes = pool->budget,
       .high_bytes = pool->high,
       .low_bytes = pool->low,
-      .resident_bytes = pool->resident,
+      .resident_bytes = pool->resident + pool->staged,
       .resident_bytes_peak = pool->resident_peak,
       .dirty_bytes = pool->dirty,
       .pinned_bytes = pool->pinned,
@@ -280,6 +284,8 @@ void ufo_pool_get_stats(const ufo_pool *pool, ufo_pool_stats *stats) {
   now.writebacks = atomic_load(&counters->writebacks);
   now.writeback_bytes = atomic_load(&counters->writeback_bytes);
   now.writeback_failures = atomic_load(&counters->writeback_failures);
+  now.windows = atomic_load(&counters->windows);
+  now.windows_wasted = atomic_load(&counters->windows_wasted);
   now.waits = atomic_load(&counters->waits);
   memcpy(stats, &now, ufo_min(struct_size, sizeof now));
 }

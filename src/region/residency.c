@@ -134,7 +134,7 @@ bool ufo_residency_retry_stuck(ufo_pool *pool) {
 /* May a waiting fill hope? Of waiting fills those that block others give up first, since that frees the others. */
 static bool others_may_free(const ufo_pool *pool, const ufo_frame *frame) {
   return pool->evictions > 0 || pool->fills_running > pool->fills_blocked || anything_evictable(pool) ||
-         (frame->awaited == 0 && pool->fills_awaited > 0) || pool->limit < pool->budget;
+         (frame->awaited == 0 && pool->fills_awaited > 0) || pool->limit < pool->budget || pool->staged > 0;
 }
 
 void ufo_residency_fill_begins(ufo_pool *pool, ufo_frame *frame, bool nested) {
@@ -194,12 +194,13 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   uint64_t bytes = frame->bytes;
   bool waited = false, retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident + bytes > pool->limit) {
+  while (pool->resident + pool->staged + bytes > pool->limit) {
+    if (ufo_ahead_shed(pool)) continue;
     /* Dropping a clean chunk costs microseconds: do it here rather than wait for the evictor. */
     ufo_frame *victim = ufo_residency_pick(pool, true);
     if (victim) {
       pthread_mutex_unlock(&pool->residency_lock);
-      ufo_evict_frame(pool, victim, NULL);
+      ufo_evict_frame(pool, victim, NULL, NULL);
       pthread_mutex_lock(&pool->residency_lock);
       continue;
     }
@@ -229,8 +230,8 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   if (status == UFO_OK) {
     pool->fills_running++;
     pool->resident += bytes;
-    if (pool->resident > pool->resident_peak) pool->resident_peak = pool->resident;
-    if (pool->resident > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+    if (pool->resident + pool->staged > pool->resident_peak) pool->resident_peak = pool->resident + pool->staged;
+    if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
   } else {
     unblock(pool, frame);
     /* Others may wait for a reason that has just changed. */

@@ -130,5 +130,6 @@ void ufo_resolvers_stop(ufo_pool *pool) {
   pool->stopping = true;
   ufo_uffd_stop(&pool->uffd);
   while (pool->resolver_count > 0) pthread_cond_wait(&pool->resolver_ended, &pool->residency_lock);
+  ufo_ahead_stop(pool);
   pthread_mutex_unlock(&pool->residency_lock);
 }

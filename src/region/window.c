@@ -1,0 +1,248 @@
+/* window.c - whole windows: a page full of chunks moved in at once, and dropped or moved out at once.
+ *
+ * UFFDIO_MOVE cannot write-protect what it moves. So the window is moved, protected, and then its chunks are compared
+ * with the hashes of what was moved: equal means that no write slipped in before the protection, and later ones fault;
+ * different means that the chunk is dirty. Until then its chunks are FILLING: reads go on, a write waits for the end of
+ * the check, nobody evicts or flushes them. Where a page cannot be moved (a child of fork() shares it, or the kernel
+ * does not know how) it is copied, protected from the first.
+ *
+ * The kernel frees the memory of a huge page only when its last part is dropped. So a window goes as a whole, or its
+ * page is split before the first chunk of it goes alone: of 31 chunks in 32 that were dropped from unsplit pages
+ * nothing was freed. Splitting takes 160 us, dropping a whole window 7, moving a page out 2. */
+#include <errno.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "os/clock.h"
+#include "os/memory.h"
+#include "region/pool.h"
+#include "util/plant.h"
+
+static uint64_t first_chunk(const ufo_region *region, uint64_t chunk) { return chunk - chunk % region->window_chunks; }
+
+/* ---- in ---------------------------------------------------------------------------------------------------------- */
+
+static bool all_absent(const ufo_region *region, uint64_t first) {
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    if (ufo_chunk_get_state(region->chunks[first + i]) != UFO_ABSENT) return false;
+  return true;
+}
+
+/* Counts the window as resident. False if it would have to be there twice for a moment and there is no room. */
+static bool account(ufo_pool *pool, bool copied) {
+  pthread_mutex_lock(&pool->residency_lock);
+  bool room = !copied || pool->resident + pool->staged + UFO_WINDOW_BYTES <= pool->limit;
+  if (room) {
+    pool->resident += UFO_WINDOW_BYTES;
+    if (!copied) pool->staged -= UFO_WINDOW_BYTES;
+    uint64_t used = pool->resident + pool->staged;
+    if (used > pool->resident_peak) pool->resident_peak = used;
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+  return room;
+}
+
+enum shown { NOT_SHOWN, PROTECTED, TO_BE_CHECKED, UNPROTECTED };
+
+/* The chunk lock is held, nothing of the window is present. */
+static enum shown bring_in(ufo_pool *pool, ufo_slot *slot, char *address) {
+  uint64_t done = 0;
+  /* What was dropped chunk by chunk has left a table of pages, which a huge page would have to be split for. */
+  ufo_memory_drop(address, UFO_WINDOW_BYTES);
+  if (pool->uffd.can_move && ufo_uffd_move(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES, &done)) {
+    account(pool, false);
+    slot->page = NULL;
+    bool protected_ = ufo_planted("move-unprotected") || ufo_uffd_protect(&pool->uffd, address, UFO_WINDOW_BYTES, true);
+    return protected_ ? TO_BE_CHECKED : UNPROTECTED;
+  }
+  if (!account(pool, true)) {
+    if (done) ufo_memory_drop(address, UFO_WINDOW_BYTES);
+    return NOT_SHOWN;
+  }
+  if (ufo_uffd_copy(&pool->uffd, address + done, slot->page + done, UFO_WINDOW_BYTES - done, true)) {
+    if (done == 0) return PROTECTED;
+    return ufo_uffd_protect(&pool->uffd, address, done, true) ? TO_BE_CHECKED : UNPROTECTED;
+  }
+  ufo_memory_drop(address, UFO_WINDOW_BYTES);
+  pthread_mutex_lock(&pool->residency_lock);
+  pool->resident -= UFO_WINDOW_BYTES;
+  pthread_mutex_unlock(&pool->residency_lock);
+  return NOT_SHOWN;
+}
+
+static void emit_filled(ufo_region *region, const ufo_frame *frame) {
+  ufo_event_emit(region, UFO_EVENT_CHUNK_FILLED, frame->chunk * region->chunk_bytes, frame->bytes);
+}
+
+/* The chunk lock is held. Gives each chunk its frame, and its state unless it is still to be checked. */
+static void set_frames(ufo_region *region, ufo_slot *slot, uint64_t first, enum shown shown) {
+  ufo_pool *pool = region->pool;
+  bool checking = shown == TO_BE_CHECKED;
+  uint64_t now = ufo_clock_monotonic_ns();
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_chunk *word = &region->chunks[first + i];
+    ufo_frame *frame = slot->frames;
+    slot->frames = frame->region_next;
+    /* As if for a write, so that a flush waits for the check, which may find one. */
+    *frame = (ufo_frame){.region = region,
+                         .chunk = first + i,
+                         .bytes = region->chunk_bytes,
+                         .for_write = checking,
+                         .ending = true,
+                         .present = checking,
+                         .begun_ns = now};
+    ufo_chunk_set_state(word, UFO_FILLING);
+    ufo_chunk_set_frame(word, frame);
+    *word &= ~(uint64_t)(UFO_CHUNK_EVICTED_BEFORE | UFO_CHUNK_WHOLE_WINDOW);
+    if (shown != PROTECTED) *word |= UFO_CHUNK_IN_WINDOW;
+    if (checking) {
+      ufo_frame_enlist(pool, frame, UFO_LIST_FILLING);
+    } else {
+      ufo_chunk_set_state(word, shown == PROTECTED ? UFO_CLEAN : UFO_DIRTY);
+      ufo_frame_settle(pool, frame, shown == UNPROTECTED);
+    }
+  }
+  if (shown == TO_BE_CHECKED) region->chunks[first] |= UFO_CHUNK_WHOLE_WINDOW;
+  if (checking) pool->fills_running++;
+  if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+  pthread_mutex_unlock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    if (!checking) emit_filled(region, ufo_chunk_get_frame(region->chunks[first + i]));
+}
+
+void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
+  ufo_region *region = slot->region;
+  uint64_t first = slot->window * region->window_chunks;
+  char *address = ufo_chunk_address(region, first);
+  pthread_mutex_t *lock = ufo_chunk_lock(region, first);
+  enum shown shown = NOT_SHOWN;
+  pthread_mutex_lock(lock);
+  if (all_absent(region, first)) shown = bring_in(pool, slot, address);
+  if (shown != NOT_SHOWN) set_frames(region, slot, first, shown);
+  pthread_mutex_unlock(lock);
+  ufo_uffd_wake(&pool->uffd, address, UFO_WINDOW_BYTES);
+  ufo_counters *counters = &pool->counters;
+  if (shown != NOT_SHOWN) {
+    ufo_count(&counters->windows, 1);
+    ufo_count(&counters->fills, region->window_chunks);
+    ufo_count(&counters->fill_bytes, UFO_WINDOW_BYTES);
+  }
+  pthread_mutex_lock(&pool->residency_lock);
+  ufo_stream_judge(region, shown != NOT_SHOWN);
+  if (shown == TO_BE_CHECKED) {
+    slot->state = UFO_SLOT_CHECKING;
+    slot->next = 0;
+    pthread_cond_signal(&pool->ahead_wanted);
+  } else {
+    ufo_slot_end(pool, slot);
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+}
+
+/* ---- written meanwhile? ------------------------------------------------------------------------------------------ */
+
+void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
+  ufo_region *region = slot->region;
+  uint64_t first = slot->window * region->window_chunks;
+  bool written[UFO_WINDOW_CHUNKS_MAX];
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    written[i] = XXH3_64bits(ufo_chunk_address(region, first + i), region->chunk_bytes) != slot->hashes[i] &&
+                 !ufo_planted("move-unchecked");
+  pthread_mutex_t *lock = ufo_chunk_lock(region, first);
+  pthread_mutex_lock(lock);
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_chunk *word = &region->chunks[first + i];
+    ufo_frame *frame = ufo_chunk_get_frame(*word);
+    ufo_chunk_set_state(word, written[i] ? UFO_DIRTY : UFO_CLEAN);
+    frame->present = false;
+    ufo_frame_settle(pool, frame, written[i]);
+    if (written[i]) region->chunks[first] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
+  }
+  pool->fills_running--;
+  pthread_cond_broadcast(&pool->room);
+  pthread_mutex_unlock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    const ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
+    if (written[i]) ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, first + i), frame->bytes, false);
+    emit_filled(region, frame);
+  }
+  pthread_mutex_unlock(lock);
+  /* Who wrote meanwhile waits. */
+  ufo_uffd_wake(&pool->uffd, ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
+  pthread_mutex_lock(&pool->residency_lock);
+  ufo_slot_end(pool, slot);
+  pthread_mutex_unlock(&pool->residency_lock);
+}
+
+/* ---- out --------------------------------------------------------------------------------------------------------- */
+
+/* Takes all other frames of the window off their lists, or none if one of them may not go. */
+static bool take_all(ufo_region *region, uint64_t first, const ufo_frame *mine) {
+  ufo_pool *pool = region->pool;
+  bool may_go = true;
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
+    ufo_chunk word = region->chunks[first + i];
+    const ufo_frame *frame = ufo_chunk_get_frame(word);
+    may_go = ufo_chunk_get_state(word) == UFO_CLEAN && (word & UFO_CHUNK_IN_WINDOW) && frame->pins == 0 &&
+             (frame == mine || frame->list == UFO_LIST_CLEAN);
+  }
+  for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
+    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
+    if (frame != mine) ufo_frame_enlist(pool, frame, UFO_LIST_NONE);
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+  return may_go;
+}
+
+static void give_back(ufo_region *region, uint64_t first, const ufo_frame *mine) {
+  ufo_pool *pool = region->pool;
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
+    if (frame != mine) ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+}
+
+enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep) {
+  ufo_pool *pool = region->pool;
+  uint64_t first = first_chunk(region, frame->chunk);
+  char *address = ufo_chunk_address(region, first);
+  if (!take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
+  uint64_t moved = 0;
+  bool kept = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW) &&
+              ufo_uffd_move(&pool->uffd, keep, address, UFO_WINDOW_BYTES, &moved);
+  if (!kept && moved) ufo_memory_drop(keep, UFO_WINDOW_BYTES);
+  if (!kept && !ufo_memory_drop(address, UFO_WINDOW_BYTES) && !moved) {
+    give_back(region, first, frame);
+    return UFO_EVICTED_NOTHING;
+  }
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_chunk *word = &region->chunks[first + i];
+    ufo_frame *gone = ufo_chunk_get_frame(*word);
+    ufo_chunk_set_state(word, UFO_EVICTING);
+    ufo_chunk_set_frame(word, NULL);
+    *word &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
+    *word |= UFO_CHUNK_EVICTED_BEFORE;
+    ufo_chunk_set_state(word, UFO_ABSENT);
+    ufo_frame_free(pool, gone);
+  }
+  if (kept) pool->staged += UFO_WINDOW_BYTES;
+  pthread_mutex_unlock(&pool->residency_lock);
+  ufo_count(&pool->counters.evictions_clean, region->window_chunks);
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    ufo_event_emit(region, UFO_EVENT_CHUNK_EVICTED_CLEAN, (first + i) * region->chunk_bytes, region->chunk_bytes);
+  return kept ? UFO_EVICTED_KEPT : UFO_EVICTED;
+}
+
+void ufo_window_split(ufo_region *region, uint64_t chunk) {
+  if (!(region->chunks[chunk] & UFO_CHUNK_IN_WINDOW)) return;
+  uint64_t first = first_chunk(region, chunk);
+  ufo_memory_split_huge(ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    region->chunks[first + i] &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
+}
