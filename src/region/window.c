@@ -74,41 +74,63 @@ static void emit_filled(ufo_region *region, const ufo_frame *frame) {
   ufo_event_emit(region, UFO_EVENT_CHUNK_FILLED, frame->chunk * region->chunk_bytes, frame->bytes);
 }
 
-/* The chunk lock is held. Gives each chunk its frame, and its state unless it is still to be checked. */
-static void set_frames(ufo_region *region, ufo_slot *slot, uint64_t first, enum shown shown) {
+/* The chunk lock is held. The chunks are being filled, as if for writes: who writes to the window before it can be
+ * protected and flushes at once must find them, and wait for the check. */
+static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
   ufo_pool *pool = region->pool;
-  bool checking = shown == TO_BE_CHECKED;
   uint64_t now = ufo_clock_monotonic_ns();
   pthread_mutex_lock(&pool->residency_lock);
   for (uint64_t i = 0; i < region->window_chunks; i++) {
-    ufo_chunk *word = &region->chunks[first + i];
     ufo_frame *frame = slot->frames;
     slot->frames = frame->region_next;
-    /* As if for a write, so that a flush waits for the check, which may find one. */
     *frame = (ufo_frame){.region = region,
                          .chunk = first + i,
                          .bytes = region->chunk_bytes,
-                         .for_write = checking,
+                         .for_write = true,
                          .ending = true,
-                         .present = checking,
                          .begun_ns = now};
-    ufo_chunk_set_state(word, UFO_FILLING);
-    ufo_chunk_set_frame(word, frame);
+    ufo_chunk_set_state(&region->chunks[first + i], UFO_FILLING);
+    ufo_chunk_set_frame(&region->chunks[first + i], frame);
+    ufo_frame_enlist(pool, frame, UFO_LIST_FILLING);
+  }
+  pool->fills_running++;
+  pthread_mutex_unlock(&pool->residency_lock);
+}
+
+/* The residency lock is held. The chunks have left FILLING. */
+static void end(ufo_pool *pool) {
+  UFO_ASSERT(pool->fills_running > 0);
+  pool->fills_running--;
+  if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+  pthread_cond_broadcast(&pool->room);
+}
+
+/* The chunk lock is held. What became of the chunks. */
+static void conclude(ufo_region *region, uint64_t first, enum shown shown) {
+  ufo_pool *pool = region->pool;
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_chunk *word = &region->chunks[first + i];
+    ufo_frame *frame = ufo_chunk_get_frame(*word);
+    if (shown == NOT_SHOWN) {
+      ufo_chunk_set_state(word, UFO_ABSENT);
+      ufo_chunk_set_frame(word, NULL);
+      ufo_frame_discard(pool, frame);
+      continue;
+    }
     *word &= ~(uint64_t)(UFO_CHUNK_EVICTED_BEFORE | UFO_CHUNK_WHOLE_WINDOW);
     if (shown != PROTECTED) *word |= UFO_CHUNK_IN_WINDOW;
-    if (checking) {
-      ufo_frame_enlist(pool, frame, UFO_LIST_FILLING);
-    } else {
-      ufo_chunk_set_state(word, shown == PROTECTED ? UFO_CLEAN : UFO_DIRTY);
-      ufo_frame_settle(pool, frame, shown == UNPROTECTED);
-    }
+    frame->present = shown == TO_BE_CHECKED;
+    if (frame->present) continue;
+    ufo_chunk_set_state(word, shown == PROTECTED ? UFO_CLEAN : UFO_DIRTY);
+    ufo_frame_settle(pool, frame, shown == UNPROTECTED);
   }
   if (shown == TO_BE_CHECKED) region->chunks[first] |= UFO_CHUNK_WHOLE_WINDOW;
-  if (checking) pool->fills_running++;
-  if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+  else end(pool);
   pthread_mutex_unlock(&pool->residency_lock);
-  for (uint64_t i = 0; i < region->window_chunks; i++)
-    if (!checking) emit_filled(region, ufo_chunk_get_frame(region->chunks[first + i]));
+  bool settled = shown == PROTECTED || shown == UNPROTECTED;
+  for (uint64_t i = 0; settled && i < region->window_chunks; i++)
+    emit_filled(region, ufo_chunk_get_frame(region->chunks[first + i]));
 }
 
 void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
@@ -118,8 +140,11 @@ void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   enum shown shown = NOT_SHOWN;
   pthread_mutex_lock(lock);
-  if (all_absent(region, first)) shown = bring_in(pool, slot, address);
-  if (shown != NOT_SHOWN) set_frames(region, slot, first, shown);
+  if (all_absent(region, first)) {
+    begin(region, slot, first);
+    shown = bring_in(pool, slot, address);
+    conclude(region, first, shown);
+  }
   pthread_mutex_unlock(lock);
   ufo_uffd_wake(&pool->uffd, address, UFO_WINDOW_BYTES);
   ufo_counters *counters = &pool->counters;
@@ -160,8 +185,7 @@ void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
     ufo_frame_settle(pool, frame, written[i]);
     if (written[i]) region->chunks[first] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
   }
-  pool->fills_running--;
-  pthread_cond_broadcast(&pool->room);
+  end(pool);
   pthread_mutex_unlock(&pool->residency_lock);
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     const ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
