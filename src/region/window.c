@@ -146,7 +146,6 @@ void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
     conclude(region, first, shown);
   }
   pthread_mutex_unlock(lock);
-  ufo_uffd_wake(&pool->uffd, address, UFO_WINDOW_BYTES);
   ufo_counters *counters = &pool->counters;
   if (shown != NOT_SHOWN) {
     ufo_count(&counters->windows, 1);
@@ -163,6 +162,8 @@ void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
     ufo_slot_end(pool, slot);
   }
   pthread_mutex_unlock(&pool->residency_lock);
+  /* Only now: until then, who touches the window is told that it is coming, and waits. */
+  ufo_uffd_wake(&pool->uffd, address, UFO_WINDOW_BYTES);
 }
 
 /* ---- written meanwhile? ------------------------------------------------------------------------------------------ */
@@ -266,7 +267,7 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
 void ufo_window_split(ufo_region *region, uint64_t chunk) {
   if (!(region->chunks[chunk] & UFO_CHUNK_IN_WINDOW)) return;
   uint64_t first = first_chunk(region, chunk);
-  ufo_memory_split_huge(ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
+  if (!ufo_planted("page-unsplit")) ufo_memory_split_huge(ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
   for (uint64_t i = 0; i < region->window_chunks; i++)
     region->chunks[first + i] &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
 }
