@@ -163,12 +163,14 @@ static void finish(ufo_pool *pool, ufo_slot *slot) {
   }
 }
 
+/* While a slot is for it, no chunk of a window becomes resident on its own; those that are so already would be written
+ * back after they were produced here, and then be older here. */
 static void prepare(ufo_pool *pool, ufo_slot *slot) {
   slot->state = UFO_SLOT_PREPARING;
   pthread_mutex_unlock(&pool->residency_lock);
-  bool provided = provide_page(pool, slot);
+  bool ready = ufo_window_is_absent(slot->region, slot->window) && provide_page(pool, slot);
   pthread_mutex_lock(&pool->residency_lock);
-  if (!provided || slot->spoiled) {
+  if (!ready || slot->spoiled) {
     give_up(pool, slot);
     return;
   }

@@ -332,6 +332,8 @@ enum ufo_evicted {
 
 /* ---- window.c -------------------------------------------------------------------------------------------------- */
 static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) { return chunk / region->window_chunks; }
+/* No lock is held. Is no chunk of the window resident, being filled, or failed? */
+bool ufo_window_is_absent(ufo_region *region, uint64_t window);
 /* No lock is held. Moves a slot's page in, or gives it up if chunks of its window are not absent any more, and wakes
  * whoever waits. The slot, MOVING, is CHECKING or IDLE afterwards. */
 void ufo_window_publish(ufo_pool *pool, ufo_slot *slot);

@@ -28,6 +28,15 @@ static bool all_absent(const ufo_region *region, uint64_t first) {
   return true;
 }
 
+bool ufo_window_is_absent(ufo_region *region, uint64_t window) {
+  uint64_t first = window * region->window_chunks;
+  pthread_mutex_t *lock = ufo_chunk_lock(region, first);
+  pthread_mutex_lock(lock);
+  bool absent = all_absent(region, first);
+  pthread_mutex_unlock(lock);
+  return absent;
+}
+
 /* Counts the window as resident. False if it would have to be there twice for a moment and there is no room. */
 static bool account(ufo_pool *pool, bool copied) {
   pthread_mutex_lock(&pool->residency_lock);

@@ -229,6 +229,29 @@ Test(windows, a_reset_forgets_what_was_ahead, .timeout = 60) {
   OK(ufo_pool_destroy(pool, &error));
 }
 
+/* What is produced ahead must not be older than what a resident chunk of the window is written back as. */
+Test(windows, a_change_behind_their_back_is_seen, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s = {.size = BODY,
+                     .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+  ufo_source source = source_of(&s);
+  source.flags = UFO_SOURCE_READ_AHEAD;
+  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  volatile uint64_t *body = ufo_region_body(region);
+  for (uint64_t round = 1; round <= 20; round++) {
+    uint64_t window = 3 + round % 11, changed = window * WORDS_A_WINDOW + 7 * WORDS_A_CHUNK + round;
+    body[changed] = round;
+    for (uint64_t i = 0; i < window * WORDS_A_WINDOW; i += 512) (void)body[i];
+    usleep(2000); /* the windows behind it have been asked for */
+    OK(ufo_region_advise(region, 0, BODY, UFO_ADVICE_DONTNEED, &error));
+    for (uint64_t i = window * WORDS_A_WINDOW; i < (window + 1) * WORDS_A_WINDOW; i += 512) (void)body[i];
+    cr_assert_eq(body[changed], round, "round %" PRIu64 ": %" PRIu64, round, body[changed]);
+    OK(ufo_region_advise(region, 0, BODY, UFO_ADVICE_DONTNEED, &error));
+  }
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
 Test(windows, a_release_does_too, .timeout = 60) {
   ufo_pool *pool = new_pool(BUDGET);
   for (uint64_t round = 0; round < 50; round++) {
