@@ -181,24 +181,20 @@ bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint
   return true;
 }
 
-bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes, uint64_t *done_out) {
+/* Seen on 6.18: where small pages are moved and the kernel has to try again in the middle, it begins with the first one
+ * again, finds it moved and says EEXIST, and that nothing was moved. */
+bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes) {
   uint64_t done = 0;
-  bool moved = true;
-  while (moved && done < bytes) {
+  while (done < bytes) {
     struct move_request request = {.target = (uint64_t)(uintptr_t)address + done,
                                    .source = (uint64_t)(uintptr_t)source + done,
                                    .bytes = bytes - done,
                                    .mode = MOVE_WITHOUT_WAKE};
-    int result = ioctl(uffd->fd, IOC_MOVE, &request);
-    int cause = errno;
-    /* On success `moved` is all that was asked for. */
-    if (result == 0) done = bytes;
-    else if (request.moved > 0) done += (uint64_t)request.moved;
-    moved = result == 0 || cause == EAGAIN;
-    errno = cause;
+    if (ioctl(uffd->fd, IOC_MOVE, &request) == 0) return true;
+    if (errno != EAGAIN) return false;
+    if (request.moved > 0) done += (uint64_t)request.moved;
   }
-  *done_out = done;
-  return moved;
+  return true;
 }
 
 bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect) {

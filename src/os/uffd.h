@@ -51,9 +51,11 @@ void ufo_uffd_stop(const ufo_uffd *uffd);
  * page, and wakes its waiters. False: errno; EEXIST if a page was there already. */
 bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect);
 /* Moves the present pages of the range at `source` (of this process, touched by no other thread) to `address`, where
- * nothing is present, and wakes nobody. A huge page stays one. They are not write-protected. `done_out` tells how many
- * bytes were moved. False: errno; EBUSY if a page is shared with a child of fork() or pinned by the kernel. */
-bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes, uint64_t *done_out);
+ * nothing is present, and wakes nobody. A huge page stays one. They are not write-protected. False: errno; EBUSY if a
+ * page is shared with a child of fork() or pinned by the kernel. Some pages, from the first on, may have been moved then;
+ * what the kernel says of how many is not reliable. For a single page it is all or nothing: EEXIST if one is there, ENOENT
+ * if the source has none. */
+bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes);
 /* Sets or clears write protection of the present pages of the range; clearing wakes its waiters, also on failure:
  * they try again. */
 bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect);

@@ -11,6 +11,7 @@
  * nothing was freed. Splitting takes 160 us, dropping a whole window 7, moving a page out 2. */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "os/clock.h"
@@ -53,25 +54,36 @@ static bool account(ufo_pool *pool, bool copied) {
 
 enum shown { NOT_SHOWN, PROTECTED, TO_BE_CHECKED, UNPROTECTED };
 
+/* The chunk lock is held, and moving the window as a whole has failed. True if some of it was moved: then all of it is
+ * there afterwards. It must not be dropped, since somebody may have written to it. */
+static bool complete(ufo_pool *pool, ufo_slot *slot, char *address) {
+  uint64_t page = ufo_page_bytes();
+  enum { PATIENCE = 1000 };
+  for (uint64_t at = 0; at < UFO_WINDOW_BYTES; at += page) {
+    bool there = ufo_uffd_move(&pool->uffd, address + at, slot->page + at, page) || errno == EEXIST || errno == ENOENT;
+    if (!there && at == 0) return false; /* nothing was moved: the kernel goes from the first page on */
+    for (int i = 0; !there && i < PATIENCE; i++) {
+      there = ufo_uffd_copy(&pool->uffd, address + at, slot->page + at, page, true);
+      if (!there) usleep(1000); /* no memory, it may be */
+    }
+  }
+  ufo_memory_drop(slot->page, UFO_WINDOW_BYTES); /* what was copied */
+  return true;
+}
+
 /* The chunk lock is held, nothing of the window is present. */
 static enum shown bring_in(ufo_pool *pool, ufo_slot *slot, char *address) {
-  uint64_t done = 0;
   /* What was dropped chunk by chunk has left a table of pages, which a huge page would have to be split for. */
   ufo_memory_drop(address, UFO_WINDOW_BYTES);
-  if (pool->uffd.can_move && ufo_uffd_move(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES, &done)) {
+  if (pool->uffd.can_move &&
+      (ufo_uffd_move(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES) || complete(pool, slot, address))) {
     account(pool, false);
     slot->page = NULL;
     bool protected_ = ufo_planted("move-unprotected") || ufo_uffd_protect(&pool->uffd, address, UFO_WINDOW_BYTES, true);
     return protected_ ? TO_BE_CHECKED : UNPROTECTED;
   }
-  if (!account(pool, true)) {
-    if (done) ufo_memory_drop(address, UFO_WINDOW_BYTES);
-    return NOT_SHOWN;
-  }
-  if (ufo_uffd_copy(&pool->uffd, address + done, slot->page + done, UFO_WINDOW_BYTES - done, true)) {
-    if (done == 0) return PROTECTED;
-    return ufo_uffd_protect(&pool->uffd, address, done, true) ? TO_BE_CHECKED : UNPROTECTED;
-  }
+  if (!account(pool, true)) return NOT_SHOWN;
+  if (ufo_uffd_copy(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES, true)) return PROTECTED;
   ufo_memory_drop(address, UFO_WINDOW_BYTES);
   pthread_mutex_lock(&pool->residency_lock);
   pool->resident -= UFO_WINDOW_BYTES;
@@ -246,11 +258,11 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
   uint64_t first = first_chunk(region, frame->chunk);
   char *address = ufo_chunk_address(region, first);
   if (!take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
-  uint64_t moved = 0;
-  bool kept = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW) &&
-              ufo_uffd_move(&pool->uffd, keep, address, UFO_WINDOW_BYTES, &moved);
-  if (!kept && moved) ufo_memory_drop(keep, UFO_WINDOW_BYTES);
-  if (!kept && !ufo_memory_drop(address, UFO_WINDOW_BYTES) && !moved) {
+  bool tried = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW);
+  bool kept = tried && ufo_uffd_move(&pool->uffd, keep, address, UFO_WINDOW_BYTES);
+  if (tried && !kept) ufo_memory_drop(keep, UFO_WINDOW_BYTES); /* where some of it may be */
+  /* Refused for memory that is locked, of which nothing can have been moved either. */
+  if (!kept && !ufo_memory_drop(address, UFO_WINDOW_BYTES)) {
     give_back(region, first, frame);
     return UFO_EVICTED_NOTHING;
   }
