@@ -53,6 +53,7 @@ def preflight(fd):
         flags, = struct.unpack_from("<H", page, 10)
         magic, version = struct.unpack_from("<II", page, 16)
         size, = struct.unpack_from("<I", page, 40)
+        root, = struct.unpack_from("<Q", page, 80)
         last, transaction = struct.unpack_from("<QQ", page, 136)
         if magic != 0xBEEFC0DE or not flags & 8:
             raise Refused("not a store: no LMDB file, or one with a damaged meta page")
@@ -60,15 +61,40 @@ def preflight(fd):
             raise Refused(f"LMDB data version {version}, not 1 (LMDB 0.9)")
         if size not in (4096, 8192, 16384, 32768):
             raise Refused(f"a page size of {size} bytes")
-        return transaction, last, size
+        return transaction, last, size, root
 
     first = meta(0)
     second = meta(first[2])
     if first[2] != second[2]:
         raise Refused("two meta pages with different page sizes")
-    needed = (max(first, second)[1] + 1) * first[2]
-    if needed > info.st_size:
-        raise Refused(f"cut short: {needed} bytes are needed, {info.st_size} are there")
+    _, last, size, root = max(first, second)
+    there, needed = info.st_size // size, last + 1
+    if needed > there and (needed - there > info.st_size // 8 or
+                           not free_pages(fd, size, root, there).issuperset(range(there, needed))):
+        raise Refused(f"cut short: {needed * size} bytes are needed, {info.st_size} are there")
+
+
+def free_pages(fd, size, root, there):
+    """LMDB's list of free pages, as far as it can be read: a tree whose values are a count and as many page numbers."""
+    free, pages, seen = set(), [root], set()
+    with contextlib.suppress(struct.error):
+        while pages:
+            page = pages.pop()
+            if page >= there or page in seen:
+                continue
+            seen.add(page)
+            data = os.pread(fd, size, page * size)
+            flags, lower = struct.unpack_from("<10xHH", data)
+            for at in struct.unpack_from(f"<{max(0, lower - 16) // 2}H", data, 16):
+                low, high, node_flags, key = struct.unpack_from("<HHHH", data, at)
+                if flags & 1:  # a branch
+                    pages.append(low | high << 16 | node_flags << 32)
+                    continue
+                value = data[at + 8 + key:at + 8 + key + (low | high << 16)]
+                if node_flags & 1:  # in overflow pages, behind a header of 16 bytes
+                    value = os.pread(fd, low | high << 16, u64(data, at + 8 + key) * size + 16)
+                free.update(struct.unpack_from(f"<{min(u64(value), len(value) // 8)}Q", value, 8))
+    return free
 
 
 def lock(fd, command, kind, start, length=1):
@@ -240,8 +266,8 @@ def need(condition, what):
 # ---- 3. meta -----------------------------------------------------------------------------------------------------------
 
 MAGIC = b"ufostore store\n\0"
-GENERATIONS = 1  # incompat bit 0
-KNOWN_INCOMPAT = GENERATIONS
+GENERATIONS, TAILS = 1, 2  # incompat bits 0 and 1
+KNOWN_INCOMPAT = GENERATIONS | TAILS
 Superblock = collections.namedtuple("Superblock", "magic major minor chunk compat ro_compat incompat uuid endian created")
 
 
@@ -345,7 +371,7 @@ def text_of(data, what):
 # ---- 7. map, 8. codecs -------------------------------------------------------------------------------------------------
 
 Child = collections.namedtuple("Child", "id version")
-Entry = collections.namedtuple("Entry", "codec width raw stored statistics hash blob na least greatest constant")
+Entry = collections.namedtuple("Entry", "codec width raw stored statistics hash blob na least greatest inline")
 ZERO, CONSTANT, RAW, LZ4, SHUFFLE, DELTA, LOST = range(7)
 
 
@@ -355,9 +381,9 @@ def map_entry(content):
         need(len(content) == 24, "an entry for a child has another size")
         return Child(u64(content, 8), u64(content, 16))
     need(content[0] == 1 and len(content) >= 56, "an entry of no known kind")
-    codec, width, constant, raw, stored, statistics, hash, blob, na, least, greatest = \
+    codec, width, inline, raw, stored, statistics, hash, blob, na, least, greatest = \
         struct.unpack_from("<xBBBIIB3xQQI4xdd", content)
-    need(len(content) == 56 + constant and constant <= 16, "an entry has another size")
+    need(len(content) == 56 + inline and inline <= 16, "an entry has another size")
     need(0 < raw <= 2**24, "an entry for no bytes")
     need((blob != 0) == (stored != 0) == (codec in (RAW, LZ4, SHUFFLE, DELTA)) or codec > LOST, "a blob too much or too few")
     return Entry(codec, width, raw, stored, statistics, hash, blob, na, least, greatest, content[56:])
@@ -368,10 +394,10 @@ def decode(entry, blob):
     if entry.codec == ZERO:
         raw = bytes(entry.raw)
     elif entry.codec == CONSTANT:
-        need(entry.constant, "a constant of no bytes")
-        raw = (entry.constant * (entry.raw // len(entry.constant) + 1))[:entry.raw]
+        need(entry.inline, "a constant of no bytes")
+        raw = (entry.inline * (entry.raw // len(entry.inline) + 1))[:entry.raw]
     elif entry.codec == RAW:
-        raw = bytes(blob)
+        raw = bytes(blob) + entry.inline
     elif entry.codec in (LZ4, SHUFFLE, DELTA):
         try:
             raw = lz4.block.decompress(blob, uncompressed_size=entry.raw)
@@ -691,6 +717,8 @@ class Check:
                 self.entries.setdefault(id, []).append((chunk, version, entry))
                 if isinstance(entry, Entry) and entry.blob:
                     self.referents[entry.blob] += 1
+                    need(entry.codec != RAW or not entry.inline or self.store.superblock.incompat & TAILS,
+                         "a tail, in a store that does not say that it has any")
         for key, content in self.rows["attributes"].items():
             with self.guard(f"table attributes, key {key.hex()}"):
                 need(len(key) == 16, "a key of another size")

@@ -17,6 +17,17 @@
  * FORK  A child made by fork() reads right data: the pool re-arms itself in the child with resolver threads of its
  *   own. Writes in the child are the child's alone, as with ordinary memory. vfork() and posix_spawn() are unaffected.
  *
+ * BROKEN  If the kernel goes on refusing what a pool cannot do without (reading the faults, or waking threads that wait
+ *   for a page), the pool breaks, for good, and everybody who waits is released. What is in memory then stays there
+ *   and can be read and written, and counts as changed wherever it can be written to: ufo_region_flush and putting a
+ *   view hand it over as ever, but chunks that were only read are then handed over, too. What is not in memory cannot
+ * be touched any more (SIGBUS; an error of ufo_guarded), new regions and views, reset and a new budget are errors,
+ *   nothing is evicted. Releasing and destroying work. Changes that had been evicted before are with their writeback,
+ * and of views they can be put; those in the pool's own scratch file, of regions without a writeback, end with the
+ * region. Changes that are in memory are lost only where the process has so many mappings (vm.max_map_count) that the
+ * pages cannot be kept apart; flushing them is an error then. A new pool can be created, and what is flushed or
+ * committed be opened there. In a child of fork() a broken pool is broken, too.
+ *
  * CAVEATS
  *   - Without privilege (capabilities().kernel_faults == 0), a system call handed a pointer into a chunk that is not
  *     in memory fails with EFAULT. Call ufo_region_pin() around such calls, or read through ufo_store_read().
@@ -130,10 +141,15 @@ typedef struct ufo_pool_stats {
   uint64_t windows_wasted; /* made ahead and given up untouched */
   uint64_t waits;          /* fills that had to wait for memory */
   uint64_t threads;        /* resolver threads now */
+  uint64_t broken;         /* 1: see ufo_pool_check */
 } ufo_pool_stats;
 
 /* Fills *stats, whose struct_size the caller has set. The figures are taken one by one while others go on. */
 UFO_API void ufo_pool_get_stats(const ufo_pool *pool, ufo_pool_stats *stats);
+
+/* UFO_OK, or UFO_IO and the reason if the pool is BROKEN (above). Of a pool in a child of fork() that could not be set
+ * up again: UFO_FULL. Constant time, no lock. */
+UFO_API UFO_MUST_CHECK ufo_status ufo_pool_check(const ufo_pool *pool, ufo_error *error);
 
 typedef struct ufo_pool_capabilities {
   size_t struct_size;

@@ -9,9 +9,10 @@
  *   them. So an element has its value or is an error, never something else.
  * LOST  An object whose name is lost is called "lost+found/object-17", after its number. In place of an element of a
  *   list whose record is lost there is an empty raw vector with the attribute "ufostore.lost". An object whose record
- * is lost is not saved, nor are attributes that are lost. OLD PAGES  What a damaged catalogue page held may still be in
- * a page of an earlier commit. A name or an object's record that is found only there is used, and reported: it may be
- * an older one. Chunks are taken from there only if they are certain to be the current ones. */
+ *   is lost is not saved, nor are attributes that are lost.
+ * OLD PAGES  What a damaged catalogue page held may still be in a page of an earlier commit. A name or an object's
+ *   record that is found only there is used, and reported: it may be an older one. Chunks are taken from there only
+ *   if they are certain to be the current ones. */
 #ifndef UFOSTORE_SALVAGE_H
 #define UFOSTORE_SALVAGE_H
 
@@ -23,9 +24,10 @@ extern "C" {
 
 /* Makes the store `path_out`, which must not exist; it appears whole or not at all. `path` must not be in use, by this
  * process or another (UFO_USAGE). Calls `report` for each thing that was lost or is in doubt (return non-zero to stop)
- * and `progress` now and then; both may be NULL, and must not use the store. UFO_OK: all was sound and is there.
- * UFO_CORRUPT: the new store was made, and something was reported. UFO_END: a callback stopped it. Nothing was made in
- * that case and after UFO_MISSING, UFO_IO, UFO_FULL, UFO_USAGE and UFO_UNSUPPORTED (a newer format). */
+ * and `progress` now and then; both may be NULL, and must not use the store. What is done never goes back; the total is
+ * the file's size until its tables were read, and then what they say is to be copied. UFO_OK: all was sound and is
+ * there. UFO_CORRUPT: the new store was made, and something was reported. UFO_END: a callback stopped it. Nothing was
+ * made in that case and after UFO_MISSING, UFO_IO, UFO_FULL, UFO_USAGE and UFO_UNSUPPORTED (a newer format). */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_salvage(const char *path, const char *path_out, ufo_damage_fn report,
                                                     ufo_progress_fn progress, void *user, ufo_error *error);
 

@@ -31,13 +31,16 @@ typedef struct ufo_snapshot_info {
   uint64_t generation; /* the commit that made it: snapshots are in this order */
   int64_t created_ns;  /* CLOCK_REALTIME */
   uint64_t objects;    /* named objects in it */
-  uint64_t held_bytes; /* encoded bytes that nothing but this snapshot keeps: what removing it would free */
+  uint64_t held_bytes; /* encoded bytes that nothing but this snapshot keeps: what removing it would free (but see
+                          below) */
 } ufo_snapshot_info;
 /* Return non-zero to stop. */
 typedef int (*ufo_snapshot_fn)(void *user, const ufo_snapshot_info *info);
 
 /* Calls `visit` for every snapshot, the oldest first. The store may be used, and changed, inside of it. UFO_END:
- * stopped by it. Costs time in proportion to what was changed since each snapshot. */
+ * stopped by it. Costs time in proportion to what was changed since each snapshot. A read-only handle cannot put away
+ * what the last commits superseded or removed, and counts it for no snapshot yet: removing one may free so much more
+ * than `held_bytes` says, as the next handle that is open for writing will say, too. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_snapshot_list(ufo_store *store, ufo_snapshot_fn visit, void *user,
                                                     ufo_error *error);
 

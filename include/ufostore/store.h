@@ -123,7 +123,7 @@ typedef struct ufo_object_info {
   uint64_t chunk_count;
   uint64_t chunks_written; /* chunks that have an entry in the map; the others are zero */
   uint64_t chunks_changed; /* chunks that this version wrote */
-  uint64_t stored_bytes;   /* encoded bytes of this version's chunks */
+  uint64_t stored_bytes;   /* encoded bytes of this version's chunks, but for the up to 16 that an index entry holds */
   uint64_t codec_chunks[UFO_CODEC_COUNT];
   uint64_t attribute_count;
   int64_t created_ns, changed_ns; /* CLOCK_REALTIME of the commits */
@@ -185,12 +185,28 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_store_get_stat(ufo_store *store, ufo_store
 
 /* Verifies every catalogue record, every map entry, every reference, the search for each of them and, by decoding it,
  * every chunk. Calls `report` for each damage (return non-zero to stop) and `progress` now and then; both may be NULL.
- * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. What to do then: salvage.h. */
+ * UFO_OK if all is sound, UFO_CORRUPT if damage was reported. What to do then: salvage.h. A chunk that the system
+ * refuses to read (a bad disk) is reported like damage, and the work goes on; if nothing else is wrong the result is
+ * UFO_IO, and the message names the first of them. So it does beside damage; os_errno is set in both cases, and only in
+ * these. */
+typedef enum ufo_damage_kind {
+  UFO_DAMAGE_STORE = 0,  /* a page, a table or a record that belongs to no object: `name` is NULL */
+  UFO_DAMAGE_NAME,       /* a name, or what it leads to, be it as a snapshot knows it */
+  UFO_DAMAGE_OBJECT,     /* an object's record, or what that says of the rest */
+  UFO_DAMAGE_ATTRIBUTES, /* an object's attributes */
+  UFO_DAMAGE_ELEMENT,    /* which object an element of a list is; `name` is the list's, or that element's own */
+  UFO_DAMAGE_CHUNK,      /* the entry of a chunk, or its bytes */
+} ufo_damage_kind;
+/* "store", "name", ...; never NULL. */
+UFO_API const char *ufo_damage_kind_name(ufo_damage_kind kind);
+
 typedef struct ufo_damage {
-  const char *name; /* object, or NULL if it concerns the store */
+  const char *name; /* object, or NULL if it concerns the store; not always UTF-8 */
   uint64_t version;
   uint64_t first, count; /* elements that cannot be read */
   const char *cause;
+  ufo_damage_kind kind;
+  uint64_t first_chunk, chunks; /* of UFO_DAMAGE_CHUNK; else 0 */
 } ufo_damage;
 typedef int (*ufo_damage_fn)(void *user, const ufo_damage *damage);
 /* Return non-zero to stop: the function then returns UFO_END. */

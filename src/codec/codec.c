@@ -10,7 +10,10 @@
  * such bytes at several GB/s and alone can find what repeats far apart. In chunks longer than LZ4's window of 64 KiB,
  * repeats at distances between a piece and the window can still mislead the pieces, by some per cent.
  *
- * RAW is kept unless 1/128 of the chunk is saved: it decodes fastest, and stays within 1 % of the best. */
+ * RAW is kept unless 1/128 of the chunk is saved: it decodes fastest, and stays within 1 % of the best.
+ *
+ * A store lays encoded bytes on pages, behind a header of 16 bytes: as many bytes as pages have take one page more, for
+ * 16 bytes. These, the tail, are then kept with what is known of the chunk. */
 #include "codec/codec.h"
 
 #include "codec/stats.h"
@@ -23,6 +26,7 @@
 #define SAMPLE_PIECES 3
 #define SAMPLE_SHARE 16                /* each piece is a sixteenth of the chunk */
 #define SAMPLED_BYTES_MIN (32u * 1024) /* shorter chunks are tried in full */
+#define PAGE_BYTES 4096u               /* the least that a store has; larger ones are multiples */
 
 /* Is a candidate not worth a full trial, by the lengths of the samples? Where the best one is short, nothing is
  * dropped: short samples foretell little, as runs and empty stretches differ from piece to piece, and with so low a
@@ -32,6 +36,9 @@ static int is_behind(ufo_candidate candidate, uint32_t length, uint32_t best, ui
   if (best < sample_bytes / 5) return 0;
   return length > best + best / (candidate.codec == UFO_CODEC_LZ4 ? 2 : 4) + sample_bytes / 24;
 }
+
+/* Does the end of the bytes take a page that is not needed without the tail? */
+static int needs_tail(uint32_t raw_bytes) { return (raw_bytes - 1) % PAGE_BYTES >= PAGE_BYTES - UFO_TAIL_BYTES; }
 
 static uint32_t bytes_to_gain(uint32_t raw_bytes) { return raw_bytes / 128 + 1; }
 
@@ -122,11 +129,11 @@ ufo_status ufo_codec_encode(ufo_codec_memory *memory, ufo_type type, uint32_t el
     meta->codec = UFO_CODEC_ZERO;
     return UFO_OK;
   }
-  if (element_bytes >= 1 && element_bytes <= UFO_CONSTANT_BYTES_MAX && element_bytes <= raw_bytes &&
+  if (element_bytes >= 1 && element_bytes <= UFO_INLINE_BYTES_MAX && element_bytes <= raw_bytes &&
       repeats(raw, raw_bytes, element_bytes)) {
     meta->codec = UFO_CODEC_CONSTANT;
-    meta->constant_bytes = (uint8_t)element_bytes;
-    memcpy(meta->constant, raw, element_bytes);
+    meta->inline_bytes = (uint8_t)element_bytes;
+    memcpy(meta->inline_data, raw, element_bytes);
     return UFO_OK;
   }
   ufo_status status = ufo_codec_memory_encoding(memory, raw_bytes, error);
@@ -135,7 +142,9 @@ ufo_status ufo_codec_encode(ufo_codec_memory *memory, ufo_type type, uint32_t el
     *stored_out = memory->best;
   } else {
     meta->codec = UFO_CODEC_RAW;
-    meta->stored_bytes = raw_bytes;
+    meta->inline_bytes = needs_tail(raw_bytes) ? UFO_TAIL_BYTES : 0;
+    meta->stored_bytes = raw_bytes - meta->inline_bytes;
+    memcpy(meta->inline_data, (const uint8_t *)raw + meta->stored_bytes, meta->inline_bytes);
   }
   return UFO_OK;
 }

@@ -4,11 +4,13 @@
 #ifndef UFO_CODEC_CODEC_H
 #define UFO_CODEC_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <ufostore/store.h>
 
-#define UFO_CONSTANT_BYTES_MAX 16
+#define UFO_INLINE_BYTES_MAX 16
+#define UFO_TAIL_BYTES 16 /* inline bytes of a chunk of codec RAW, if it has any */
 
 /* What is known of a chunk's values, for vectors of logical, integer and double. */
 enum {
@@ -25,14 +27,15 @@ typedef struct ufo_chunk_stats {
 
 /* All that a reader must know about an encoded chunk. */
 typedef struct ufo_chunk_meta {
-  uint8_t codec;          /* ufo_codec */
-  uint8_t width;          /* bytes of the unit that shuffle and delta work on: 4 or 8; for shuffle of complex 8 or 16,
-                             of records their size up to 255; 1 where neither applies */
-  uint32_t raw_bytes;     /* decoded length */
-  uint32_t stored_bytes;  /* encoded length; 0 for ZERO and CONSTANT */
-  uint64_t hash;          /* XXH3-64 of the decoded bytes */
-  uint8_t constant_bytes; /* for CONSTANT: length of the repeated element */
-  uint8_t constant[UFO_CONSTANT_BYTES_MAX];
+  uint8_t codec;         /* ufo_codec */
+  uint8_t width;         /* bytes of the unit that shuffle and delta work on: 4 or 8; for shuffle of complex 8 or 16,
+                            of records their size up to 255; 1 where neither applies */
+  uint32_t raw_bytes;    /* decoded length */
+  uint32_t stored_bytes; /* encoded length; 0 for ZERO and CONSTANT */
+  uint64_t hash;         /* XXH3-64 of the decoded bytes */
+  uint8_t inline_bytes;  /* length of `inline_data` */
+  uint8_t inline_data[UFO_INLINE_BYTES_MAX]; /* of CONSTANT: the element that is repeated; of RAW: the tail, which is
+                                                the chunk's last bytes where these are not stored */
   ufo_chunk_stats stats;
 } ufo_chunk_meta;
 
@@ -49,9 +52,16 @@ ufo_status ufo_codec_encode(ufo_codec_memory *memory, ufo_type type, uint32_t el
                             uint32_t raw_bytes, ufo_chunk_meta *meta, const void **stored_out, ufo_error *error);
 
 /* Decodes into `target` (meta->raw_bytes bytes) and verifies the hash. Safe for any bytes: every field of *meta and
- * every stored byte may be hostile, only the two buffers must be as long as meta says. Errors: UFO_CORRUPT with the
- * cause, UFO_UNSUPPORTED (unknown codec), UFO_FULL; `target` is then unspecified. */
+ * every stored byte may be hostile, only the two buffers must be as long as meta says. What is stored of codec RAW may
+ * lie in `target` already: see ufo_codec_is_plain. Errors: UFO_CORRUPT with the cause, UFO_UNSUPPORTED (unknown codec),
+ * UFO_FULL; `target` is then unspecified. */
 ufo_status ufo_codec_decode(ufo_codec_memory *memory, const ufo_chunk_meta *meta, const void *stored, void *target,
                             ufo_error *error);
+
+/* May the stored bytes be read straight into the place where the decoded ones are to be, and be given to
+ * ufo_codec_decode there? They are the first of these, and fit. */
+static inline bool ufo_codec_is_plain(const ufo_chunk_meta *meta) {
+  return meta->codec == UFO_CODEC_RAW && meta->stored_bytes <= meta->raw_bytes;
+}
 
 #endif

@@ -3,7 +3,8 @@
  * for every codec, also for those that store nothing: XXH3-64 of the decoded bytes.
  *
  * This runs in the fault path. It allocates only when a longer chunk than ever before comes by; without a filter LZ4
- * writes straight to the target, with one it writes to memory->filtered and the unshuffle carries it over. */
+ * writes straight to the target, with one it writes to memory->filtered and the unshuffle carries it over. What is
+ * stored raw may have been read straight into the target. */
 #include "codec/delta.h"
 #include "codec/memory.h"
 #include "codec/shuffle.h"
@@ -15,11 +16,11 @@
 #include <xxhash.h>
 
 static ufo_status decode_constant(const ufo_chunk_meta *meta, uint8_t *target, ufo_error *error) {
-  size_t width = meta->constant_bytes, done = width;
-  if (width < 1 || width > UFO_CONSTANT_BYTES_MAX || width > meta->raw_bytes)
+  size_t width = meta->inline_bytes, done = width;
+  if (width < 1 || width > UFO_INLINE_BYTES_MAX || width > meta->raw_bytes)
     return ufo_fail(error, UFO_CORRUPT, "a constant element of %zu bytes in a chunk of %" PRIu32, width,
                     meta->raw_bytes);
-  memcpy(target, meta->constant, width);
+  memcpy(target, meta->inline_data, width);
   /* What is done is doubled; it is always a whole number of elements. */
   for (; done < meta->raw_bytes - done; done *= 2) memcpy(target + done, target, done);
   memcpy(target + done, target, meta->raw_bytes - done);
@@ -27,10 +28,13 @@ static ufo_status decode_constant(const ufo_chunk_meta *meta, uint8_t *target, u
 }
 
 static ufo_status decode_raw(const ufo_chunk_meta *meta, const void *stored, uint8_t *target, ufo_error *error) {
-  if (meta->stored_bytes != meta->raw_bytes)
-    return ufo_fail(error, UFO_CORRUPT, "%" PRIu32 " bytes are stored of an unencoded chunk of %" PRIu32,
-                    meta->stored_bytes, meta->raw_bytes);
-  memcpy(target, stored, meta->raw_bytes);
+  uint32_t tail = meta->inline_bytes;
+  if (tail > UFO_INLINE_BYTES_MAX || tail > meta->raw_bytes || meta->stored_bytes != meta->raw_bytes - tail)
+    return ufo_fail(error, UFO_CORRUPT,
+                    "%" PRIu32 " and %" PRIu32 " bytes are stored of an unencoded chunk of %" PRIu32,
+                    meta->stored_bytes, tail, meta->raw_bytes);
+  if (stored != target) memcpy(target, stored, meta->stored_bytes);
+  memcpy(target + meta->stored_bytes, meta->inline_data, tail);
   return UFO_OK;
 }
 

@@ -81,7 +81,7 @@ bool ufo_memory_drop(void *address, uint64_t bytes) {
   return result == 0;
 }
 
-void ufo_memory_forbid(void *address, uint64_t bytes) { mprotect(address, bytes, PROT_NONE); }
+bool ufo_memory_forbid(void *address, uint64_t bytes) { return mprotect(address, bytes, PROT_NONE) == 0; }
 
 bool ufo_memory_replace_forbidden(void *address, uint64_t bytes) {
   return mmap(address, bytes, PROT_NONE, reserve_flags | MAP_FIXED, -1, 0) != MAP_FAILED &&
@@ -95,7 +95,19 @@ bool ufo_memory_allow(void *address, uint64_t bytes, bool writable) {
 int ufo_memory_empty_file(void) { return memfd_create("ufostore-failed-chunk", MFD_CLOEXEC); }
 
 bool ufo_memory_map_sigbus(void *address, uint64_t bytes, int empty_file) {
-  return mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, empty_file, 0) != MAP_FAILED;
+  /* Any offset is past the end; with these the kernel makes one mapping of neighbours. */
+  off_t offset = (off_t)(uintptr_t)address;
+  return mmap(address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, empty_file, offset) != MAP_FAILED;
+}
+
+void *ufo_memory_reserve_mappings(uint64_t *bytes_out) {
+  enum { MAPPINGS = 9 };
+  uint64_t page = ufo_page_bytes();
+  *bytes_out = MAPPINGS * page;
+  char *address = mmap(NULL, *bytes_out, PROT_NONE, reserve_flags, -1, 0);
+  if (address == MAP_FAILED) return NULL;
+  for (int i = 1; i < MAPPINGS; i += 2) mprotect(address + (uint64_t)i * page, page, PROT_READ);
+  return address;
 }
 
 /* Own loop: sanitizers intercept memcpy even in functions that they are told to leave alone. */

@@ -25,8 +25,8 @@ bool ufo_memory_replace(void *address, uint64_t bytes, bool writable);
 void ufo_memory_release(void *address, uint64_t bytes);
 /* Drops the pages; the next touch faults. The range must be whole pages. */
 bool ufo_memory_drop(void *address, uint64_t bytes);
-/* Any access from now on raises SIGSEGV. Splits no mapping if the range is a whole one. */
-void ufo_memory_forbid(void *address, uint64_t bytes);
+/* Any access from now on raises SIGSEGV. Splits no mapping if the range is a whole one. False: errno. */
+bool ufo_memory_forbid(void *address, uint64_t bytes);
 /* The same, with fresh memory in the place of what was there; undone by ufo_memory_allow. */
 bool ufo_memory_replace_forbidden(void *address, uint64_t bytes);
 bool ufo_memory_allow(void *address, uint64_t bytes, bool writable);
@@ -34,6 +34,10 @@ bool ufo_memory_allow(void *address, uint64_t bytes, bool writable);
 int ufo_memory_empty_file(void);
 /* Any access from now on raises SIGBUS, on every kernel: a mapping past the end of that file. */
 bool ufo_memory_map_sigbus(void *address, uint64_t bytes, int empty_file);
+
+/* A reservation that counts as several mappings against the system's limit, so that giving it back makes room for some.
+ * `bytes_out` is for ufo_memory_release. NULL if there was no room even now. */
+void *ufo_memory_reserve_mappings(uint64_t *bytes_out);
 
 /* Copies managed memory that other threads may be writing to. The caller has made sure (by write protection, or
  * because it will compare states afterwards) that a torn copy is never used; thread sanitizers need not look. */

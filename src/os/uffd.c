@@ -2,13 +2,18 @@
  *  - UFFDIO_COPY may stop half way with EAGAIN and the signed count of bytes done in `copy`: resume.
  *  - An ioctl that fails wakes nobody.
  *  - UFFDIO_COPY with MODE_WP fills and protects in one step, so no write can slip in between.
- *  - MADV_DONTNEED removes poison (probed on 6.18). */
+ *  - MADV_DONTNEED removes poison (probed on 6.18).
+ *  - A thread that waits for a page goes on waiting when its mapping is replaced. WAKE finds it by the address all the
+ *    same; so does the end of the descriptor, which comes when the last call that uses it returns: a poll() holds it.
+ *    Woken, it faults again and meets the new mapping, or zeros if there is none; protection is gone (probed on 6.18).
+ */
 #include "os/uffd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -86,6 +91,52 @@ static int open_any(bool user_faults_only, bool *kernel_faults) {
   return open_call(UFFD_USER_MODE_ONLY);
 }
 
+/* ---- a kernel that refuses ------------------------------------------------------------------------------------------
+ */
+
+/* About a second for a shortage, which passes; about 20 ms for what the kernel never answers without a reason. */
+enum { PATIENCE = 1000, PATIENCE_UNEXPECTED = 20, PATIENCE_AT_ONCE = 10 };
+
+/* A call was refused for the `tries`th time in a row, with `cause`. True after a while: it is to be tried again. */
+static bool try_again(unsigned *tries, int cause) {
+  bool shortage = cause == EAGAIN || cause == ENOMEM || cause == EINTR;
+  if (++*tries >= (shortage ? PATIENCE : PATIENCE_UNEXPECTED)) return false;
+  if (shortage && *tries < PATIENCE_AT_ONCE) sched_yield();
+  else usleep(1000);
+  return true;
+}
+
+static void end_reading(const ufo_uffd *uffd) {
+  uint64_t one = 1;
+  /* Cannot fail, since the counter starts at 0 and is never read; but who waits for the end would wait for ever. */
+  for (int attempt = 0; attempt < 100 && write(uffd->stop_fd, &one, sizeof one) != (ssize_t)sizeof one; attempt++) {
+  }
+}
+
+void ufo_uffd_give_up(ufo_uffd *uffd, const char *call, int cause) {
+  int none = 0;
+  if (!atomic_compare_exchange_strong(&uffd->failed, &none, cause ? cause : EIO)) return;
+  atomic_store(&uffd->failed_call, call);
+  end_reading(uffd);
+}
+
+ufo_status ufo_uffd_explain(const ufo_uffd *uffd, ufo_error *error) {
+  const char *call = atomic_load(&uffd->failed_call);
+  ufo_fail_errno(error, atomic_load(&uffd->failed), "the kernel goes on refusing %s", call ? call : "a call");
+  if (error) error->code = UFO_IO; /* whatever the number: nothing is full or missing */
+  return UFO_IO;
+}
+
+void ufo_uffd_retire(ufo_uffd *uffd) {
+  /* The number must not become another file's, since others may be about to use it. */
+  int result;
+  do result = dup3(uffd->empty_fd, uffd->fd, O_CLOEXEC);
+  while (result < 0 && (errno == EINTR || errno == EBUSY));
+}
+
+/* ---- opening --------------------------------------------------------------------------------------------------------
+ */
+
 ufo_status ufo_uffd_open(ufo_uffd *uffd, unsigned without, ufo_error *error) {
   bool user_faults_only = without & UFO_UFFD_USER_FAULTS_ONLY;
   *uffd = (ufo_uffd){.fd = -1, .stop_fd = -1, .empty_fd = -1};
@@ -136,14 +187,15 @@ bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   return ioctl(uffd->fd, UFFDIO_REGISTER, &request) == 0;
 }
 
-void ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+bool ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
-  ioctl(uffd->fd, UFFDIO_UNREGISTER, &range);
+  return ioctl(uffd->fd, UFFDIO_UNREGISTER, &range) == 0;
 }
 
-bool ufo_uffd_next(const ufo_uffd *uffd, ufo_fault *fault) {
+bool ufo_uffd_next(ufo_uffd *uffd, ufo_fault *fault) {
   struct pollfd watched[2] = {{.fd = uffd->fd, .events = POLLIN}, {.fd = uffd->stop_fd, .events = POLLIN}};
-  for (;;) {
+  unsigned refused = 0;
+  while (!atomic_load(&uffd->stopped) && !ufo_uffd_has_failed(uffd)) {
     struct uffd_msg message;
     /* Taken before the read: a message that can be read is of a thread that still waits. */
     fault->read_ns = ufo_clock_monotonic_ns();
@@ -155,20 +207,27 @@ bool ufo_uffd_next(const ufo_uffd *uffd, ufo_fault *fault) {
       fault->thread = (int)message.arg.pagefault.feat.ptid;
       return true;
     }
-    /* Another reader was faster, or nothing is there yet; any lasting error shows up in poll. */
-    if (poll(watched, 2, -1) > 0 && (watched[1].revents || (watched[0].revents & (POLLERR | POLLNVAL)))) return false;
+    /* Not that another reader was faster, or nothing is there yet? */
+    int cause = got < 0 ? errno : EIO;
+    if (cause != EAGAIN && cause != EINTR && !try_again(&refused, cause)) ufo_uffd_give_up(uffd, "read", cause);
+    if (poll(watched, 2, -1) < 0) {
+      usleep(1000);
+      continue;
+    }
+    if (watched[1].revents) return false;
+    if (watched[0].revents & (POLLERR | POLLNVAL)) ufo_uffd_give_up(uffd, "poll", EIO);
   }
+  return false;
 }
 
-void ufo_uffd_stop(const ufo_uffd *uffd) {
-  uint64_t one = 1;
-  /* Cannot fail, since the counter starts at 0 and is never read; but who waits for the end would wait for ever. */
-  for (int attempt = 0; attempt < 100 && write(uffd->stop_fd, &one, sizeof one) != (ssize_t)sizeof one; attempt++) {
-  }
+void ufo_uffd_stop(ufo_uffd *uffd) {
+  atomic_store(&uffd->stopped, true);
+  end_reading(uffd);
 }
 
 bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect) {
   uint64_t done = 0;
+  unsigned tries = 0;
   while (done < bytes) {
     struct uffdio_copy request = {.dst = (uint64_t)(uintptr_t)address + done,
                                   .src = (uint64_t)(uintptr_t)source + done,
@@ -176,7 +235,13 @@ bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint
                                   .mode = protect ? UFFDIO_COPY_MODE_WP : 0};
     if (ioctl(uffd->fd, UFFDIO_COPY, &request) == 0) return true;
     if (errno != EAGAIN) return false;
-    if (request.copy > 0) done += (uint64_t)request.copy;
+    if (request.copy > 0) {
+      done += (uint64_t)request.copy;
+      tries = 0;
+    } else if (!try_again(&tries, EAGAIN)) {
+      errno = EAGAIN;
+      return false;
+    }
   }
   return true;
 }
@@ -185,6 +250,7 @@ bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint
  * again, finds it moved and says EEXIST, and that nothing was moved. */
 bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes) {
   uint64_t done = 0;
+  unsigned tries = 0;
   while (done < bytes) {
     struct move_request request = {.target = (uint64_t)(uintptr_t)address + done,
                                    .source = (uint64_t)(uintptr_t)source + done,
@@ -192,35 +258,51 @@ bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t b
                                    .mode = MOVE_WITHOUT_WAKE};
     if (ioctl(uffd->fd, IOC_MOVE, &request) == 0) return true;
     if (errno != EAGAIN) return false;
-    if (request.moved > 0) done += (uint64_t)request.moved;
+    if (request.moved > 0) {
+      done += (uint64_t)request.moved;
+      tries = 0;
+    } else if (!try_again(&tries, EAGAIN)) {
+      errno = EAGAIN;
+      return false;
+    }
   }
   return true;
 }
 
-bool ufo_uffd_protect(const ufo_uffd *uffd, void *address, uint64_t bytes, bool protect) {
+bool ufo_uffd_protect(ufo_uffd *uffd, void *address, uint64_t bytes, bool protect) {
   struct uffdio_writeprotect request = {.range = {(uint64_t)(uintptr_t)address, bytes},
                                         .mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0};
-  int result;
-  do result = ioctl(uffd->fd, UFFDIO_WRITEPROTECT, &request);
-  while (result && errno == EAGAIN);
-  int cause = errno;
-  if (result && !protect) ufo_uffd_wake(uffd, address, bytes);
-  errno = cause;
-  return result == 0;
+  unsigned tries = 0;
+  while (!ufo_uffd_has_failed(uffd)) {
+    if (ioctl(uffd->fd, UFFDIO_WRITEPROTECT, &request) == 0) return true;
+    int cause = errno;
+    /* Who cannot protect has other ways; but a page that stays protected is written to for ever. */
+    bool again = (!protect || cause == EAGAIN) && try_again(&tries, cause);
+    if (!again && !protect) ufo_uffd_give_up(uffd, "UFFDIO_WRITEPROTECT", cause);
+    errno = cause;
+    if (!again) return false;
+  }
+  errno = atomic_load(&uffd->failed);
+  return false;
 }
 
-void ufo_uffd_wake(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+void ufo_uffd_wake(ufo_uffd *uffd, void *address, uint64_t bytes) {
   struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
-  ioctl(uffd->fd, UFFDIO_WAKE, &range);
+  for (unsigned tries = 0; ioctl(uffd->fd, UFFDIO_WAKE, &range) && !ufo_uffd_has_failed(uffd);) {
+    int cause = errno;
+    if (!try_again(&tries, cause)) ufo_uffd_give_up(uffd, "UFFDIO_WAKE", cause);
+  }
 }
 
 static bool poison_by_marker(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   uint64_t done = 0;
+  unsigned tries = 0;
   while (done < bytes) {
     struct poison_request request = {.range = {(uint64_t)(uintptr_t)address + done, bytes - done}};
     if (ioctl(uffd->fd, IOC_POISON, &request) == 0) return true;
     if (errno != EAGAIN) return false;
     if (request.updated > 0) done += (uint64_t)request.updated;
+    else if (!try_again(&tries, EAGAIN)) return false;
   }
   return true;
 }

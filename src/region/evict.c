@@ -24,6 +24,8 @@ static bool drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
   ufo_pool *pool = region->pool;
   ufo_chunk *word = &region->chunks[frame->chunk];
   char *address = ufo_chunk_address(region, frame->chunk);
+  /* Nothing would fill it again, and the next touch would find zeros. */
+  if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error), false;
   ufo_window_split(region, frame->chunk);
   if (!ufo_memory_drop(address, frame->bytes)) {
     ufo_fail_errno(error, errno, "cannot drop a chunk of %llu bytes: its memory is locked (mlock, mlockall)",
@@ -54,8 +56,10 @@ static bool drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty, u
  * pinned for writing is left open to the kernel, so it counts as written in any case. */
 static bool begin_cleaning(ufo_region *region, ufo_frame *frame, void *copy, ufo_error *error) {
   char *address = ufo_chunk_address(region, frame->chunk);
+  bool broken = ufo_pool_is_broken(region->pool);
   if (region->pool->lost) return ufo_pool_fail_lost(error), false;
-  frame->open = frame->dirty_pins > 0;
+  if (frame->sealed) return ufo_pool_fail_broken(region->pool, error), false;
+  frame->open = frame->dirty_pins > 0 || broken;
   if (!frame->open && !ufo_planted("evict-unprotected") &&
       !ufo_uffd_protect(&region->pool->uffd, address, frame->bytes, true)) {
     ufo_fail_errno(error, errno, "cannot write-protect a chunk of %llu bytes", (unsigned long long)frame->bytes);

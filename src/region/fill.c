@@ -106,6 +106,10 @@ void ufo_chunk_fail(ufo_region *region, uint64_t chunk, const ufo_error *error) 
   ufo_count(&region->pool->counters.fill_failures, 1);
   ufo_chunk_set_frame(&region->chunks[chunk], NULL);
   ufo_event_emit(region, UFO_EVENT_CHUNK_FAILED, chunk * region->chunk_bytes, ufo_chunk_mapped_bytes(region, chunk));
+  if (ufo_pool_is_broken(region->pool)) { /* it cannot be touched already, and all its chunks tell the same story */
+    ufo_chunk_set_state(&region->chunks[chunk], UFO_POISONED);
+    return;
+  }
   /* Where the kernel has no room even for that, the touch is simply tried again: slow, but neither wrong nor stuck. */
   bool poisoned =
       ufo_uffd_poison(&region->pool->uffd, ufo_chunk_address(region, chunk), ufo_chunk_mapped_bytes(region, chunk));
@@ -118,6 +122,7 @@ static bool publish(ufo_region *region, uint64_t chunk, ufo_frame *frame, const 
                     ufo_error *error) {
   ufo_pool *pool = region->pool;
   char *address = ufo_chunk_address(region, chunk);
+  if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error), false;
   /* Not protecting on a write saves the second fault that would follow at once. */
   bool done = ufo_uffd_copy(&pool->uffd, address, start, frame->bytes, !write && !ufo_planted("write-unseen"));
   if (!done && errno == EEXIST) {
@@ -227,6 +232,10 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
   ufo_chunk *word = &region->chunks[chunk];
+  if (ufo_pool_is_broken(pool)) { /* which has woken everybody */
+    pthread_mutex_unlock(lock);
+    return;
+  }
   switch (ufo_chunk_get_state(*word)) {
   case UFO_ABSENT:
     if (ufo_window_of(region, chunk) < region->window_count) ahead = ufo_ahead_touch(region, chunk, &slot);

@@ -5,7 +5,7 @@
  * too) and starts threads of its own. The threads of the parent do not exist in the child: what they had begun is
  * undone. Everything is locked across the fork, so all structures are at rest in both processes. If the child cannot
  * be re-armed, its bodies are made inaccessible: a touch then ends in SIGSEGV (an error in ufo_guarded), never in
- * zeros. */
+ * zeros. A pool that was broken before the fork needs no kernel any more, and is so in the child, too. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,13 +190,13 @@ static void after_fork_in_child(void) {
     for (size_t i = 0; i < pool->table_count; i++) settle_chunks(pool->table[i]);
     forget_released(pool);
     count_again(pool);
-    bool armed = rearm(pool);
+    bool broken = ufo_pool_is_broken(pool), armed = broken || rearm(pool);
     unlock_mutexes(pool);
     /* A write lock remembers the thread that took it by its kernel id, which is another in the child. */
     ufo_pool_init_rwlocks(pool);
-    pool->lost = !armed || !ufo_pool_start_threads(pool, NULL);
+    pool->lost = pool->lost || !armed || (!broken && !ufo_pool_start_threads(pool, NULL));
     for (size_t i = 0; pool->lost && i < pool->table_count; i++)
-      ufo_memory_forbid(pool->table[i]->body, pool->table[i]->mapped_bytes);
+      (void)ufo_memory_forbid(pool->table[i]->body, pool->table[i]->mapped_bytes);
   }
   pthread_mutex_unlock(&pools_lock);
 }

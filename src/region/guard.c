@@ -94,6 +94,7 @@ ufo_status ufo_failure_list(ufo_region *region, uint64_t **chunks_out, size_t *c
 }
 
 bool ufo_chunk_heal(ufo_region *region, uint64_t chunk) {
+  if (ufo_pool_is_broken(region->pool)) return false;
   bool done = ufo_uffd_unpoison(&region->pool->uffd, ufo_chunk_address(region, chunk),
                                 ufo_chunk_mapped_bytes(region, chunk), region->access == UFO_ACCESS_READ_WRITE);
   if (done) ufo_chunk_set_state(&region->chunks[chunk], UFO_ABSENT);
@@ -215,6 +216,11 @@ static bool has_failed(ufo_region *region, uint64_t chunk) {
 static verdict explain(int signal_number, ufo_region *region, uint64_t address, bool told, ufo_error *error) {
   uint64_t chunk = (address - (uint64_t)(uintptr_t)region->body) / region->chunk_bytes;
   if (chunk >= region->chunk_count) return NOT_OURS;
+  /* While it breaks, nobody gets as far as here: the table is locked. */
+  if (ufo_pool_is_broken(region->pool) && (signal_number == SIGBUS || region->sealed)) {
+    if (told) ufo_pool_fail_broken(region->pool, error);
+    return told ? FAILED : NOT_OURS;
+  }
   /* Somebody else made the chunk absent since: the access may succeed now. */
   if (signal_number == SIGBUS && !told) return has_failed(region, chunk) ? NOT_OURS : TRY_AGAIN;
   if (signal_number == SIGBUS) return take_failure(region, chunk, error) ? FAILED : TRY_AGAIN;

@@ -54,8 +54,8 @@ static bool pin_if_ready(ufo_region *region, uint64_t chunk, bool for_write, uin
   pthread_mutex_lock(lock);
   ufo_chunk_state state = ufo_chunk_get_state(region->chunks[chunk]);
   bool resident = state == UFO_CLEAN || state == UFO_DIRTY || state == UFO_CLEANING;
-  if (for_write ? state == UFO_DIRTY : resident) {
-    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[chunk]);
+  ufo_frame *frame = resident ? ufo_chunk_get_frame(region->chunks[chunk]) : NULL;
+  if (frame && !frame->sealed && (!for_write || state == UFO_DIRTY)) {
     frame->pins++;
     if (for_write) frame->dirty_pins++;
     pthread_mutex_lock(&pool->residency_lock);

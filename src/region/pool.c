@@ -108,6 +108,7 @@ static ufo_status check_budget(const ufo_pool *pool, uint64_t budget, uint64_t c
 /* What is in memory obeys the new limit before it becomes the budget; fills that need room meanwhile wait, since the
  * limit will be met or taken back. */
 ufo_status ufo_pool_set_budget(ufo_pool *pool, uint64_t budget_bytes, ufo_error *error) {
+  if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error);
   uint64_t chunk = ufo_max(ufo_table_largest_chunk(pool), ufo_page_bytes());
   pthread_mutex_lock(&pool->residency_lock);
   while (pool->changing) pthread_cond_wait(&pool->room, &pool->residency_lock);
@@ -159,6 +160,7 @@ static void init_locks(ufo_pool *pool) {
 static void free_pool(ufo_pool *pool) {
   ufo_uffd_close(&pool->uffd);
   ufo_scratch_free(pool->scratch);
+  ufo_memory_release(pool->spare, pool->spare_bytes);
   pthread_rwlock_destroy(&pool->table_lock);
   pthread_rwlock_destroy(&pool->event_lock);
   pthread_mutex_destroy(&pool->residency_lock);
@@ -232,6 +234,7 @@ ufo_status ufo_pool_create(const ufo_pool_options *options, ufo_pool **pool_out,
     free_pool(pool);
     return error->code;
   }
+  pool->spare = ufo_memory_reserve_mappings(&pool->spare_bytes);
   ufo_pools_add(pool);
   *pool_out = pool;
   return UFO_OK;
@@ -287,6 +290,7 @@ void ufo_pool_get_stats(const ufo_pool *pool, ufo_pool_stats *stats) {
   now.windows = atomic_load(&counters->windows);
   now.windows_wasted = atomic_load(&counters->windows_wasted);
   now.waits = atomic_load(&counters->waits);
+  now.broken = ufo_pool_is_broken(pool);
   memcpy(stats, &now, ufo_min(struct_size, sizeof now));
 }
 

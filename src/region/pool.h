@@ -7,6 +7,7 @@
  *   backing.c    changes of regions without a writeback        fork.c       both sides of fork()
  *   stream.c     which touches come one after the other        ahead.c      windows produced before they are touched
  *   window.c     whole windows: absent -> resident -> absent
+ *   broken.c     the end of a pool that the kernel does not serve any more
  *
  * LOCK ORDER, outermost first. A thread may take a later one while it holds an earlier one, never the reverse, and at
  * most one of each kind.
@@ -47,6 +48,7 @@ typedef struct ufo_frame {
   uint32_t dirty_pins; /* chunk lock: of these, for writing: the chunk then never gets clean */
   bool open;           /* chunk lock: while CLEANING, writes go unseen because it was pinned for writing */
   bool held;           /* chunk lock: while CLEANING, writers wait for its end instead of making it dirty again */
+  bool sealed;         /* chunk lock: inaccessible, in a broken pool that could not keep its pages apart */
   uint8_t fruitless;   /* chunk lock: cleanings in a row that a write has undone; see evict.c */
   uint8_t list;        /* residency lock, as all below: enum ufo_frame_list */
   bool dirty;          /* counted in dirty_bytes */
@@ -180,6 +182,11 @@ struct ufo_pool {
 
   bool lost; /* a child of fork() could not set it up again: its memory is inaccessible */
 
+  atomic_bool broken;  /* set with all chunk locks and the residency lock held; never cleared: see broken.c */
+  ufo_error breakdown; /* why; constant once `broken` is set */
+  void *spare;         /* table lock: mappings to be given back when it breaks */
+  uint64_t spare_bytes;
+
   pthread_rwlock_t event_lock;
   ufo_event_fn on_event; /* event_lock */
   void *event_user;
@@ -214,6 +221,7 @@ struct ufo_region {
   _Atomic unsigned healed;          /* failed chunks that were given another chance: see guard.c */
   unsigned busy;                    /* residency lock: threads of the pool at work on the region */
   bool closing;                     /* residency lock */
+  bool sealed;                      /* table lock: all of it is inaccessible, in a broken pool */
 
   pthread_mutex_t failure_lock;
   ufo_u64map failures;    /* failure_lock: failed chunk -> malloc'ed ufo_error, or a mark that its story is lost */
@@ -247,7 +255,7 @@ static inline uint64_t ufo_region_largest_chunk(const ufo_region *region) {
 void ufo_region_leave(ufo_region *region);
 
 /* ---- table.c --------------------------------------------------------------------------------------------------- */
-bool ufo_table_insert(ufo_pool *pool, ufo_region *region); /* false: out of memory */
+bool ufo_table_insert(ufo_pool *pool, ufo_region *region); /* false: out of memory, or the pool is broken */
 /* Removes it if no thread of the pool is at work on it, and tells whether. */
 bool ufo_table_remove_idle(ufo_pool *pool, ufo_region *region);
 uint64_t ufo_table_largest_chunk(ufo_pool *pool);
@@ -416,6 +424,13 @@ void ufo_pools_add(ufo_pool *pool);
 void ufo_pools_remove(ufo_pool *pool);
 /* The region of any pool whose body holds `address`, marked busy; NULL if there is none. */
 ufo_region *ufo_pools_take(uint64_t address);
+
+/* ---- broken.c --------------------------------------------------------------------------------------------------
+ */
+/* For a pool whose userfaultfd has failed; no lock is held. Waits until it is done, whoever does it. */
+void ufo_pool_break(ufo_pool *pool);
+static inline bool ufo_pool_is_broken(const ufo_pool *pool) { return atomic_load(&pool->broken); }
+ufo_status ufo_pool_fail_broken(const ufo_pool *pool, ufo_error *error);
 
 /* ---- pool.c ---------------------------------------------------------------------------------------------------- */
 /* What of userfaultfd the pool is to do without, by its flags. */

@@ -121,6 +121,7 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
   *region_out = NULL;
   if (!pool) return ufo_fail(error, UFO_USAGE, "cannot create a region without a pool");
   if (pool->lost) return ufo_pool_fail_lost(error);
+  if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error);
   ufo_status status = check_options(options, error);
   if (status != UFO_OK) return status;
   ufo_region *region = calloc(1, sizeof *region);
@@ -160,7 +161,8 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
   status = map_region(region, error);
   if (status != UFO_OK) goto failed;
   if (!ufo_table_insert(pool, region)) {
-    status = ufo_fail(error, UFO_FULL, "out of memory for the table of regions");
+    status = ufo_pool_is_broken(pool) ? ufo_pool_fail_broken(pool, error)
+                                      : ufo_fail(error, UFO_FULL, "out of memory for the table of regions");
     goto failed;
   }
   if (region->window_count) ufo_ahead_prepare(pool);
@@ -190,8 +192,9 @@ void ufo_region_release(ufo_region *region) {
     pthread_mutex_unlock(&pool->residency_lock);
   }
   /* Unmapped first: the memory is free before the budget says so. Unregistering wakes a stray waiter. */
-  if (region->chunk_count) ufo_uffd_unregister(&pool->uffd, region->body, region->mapped_bytes);
+  bool woken = !region->chunk_count || ufo_uffd_unregister(&pool->uffd, region->body, region->mapped_bytes);
   ufo_memory_release(region->mapping, region->mapping_bytes);
+  if (!woken) ufo_uffd_wake(&pool->uffd, region->body, region->mapped_bytes);
   region->mapping = NULL;
   pthread_mutex_lock(&pool->residency_lock);
   pool->pinned -= region->pinned;
@@ -237,6 +240,7 @@ static ufo_status forget_failed(ufo_region *region, ufo_error *error) {
 
 ufo_status ufo_region_reset(ufo_region *region, ufo_error *error) {
   ufo_pool *pool = region->pool;
+  if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error);
   pthread_mutex_lock(&pool->residency_lock);
   uint64_t pinned = region->pinned;
   pthread_mutex_unlock(&pool->residency_lock);

@@ -106,6 +106,7 @@ static ufo_frame *oldest(ufo_pool *pool, enum ufo_frame_list list) {
 
 ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only) {
   ufo_frame *frame = NULL;
+  if (ufo_pool_is_broken(pool)) return NULL;
   bool clean_are_few = pool->lists[UFO_LIST_CLEAN].bytes < pool->budget / 16;
   if (clean_only || !clean_are_few) frame = oldest(pool, UFO_LIST_CLEAN);
   if (!frame && !clean_only) frame = oldest(pool, UFO_LIST_DIRTY);
@@ -203,6 +204,10 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
       ufo_evict_frame(pool, victim, NULL, NULL);
       pthread_mutex_lock(&pool->residency_lock);
       continue;
+    }
+    if (ufo_pool_is_broken(pool)) {
+      status = ufo_pool_fail_broken(pool, error);
+      break;
     }
     if (frame->region->closing) {
       /* A touch that was given up: the release waits for this fill, and its chunks may be all that could be evicted. */

@@ -103,6 +103,10 @@ static void *run(void *argument) {
     pool->resolver_idle++;
     surplus = pool->resolver_idle > pool->resolver_standing;
   }
+  bool failed = ufo_uffd_has_failed(&pool->uffd);
+  pthread_mutex_unlock(&pool->residency_lock);
+  if (failed) ufo_pool_break(pool);
+  pthread_mutex_lock(&pool->residency_lock);
   slot->thread = 0;
   pool->resolver_idle--;
   pool->resolver_count--;

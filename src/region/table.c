@@ -25,6 +25,8 @@ static ufo_region *holder(const ufo_pool *pool, uint64_t address) {
 bool ufo_table_insert(ufo_pool *pool, ufo_region *region) {
   bool done = false;
   pthread_rwlock_wrlock(&pool->table_lock);
+  /* What is not in the table when the pool breaks is not cut off, and would read as zeros. */
+  if (ufo_pool_is_broken(pool)) goto out;
   if (pool->table_count == pool->table_room) {
     size_t room = pool->table_room ? pool->table_room * 2 : 64;
     ufo_region **grown = realloc(pool->table, room * sizeof(ufo_region *));

@@ -55,17 +55,21 @@ static bool account(ufo_pool *pool, bool copied) {
 enum shown { NOT_SHOWN, PROTECTED, TO_BE_CHECKED, UNPROTECTED };
 
 /* The chunk lock is held, and moving the window as a whole has failed. True if some of it was moved: then all of it is
- * there afterwards. It must not be dropped, since somebody may have written to it. */
+ * there afterwards, since somebody may have written to what was moved. If the kernel does not let it be completed, that
+ * is the end of the pool, and with it of such writes. */
 static bool complete(ufo_pool *pool, ufo_slot *slot, char *address) {
   uint64_t page = ufo_page_bytes();
   enum { PATIENCE = 1000 };
+  int tries = 0;
   for (uint64_t at = 0; at < UFO_WINDOW_BYTES; at += page) {
     bool there = ufo_uffd_move(&pool->uffd, address + at, slot->page + at, page) || errno == EEXIST || errno == ENOENT;
     if (!there && at == 0) return false; /* nothing was moved: the kernel goes from the first page on */
-    for (int i = 0; !there && i < PATIENCE; i++) {
+    while (!there && !ufo_uffd_has_failed(&pool->uffd)) {
       there = ufo_uffd_copy(&pool->uffd, address + at, slot->page + at, page, true);
+      if (!there && ++tries == PATIENCE) ufo_uffd_give_up(&pool->uffd, "UFFDIO_COPY", errno);
       if (!there) usleep(1000); /* no memory, it may be */
     }
+    if (!there) return false;
   }
   ufo_memory_drop(slot->page, UFO_WINDOW_BYTES); /* what was copied */
   return true;
@@ -82,7 +86,11 @@ static enum shown bring_in(ufo_pool *pool, ufo_slot *slot, char *address) {
     bool protected_ = ufo_planted("move-unprotected") || ufo_uffd_protect(&pool->uffd, address, UFO_WINDOW_BYTES, true);
     return protected_ ? TO_BE_CHECKED : UNPROTECTED;
   }
-  if (!account(pool, true)) return NOT_SHOWN;
+  bool room = !ufo_uffd_has_failed(&pool->uffd) && account(pool, true);
+  if (!room) {
+    ufo_memory_drop(address, UFO_WINDOW_BYTES);
+    return NOT_SHOWN;
+  }
   if (ufo_uffd_copy(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES, true)) return PROTECTED;
   ufo_memory_drop(address, UFO_WINDOW_BYTES);
   pthread_mutex_lock(&pool->residency_lock);
@@ -161,7 +169,7 @@ void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   enum shown shown = NOT_SHOWN;
   pthread_mutex_lock(lock);
-  if (all_absent(region, first)) {
+  if (all_absent(region, first) && !ufo_pool_is_broken(pool)) {
     begin(region, slot, first);
     shown = bring_in(pool, slot, address);
     conclude(region, first, shown);
@@ -199,9 +207,11 @@ void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   pthread_mutex_lock(lock);
   pthread_mutex_lock(&pool->residency_lock);
+  bool unseen = ufo_pool_is_broken(pool); /* writes are, from then on */
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     ufo_chunk *word = &region->chunks[first + i];
     ufo_frame *frame = ufo_chunk_get_frame(*word);
+    if (unseen) written[i] = true;
     ufo_chunk_set_state(word, written[i] ? UFO_DIRTY : UFO_CLEAN);
     frame->present = false;
     ufo_frame_settle(pool, frame, written[i]);
@@ -211,7 +221,7 @@ void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
   pthread_mutex_unlock(&pool->residency_lock);
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     const ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
-    if (written[i]) ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, first + i), frame->bytes, false);
+    if (written[i] && !unseen) ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, first + i), frame->bytes, false);
     emit_filled(region, frame);
   }
   pthread_mutex_unlock(lock);
@@ -257,7 +267,7 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
   ufo_pool *pool = region->pool;
   uint64_t first = first_chunk(region, frame->chunk);
   char *address = ufo_chunk_address(region, first);
-  if (!take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
+  if (ufo_pool_is_broken(pool) || !take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
   bool tried = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW);
   bool kept = tried && ufo_uffd_move(&pool->uffd, keep, address, UFO_WINDOW_BYTES);
   if (tried && !kept) ufo_memory_drop(keep, UFO_WINDOW_BYTES); /* where some of it may be */

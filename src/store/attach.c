@@ -110,7 +110,10 @@ static ufo_status open_engine(ufo_core *core, bool writable, ufo_error *error) {
   bool known = stat(core->path, &file) == 0;
   if (!known && errno != ENOENT) return ufo_fail_errno(error, errno, "cannot examine store %s", core->path);
   if (!known || !is_file_of(core, &file)) return fail_replaced(core, error);
-  ufo_engine_options options = {.writable = writable, .unlocked = core->binding.fd < 0, .map_bytes = core->map_bytes};
+  ufo_engine_options options = {.writable = writable,
+                                .unlocked = core->binding.fd < 0,
+                                .map_bytes = core->map_bytes,
+                                .descriptor = core->lock_fd};
   ufo_engine *engine;
   ufo_status status = ufo_engine_open(core->path, &options, &engine, error);
   if (status) return status;

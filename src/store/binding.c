@@ -203,6 +203,29 @@ void ufo_binding_close(ufo_binding *binding) {
   binding->fd = -1;
 }
 
+ufo_status ufo_binding_prepare(const char *path, const struct stat *store, bool *made_out, ufo_error *error) {
+  struct stat file;
+  char *name = name_of_lock_file(path, error);
+  *made_out = false;
+  if (!name) return UFO_FULL;
+  ufo_status status = UFO_OK;
+  bool there = !stat(name, &file);
+  if (!there || !ufo_registry_find_lock_file(file.st_dev, file.st_ino)) { /* else another thread was faster */
+    int fd = open_lock_file(name, store);
+    if (fd >= 0) close(fd);
+    else status = fail_lock_file(path, name, error);
+    *made_out = !status && !there;
+  }
+  free(name);
+  return status;
+}
+
+void ufo_binding_unprepare(const char *path) {
+  char *name = name_of_lock_file(path, NULL);
+  if (name && leads_nowhere(path)) unlink(name);
+  free(name);
+}
+
 /* ---- names of new stores --------------------------------------------------------------------------------------- */
 
 /* Only what LMDB made. Where nobody uses the file, who was about to waits for our lock, and then sees that the name

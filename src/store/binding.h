@@ -13,6 +13,7 @@
 #define UFO_STORE_BINDING_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <ufostore/error.h>
 
@@ -37,5 +38,9 @@ void ufo_binding_close(ufo_binding *binding);
 /* Before a store is made under a name that leads to none: removes the lock file of an earlier one. A store that was
  * deleted or renamed while it was open keeps the file without its name. UFO_FULL. */
 ufo_status ufo_binding_clear_name(const char *path, ufo_error *error);
+/* Then, before it gets the name: makes its lock file, if it is not there. `store` is from stat of what is to be it. */
+ufo_status ufo_binding_prepare(const char *path, const struct stat *store, bool *made_out, ufo_error *error);
+/* Takes that back, if no store has the name. */
+void ufo_binding_unprepare(const char *path);
 
 #endif

@@ -15,6 +15,7 @@ typedef struct ufo_commit {
   uint64_t planned;          /* entries of the map that it will write, at most */
   uint64_t entries;          /* that it wrote */
   uint64_t superseded_bytes; /* queued as garbage */
+  uint64_t features;         /* incompat, that what it wrote needs beyond those of every store */
   ufo_u64map live;           /* ids of the objects that the drafts are; the values mean nothing */
   ufo_u64map blobs;          /* extent (its address) -> blob */
 } ufo_commit;

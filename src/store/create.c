@@ -97,8 +97,6 @@ ufo_status ufo_create_publish(const char *temporary, const char *path, bool repl
 static ufo_status write_first_commit(ufo_engine *engine, uint32_t default_chunk_bytes, ufo_error *error) {
   ufo_superblock superblock = {
       .major = UFO_FORMAT_MAJOR,
-      .minor = UFO_FORMAT_MINOR,
-      .incompat = UFO_INCOMPAT_GENERATIONS,
       .default_chunk_bytes = default_chunk_bytes,
       .created_ns = ufo_clock_realtime_ns(),
   };
@@ -107,6 +105,7 @@ static ufo_status write_first_commit(ufo_engine *engine, uint32_t default_chunk_
   }
   superblock.uuid[6] = (uint8_t)((superblock.uuid[6] & 0x0F) | 0x40); /* a version 4 UUID */
   superblock.uuid[8] = (uint8_t)((superblock.uuid[8] & 0x3F) | 0x80);
+  ufo_superblock_need(&superblock, UFO_INCOMPAT_GENERATIONS);
   ufo_counters counters = {.next_object = 1, .next_blob = 1, .next_owner = 1, .generation = 0};
   uint8_t record[UFO_SUPERBLOCK_BYTES];
   ufo_record_encode_superblock(&superblock, record);
@@ -140,8 +139,18 @@ ufo_status ufo_create_file(const char *path, unsigned permissions, uint32_t defa
   }
   status = write_first_commit(engine, default_chunk_bytes, error);
   ufo_engine_close(engine);
+  /* The lock file first: where there is no room for it, no store without one is left behind. */
+  struct stat file;
+  bool prepared = false;
+  if (!status && stat(temporary, &file)) status = ufo_fail_errno(error, errno, "cannot examine %s", temporary);
+  ufo_registry_lock();
+  if (!status) status = ufo_binding_prepare(path, &file, &prepared, error);
+  ufo_registry_unlock();
   if (status) unlink(temporary);
   else status = ufo_create_publish(temporary, path, false, &naming, error);
+  ufo_registry_lock();
+  if (prepared && naming == UFO_NAME_NOT_GIVEN) ufo_binding_unprepare(path);
+  ufo_registry_unlock();
   *exists_out = naming == UFO_NAME_TAKEN;
   free(temporary);
   if (status) ufo_fail_prefix(error, status, "cannot create store %s", path);

@@ -51,6 +51,8 @@ typedef struct ufo_engine_options {
   bool no_sync;         /* commits need not last: for a file that is synced and renamed when it is whole */
   unsigned permissions; /* for `create` */
   uint64_t map_bytes;   /* address space to reserve; halved until the system grants it */
+  int descriptor;       /* of the same file, readable, and writable if the engine is to be; 0: none. With one, an
+                           existing file is never begun anew, even if its header seems to be empty */
 } ufo_engine_options;
 
 /* Checks what can be checked of a file before it is mapped: kind, size, header, page size, last page. The descriptor is

@@ -21,6 +21,7 @@
 
 #include "os/standard_files.h"
 #include "store/engine_lmdb.h"
+#include "store/pages.h"
 #include "util/checked.h"
 #include "util/fail.h"
 #include "util/plant.h"
@@ -128,6 +129,18 @@ static int open_tables(ufo_engine *engine, bool create) {
   return code;
 }
 
+/* The same for a file that exists, and is not to be made anew. */
+static ufo_status open_existing_env(ufo_engine *engine, const char *path, const ufo_engine_options *options,
+                                    uint64_t map_bytes, unsigned flags, mode_t mode, int *code_out, ufo_error *error) {
+  ufo_lmdb_header header;
+  ufo_status status = ufo_lmdb_header_keep(engine->path, options->descriptor, &header, error);
+  if (status) return status;
+  *code_out = open_env(engine, path, options, map_bytes, flags, mode);
+  status = ufo_lmdb_header_check(engine->path, &header, error);
+  ufo_lmdb_header_free(&header);
+  return status;
+}
+
 /* Finds where LMDB mapped the file, which it does not tell: every page begins with its own number, so a page in memory
  * gives the address of page 0. What is found is compared with the file before it is believed. */
 static void find_map(ufo_engine *engine) {
@@ -176,9 +189,16 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   uint64_t map_bytes = options->map_bytes ? options->map_bytes : MAP_BYTES_DEFAULT;
   map_bytes = ufo_max(map_bytes & ~UINT64_C(65535), MAP_BYTES_LEAST);
   unsigned flags = options->unlocked ? MDB_NOLOCK : 0;
-  int code;
+  bool exists = options->descriptor > 0 && options->writable && !options->create;
+  int code = 0;
   for (;;) {
-    code = open_env(engine, path, options, map_bytes, flags, mode);
+    ufo_status status = UFO_OK;
+    if (exists) status = open_existing_env(engine, path, options, map_bytes, flags, mode, &code, error);
+    else code = open_env(engine, path, options, map_bytes, flags, mode);
+    if (status) {
+      ufo_engine_close(engine);
+      return status;
+    }
     if (code == ENOMEM && map_bytes / 2 >= MAP_BYTES_LEAST) {
       map_bytes /= 2;
     } else if ((code == EACCES || code == EROFS || code == EPERM) && !options->writable && !(flags & MDB_NOLOCK)) {
@@ -301,6 +321,14 @@ ufo_status ufo_engine_begin_write(ufo_engine *engine, bool *resized_out, ufo_etx
     free(txn);
     return fail_begin(engine, code, resized_out, error);
   }
+  /* A file may say that it is almost at the end of them. One more, and nobody would open it again. */
+  if (mdb_txn_id(txn->handle) > UFO_PAGE_TXN_MAX) {
+    ufo_engine_end(txn);
+    return ufo_fail(error, UFO_FULL,
+                    "cannot change store %s: its header says that all transaction numbers are used up; compact it into "
+                    "a new file",
+                    engine->path);
+  }
   *txn_out = txn;
   return UFO_OK;
 }
@@ -322,11 +350,32 @@ static void forget_dead_readers(ufo_engine *engine) {
   mdb_reader_check(engine->env, &dead_readers);
 }
 
+static bool is_short(ufo_engine *engine, off_t *needed_out) {
+  MDB_envinfo info;
+  MDB_stat stat;
+  struct stat file;
+  if (mdb_env_info(engine->env, &info) || mdb_env_stat(engine->env, &stat) || fstat(engine->fd, &file)) return false;
+  *needed_out = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
+  return file.st_size < *needed_out;
+}
+
+/* LMDB does not write a page that it takes and gives up in one transaction, be it the last: then the file is shorter
+ * than its header says. Nothing is lost, but it looks like a file that was cut short, and others would have to look at
+ * all of it to know (preflight.c). A write transaction keeps those away who could make it longer meanwhile. */
+static void lengthen(ufo_engine *engine) {
+  off_t needed;
+  MDB_txn *txn;
+  if (!is_short(engine, &needed) || mdb_txn_begin(engine->env, NULL, 0, &txn)) return;
+  if (is_short(engine, &needed) && ftruncate(engine->fd, needed)) needed = 0; /* it stays short, which is allowed */
+  mdb_txn_abort(txn);
+}
+
 ufo_status ufo_engine_commit(ufo_etxn *txn, ufo_error *error) {
   ufo_engine *engine = txn->engine;
   int code = mdb_txn_commit(txn->handle);
   free(txn);
   if (!code) forget_dead_readers(engine);
+  if (!code) lengthen(engine);
   ufo_lmdb_trim(engine, UFO_TRIM_BYTES / 4); /* each write touches a few pages at new places */
   return code ? ufo_lmdb_fail(engine, code, "commit to", error) : UFO_OK;
 }

@@ -47,4 +47,20 @@ ufo_status ufo_lmdb_fail(ufo_engine *engine, int code, const char *doing, ufo_er
 /* Notes that about so many bytes of the map may have been touched, and gives its pages back when they are many. */
 void ufo_lmdb_trim(ufo_engine *engine, uint64_t touched_bytes);
 
+/* ---- engine_lmdb_anew.c ------------------------------------------------------------------------------------------
+ */
+typedef struct ufo_lmdb_header {
+  int fd; /* the caller's */
+  uint8_t *start;
+  uint64_t bytes, file_bytes;
+} ufo_lmdb_header;
+
+/* Immediately before LMDB opens an existing file for writing, which `fd` has open for reading and writing: checks the
+ * header, and keeps what LMDB would overwrite if it took the file for a new one. On an error nothing is kept. */
+ufo_status ufo_lmdb_header_keep(const char *path, int fd, ufo_lmdb_header *header, ufo_error *error);
+/* Afterwards, also if opening failed: an error if it did so. What it overwrote is put back, unless the file had become
+ * shorter: then another program had emptied it before. */
+ufo_status ufo_lmdb_header_check(const char *path, const ufo_lmdb_header *header, ufo_error *error);
+void ufo_lmdb_header_free(ufo_lmdb_header *header);
+
 #endif

@@ -36,26 +36,29 @@ static ufo_status read_blob(ufo_core *core, uint64_t blob, void *target, uint32_
   return status;
 }
 
+/* Reads what is not in memory; straight into `target` if it is not encoded. */
+static ufo_status read_bytes(ufo_extent *extent, const ufo_extent_place *place, ufo_work *work, void *target,
+                             const void **bytes_out, ufo_error *error) {
+  uint32_t count = extent->meta.stored_bytes;
+  bool plain = ufo_codec_is_plain(&extent->meta);
+  if (!plain && !ufo_work_reserve(work, count)) return ufo_fail(error, UFO_FULL, "out of memory");
+  void *bytes = plain ? target : work->buffer;
+  *bytes_out = bytes;
+  if (place->state != UFO_EXTENT_SCRATCH) return read_blob(extent->spill->core, place->blob, bytes, count, error);
+  return ufo_scratch_read(extent->spill->scratch, place->piece, bytes, error);
+}
+
 ufo_status ufo_extent_load(ufo_extent *extent, void *target, ufo_error *error) {
   ufo_core *core = extent->spill->core;
   ufo_work *work = ufo_core_take_work(core);
   if (!work) return ufo_fail(error, UFO_FULL, "out of memory");
   ufo_status status = UFO_OK;
   ufo_extent_place place = ufo_extent_find(extent);
-  const void *stored = work->buffer;
-  uint32_t count = extent->meta.stored_bytes;
-  if (place.state != UFO_EXTENT_INLINE && !ufo_work_reserve(work, count)) {
-    status = ufo_fail(error, UFO_FULL, "out of memory");
-  } else if (place.state == UFO_EXTENT_MEMORY) {
-    stored = place.bytes->data;
-  } else if (place.state == UFO_EXTENT_SCRATCH) {
-    stored = work->buffer;
-    status = ufo_scratch_read(extent->spill->scratch, place.piece, work->buffer, error);
-  } else if (place.state != UFO_EXTENT_INLINE) {
-    stored = work->buffer;
-    status = read_blob(core, place.blob, work->buffer, count, error);
+  const void *bytes = place.bytes ? place.bytes->data : NULL;
+  if (place.state == UFO_EXTENT_SCRATCH || place.state == UFO_EXTENT_STAGED || place.state == UFO_EXTENT_COMMITTED) {
+    status = read_bytes(extent, &place, work, target, &bytes, error);
   }
-  if (!status) status = ufo_codec_decode(work->codec, &extent->meta, stored, target, error);
+  if (!status) status = ufo_codec_decode(work->codec, &extent->meta, bytes, target, error);
   ufo_extent_bytes_release(place.bytes);
   ufo_core_give_work(core, work);
   return status;

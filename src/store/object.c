@@ -223,6 +223,7 @@ static ufo_status load_committed(ufo_object *object, uint64_t chunk, uint8_t *ta
   if (!work) return ufo_fail(error, UFO_FULL, "out of memory");
   ufo_etxn *etxn;
   ufo_entry entry;
+  uint8_t *stored = NULL;
   ufo_status status = ufo_core_begin_read(core, &etxn, error);
   bool missing = false;
   if (!status) {
@@ -231,10 +232,14 @@ static ufo_status load_committed(ufo_object *object, uint64_t chunk, uint8_t *ta
     if (!status && (entry.is_child || entry.meta.raw_bytes > bytes)) {
       status = ufo_fail(error, UFO_CORRUPT, "its entry in the map does not fit the object");
     }
-    if (!status && entry.blob && !ufo_work_reserve(work, entry.meta.stored_bytes)) {
+    if (!status && entry.blob && ufo_codec_is_plain(&entry.meta)) {
+      stored = target;
+    } else if (!status && entry.blob && !ufo_work_reserve(work, entry.meta.stored_bytes)) {
       status = ufo_fail(error, UFO_FULL, "out of memory");
+    } else if (!status) {
+      stored = work->buffer;
     }
-    if (!status && entry.blob) status = ufo_blob_read(etxn, entry.blob, work->buffer, entry.meta.stored_bytes, error);
+    if (!status && entry.blob) status = ufo_blob_read(etxn, entry.blob, stored, entry.meta.stored_bytes, error);
     ufo_core_end(core, etxn);
   }
   if (missing && object->map_record.chunks_written == map_chunks) {
@@ -243,7 +248,7 @@ static ufo_status load_committed(ufo_object *object, uint64_t chunk, uint8_t *ta
     memset(target, 0, bytes);
     status = UFO_OK;
   } else if (!status) {
-    status = ufo_codec_decode(work->codec, &entry.meta, work->buffer, target, error);
+    status = ufo_codec_decode(work->codec, &entry.meta, stored, target, error);
     /* A chunk may end earlier than in this version only if nothing was appended to it since: zeros follow. */
     if (!status) memset(target + entry.meta.raw_bytes, 0, bytes - entry.meta.raw_bytes);
   }

@@ -15,7 +15,6 @@ enum {
   FLAG_FILE = 0x4000, /* MDB_NOSUBDIR: flags of the environment that made the file are kept with the free list's */
 };
 #define MAP_BYTES_MAX (UINT64_C(1) << 46) /* what a process can map, and some */
-#define TXN_MAX (UINT64_C(1) << 62)
 
 /* ---- meta pages and trees' records ------------------------------------------------------------------------------- */
 
@@ -48,7 +47,7 @@ void ufo_page_read_meta(const uint8_t bytes[UFO_PAGE_META_BYTES], ufo_page_meta 
 const char *ufo_page_check_meta(const ufo_page_meta *meta) {
   if (meta->page_flags != UFO_PAGE_META) return "it has flags that a meta page never has";
   /* LMDB looks for the newest transaction, then takes the page that its parity names. */
-  if (meta->txn > TXN_MAX || (meta->txn != 0 && meta->txn % 2 != meta->number)) {
+  if (meta->txn > UFO_PAGE_TXN_MAX || (meta->txn != 0 && meta->txn % 2 != meta->number)) {
     return "its transaction does not belong on this page";
   }
   /* Taken as it is when the map is to grow, and the old map is given up first. */

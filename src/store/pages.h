@@ -19,7 +19,8 @@
 
 #include "store/engine.h"
 
-#define UFO_PAGE_NONE UINT64_MAX /* the root of an empty tree */
+#define UFO_PAGE_NONE UINT64_MAX             /* the root of an empty tree */
+#define UFO_PAGE_TXN_MAX (UINT64_C(1) << 62) /* the last transaction; no file gets there by itself */
 
 enum {
   UFO_PAGE_BYTES_MIN = 4096,

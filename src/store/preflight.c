@@ -1,7 +1,8 @@
 /* preflight.c - see preflight.h.
  *
  * LMDB 0.9 trusts its header: a page size of zero is a division by zero, a file shorter than its header says is a
- * SIGBUS. So the two meta pages are read and checked before every opening; the pages that they lead to, on demand.
+ * SIGBUS. So the two meta pages are read and checked before every opening; the pages that they lead to, on demand, or
+ * if the file is shorter.
  *
  * A FILE IN USE  A walk begins at the newest meta page, of transaction N. What it leads to is written to again by
  * transaction N + 3 at the earliest: N + 1 is the first that can free it, and LMDB takes up only what was freed two
@@ -68,7 +69,16 @@ static ufo_status check_metas(const ufo_preflight_input *input, const ufo_page_m
   return cause ? fail_header(input, newest->number, cause, error) : UFO_OK;
 }
 
-ufo_status ufo_preflight_header(const ufo_preflight_input *input, ufo_page_meta *newest, ufo_error *error) {
+static ufo_status fail_short(const ufo_preflight_input *input, const ufo_page_meta *meta, ufo_error *error) {
+  return ufo_fail(error, UFO_CORRUPT,
+                  "store %s was cut short: it should have %llu bytes and has %llu; restore it from a copy", input->name,
+                  (unsigned long long)(meta->last_page + 1) * meta->page_bytes,
+                  (unsigned long long)input->size(input->source));
+}
+
+ufo_status ufo_preflight_header(const ufo_preflight_input *input, ufo_page_meta *newest, bool *short_out,
+                                ufo_error *error) {
+  *short_out = false;
   ufo_page_meta metas[2];
   ufo_status status = read_meta(input, 0, &metas[0], error);
   if (status) return status;
@@ -90,11 +100,9 @@ ufo_status ufo_preflight_header(const ufo_preflight_input *input, ufo_page_meta 
   }
   /* Asked for only now: another process may just have made the file, and then its header, say more. */
   uint64_t file_bytes = input->size(input->source);
-  if (needed > file_bytes) {
-    return ufo_fail(error, UFO_CORRUPT,
-                    "store %s was cut short: it should have %llu bytes and has %llu; restore it from a copy",
-                    input->name, (unsigned long long)needed, (unsigned long long)file_bytes);
-  }
+  *short_out = needed > file_bytes;
+  /* Free pages are listed in the file, by 8 bytes each. */
+  if (*short_out && (needed - file_bytes) / page_bytes > file_bytes / 8) return fail_short(input, newest, error);
   return check_metas(input, metas, newest, error);
 }
 
@@ -104,11 +112,13 @@ ufo_status ufo_preflight_run(const ufo_preflight_input *input, ufo_progress_fn p
   for (int i = 0; i < WALKS_MAX; i++) {
     ufo_page_meta before, after;
     ufo_error found = {0}, ignored;
-    ufo_status status = ufo_preflight_header(input, &before, error);
+    bool is_short, is_short_now;
+    ufo_status status = ufo_preflight_header(input, &before, &is_short, error);
     if (status) return status;
     status = ufo_preflight_walk(input, &before, progress, user, &found);
-    bool overtaken = !ufo_preflight_header(input, &after, &ignored) && after.txn > before.txn + 1;
+    bool overtaken = !ufo_preflight_header(input, &after, &is_short_now, &ignored) && after.txn > before.txn + 1;
     if (status == UFO_END || !overtaken) {
+      if (status == UFO_CORRUPT && is_short) return fail_short(input, &before, error);
       if (status && error) *error = found;
       return status;
     }
@@ -165,7 +175,9 @@ static ufo_status look_at_file(int fd, const char *path, bool whole, ufo_progres
   if (!S_ISREG(file.st_mode))
     return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: not a regular file", path);
   if (file.st_size == 0) return ufo_fail(error, UFO_CORRUPT, "%s is not a ufostore file: it is empty", path);
-  return whole ? ufo_preflight_run(&input, progress, user, error) : ufo_preflight_header(&input, &meta, error);
+  ufo_status status = UFO_OK;
+  if (!whole) status = ufo_preflight_header(&input, &meta, &whole, error);
+  return whole && !status ? ufo_preflight_run(&input, progress, user, error) : status;
 }
 
 ufo_status ufo_engine_preflight(int fd, const char *path, ufo_error *error) {

@@ -8,6 +8,9 @@
  * of free pages that names none of them. Nothing in it can make LMDB 0.9 read or write where it should not, loop, or
  * overwrite what is in use. What the values mean is not looked at.
  *
+ * The file may be shorter than its header says, if the pages behind its end are not in use: LMDB does not write a page
+ * that it took and gave up in one transaction.
+ *
  * The bytes come from a function, so they may be anywhere. Memory: a bit for each page of the file, and a page for each
  * level of a tree. Time: each page of a tree is read once, of large values the first bytes. */
 #ifndef UFO_STORE_PREFLIGHT_H
@@ -25,8 +28,10 @@ typedef struct ufo_preflight_input {
   const char *name; /* of the store, for messages */
 } ufo_preflight_input;
 
-/* Reads and checks both meta pages, and gives the newest. */
-ufo_status ufo_preflight_header(const ufo_preflight_input *input, ufo_page_meta *newest, ufo_error *error);
+/* Reads and checks both meta pages, and gives the newest. *short_out: the input ends before the last page that it
+ * names, and is sound only if a walk finds that nothing leads to what is missing. */
+ufo_status ufo_preflight_header(const ufo_preflight_input *input, ufo_page_meta *newest, bool *short_out,
+                                ufo_error *error);
 /* All that `meta` leads to. UFO_END: `progress` wanted that. */
 ufo_status ufo_preflight_walk(const ufo_preflight_input *input, const ufo_page_meta *meta, ufo_progress_fn progress,
                               void *user, ufo_error *error);

@@ -31,6 +31,7 @@ typedef struct walk {
   ufo_progress_fn progress;
   void *user;
   ufo_error *error;
+  bool is_short; /* not all of the file's pages are there */
   uint64_t *met; /* a bit for each page */
   uint64_t met_count, reported;
   uint8_t *buffer; /* for lists of free pages in overflow pages */
@@ -87,6 +88,8 @@ static ufo_status visit_big(walk *w, uint64_t page, const ufo_page_node *node, u
   const char *cause =
       ufo_page_check_overflow(header, w->meta->page_bytes, first, node->value_bytes, w->meta->last_page, &count);
   if (cause) return fail(w, first, cause);
+  if (w->is_short && w->input->size(w->input->source) < (first + count) * w->meta->page_bytes)
+    return fail(w, first, "its run of overflow pages was cut off");
   if (!meet(w, first, count)) return fail(w, first, "its run of overflow pages has pages that are used elsewhere");
   w->found.overflow_pages += count;
   return report(w);
@@ -258,11 +261,21 @@ static ufo_status walk_tree(walk *w, tree_kind kind, const ufo_page_tree *tree) 
   return UFO_OK;
 }
 
+/* Pages that are not there have to be free. */
+static ufo_status check_missing(const walk *w) {
+  uint64_t page = w->is_short ? w->input->size(w->input->source) / w->meta->page_bytes : UINT64_MAX;
+  for (; page <= w->meta->last_page; page++) {
+    if (!(w->met[page / 64] & UINT64_C(1) << page % 64)) return fail(w, page, "it is missing, and not free");
+  }
+  return UFO_OK;
+}
+
 static ufo_status walk_all(walk *w) {
   (void)meet(w, 0, 2); /* the meta pages */
   ufo_status status = walk_tree(w, TABLES, &w->meta->tables);
   for (unsigned i = 0; i < w->table_count && !status; i++) status = walk_tree(w, TABLE, &w->tables[i]);
-  return status ? status : walk_tree(w, FREE_LIST, &w->meta->free);
+  if (!status) status = walk_tree(w, FREE_LIST, &w->meta->free);
+  return status ? status : check_missing(w);
 }
 
 ufo_status ufo_preflight_walk(const ufo_preflight_input *input, const ufo_page_meta *meta, ufo_progress_fn progress,
@@ -280,6 +293,7 @@ ufo_status ufo_preflight_walk(const ufo_preflight_input *input, const ufo_page_m
   } else {
     *w = (walk){.input = input, .meta = meta, .progress = progress, .user = user, .error = error, .met = met};
     w->buffer = buffer;
+    w->is_short = input->size(input->source) < (meta->last_page + 1) * meta->page_bytes;
     status = walk_all(w);
     for (unsigned i = 0; i < UFO_PAGE_DEPTH_MAX; i++) free(w->levels[i].page);
   }

@@ -173,7 +173,7 @@ size_t ufo_record_encode_entry(const ufo_entry *entry, uint8_t *content) {
   content[0] = KIND_CHUNK;
   content[1] = meta->codec;
   content[2] = meta->width;
-  content[3] = meta->constant_bytes;
+  content[3] = meta->inline_bytes;
   ufo_put_le32(content + 4, meta->raw_bytes);
   ufo_put_le32(content + 8, meta->stored_bytes);
   content[12] = meta->stats.flags;
@@ -182,8 +182,8 @@ size_t ufo_record_encode_entry(const ufo_entry *entry, uint8_t *content) {
   ufo_put_le32(content + 32, meta->stats.na_count);
   ufo_put_le_f64(content + 40, meta->stats.min);
   ufo_put_le_f64(content + 48, meta->stats.max);
-  memcpy(content + CHUNK_BYTES, meta->constant, meta->constant_bytes);
-  return CHUNK_BYTES + (size_t)meta->constant_bytes;
+  memcpy(content + CHUNK_BYTES, meta->inline_data, meta->inline_bytes);
+  return CHUNK_BYTES + (size_t)meta->inline_bytes;
 }
 
 ufo_status ufo_record_decode_entry(ufo_slice content, ufo_entry *entry, ufo_error *error) {
@@ -197,14 +197,14 @@ ufo_status ufo_record_decode_entry(ufo_slice content, ufo_entry *entry, ufo_erro
                 entry->child_version < UFO_VERSION_LIMIT;
     return good ? UFO_OK : fail_record("a child of a list", error);
   }
-  if (content.bytes < CHUNK_BYTES || at[0] != KIND_CHUNK || at[3] > UFO_CONSTANT_BYTES_MAX ||
+  if (content.bytes < CHUNK_BYTES || at[0] != KIND_CHUNK || at[3] > UFO_INLINE_BYTES_MAX ||
       content.bytes != CHUNK_BYTES + (size_t)at[3]) {
     return fail_record("an entry of the map", error);
   }
   ufo_chunk_meta *meta = &entry->meta;
   meta->codec = at[1];
   meta->width = at[2];
-  meta->constant_bytes = at[3];
+  meta->inline_bytes = at[3];
   meta->raw_bytes = ufo_get_le32(at + 4);
   meta->stored_bytes = ufo_get_le32(at + 8);
   meta->stats.flags = at[12];
@@ -213,12 +213,17 @@ ufo_status ufo_record_decode_entry(ufo_slice content, ufo_entry *entry, ufo_erro
   meta->stats.na_count = ufo_get_le32(at + 32);
   meta->stats.min = ufo_get_le_f64(at + 40);
   meta->stats.max = ufo_get_le_f64(at + 48);
-  memcpy(meta->constant, at + CHUNK_BYTES, meta->constant_bytes);
+  memcpy(meta->inline_data, at + CHUNK_BYTES, meta->inline_bytes);
   bool stored_can_be = meta->stored_bytes <= 2u * UFO_CHUNK_BYTES_MAX && (meta->stored_bytes > 0) == (entry->blob > 0);
   if (meta->raw_bytes == 0 || meta->raw_bytes > UFO_CHUNK_BYTES_MAX || !stored_can_be) {
     return fail_record("the sizes in an entry of the map", error);
   }
   return UFO_OK;
+}
+
+uint64_t ufo_record_entry_features(const ufo_entry *entry) {
+  bool has_tail = !entry->is_child && entry->meta.codec == UFO_CODEC_RAW && entry->meta.inline_bytes > 0;
+  return has_tail ? UFO_INCOMPAT_TAILS : 0;
 }
 
 /* ---- garbage --------------------------------------------------------------------------------------------------- */
@@ -314,16 +319,21 @@ ufo_status ufo_record_decode_superblock(ufo_slice content, bool writable, ufo_su
   return chunk_can_be ? UFO_OK : fail_record("the superblock's chunk size", error);
 }
 
-ufo_status ufo_superblock_upgrade(ufo_etxn *txn, ufo_error *error) {
+void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat) {
+  uint16_t minor = incompat & UFO_INCOMPAT_TAILS ? 2 : incompat & UFO_INCOMPAT_GENERATIONS ? 1 : 0;
+  superblock->incompat |= incompat;
+  if (superblock->minor < minor) superblock->minor = minor;
+}
+
+ufo_status ufo_superblock_upgrade(ufo_etxn *txn, uint64_t incompat, ufo_error *error) {
   ufo_slice content;
   ufo_superblock superblock;
   ufo_status status =
       ufo_record_get(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), &content, error);
   if (status == UFO_MISSING) return ufo_fail(error, UFO_CORRUPT, "the store's superblock is missing");
   if (!status) status = ufo_record_decode_superblock(content, true, &superblock, error);
-  if (status || (superblock.incompat & UFO_INCOMPAT_KNOWN) == UFO_INCOMPAT_KNOWN) return status;
-  superblock.incompat |= UFO_INCOMPAT_KNOWN;
-  if (superblock.minor < UFO_FORMAT_MINOR) superblock.minor = UFO_FORMAT_MINOR;
+  if (status || (superblock.incompat & incompat) == incompat) return status;
+  ufo_superblock_need(&superblock, incompat);
   uint8_t record[UFO_SUPERBLOCK_BYTES];
   ufo_record_encode_superblock(&superblock, record);
   return ufo_record_put(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), record,

@@ -20,7 +20,7 @@ enum {
   UFO_GARBAGE_KEY_BYTES = 12,
   UFO_PARKED_KEY_BYTES = 8 + UFO_GARBAGE_KEY_BYTES,
   UFO_OBJECT_RECORD_BYTES = 136 + UFO_SEAL_BYTES,
-  UFO_ENTRY_BYTES_MAX = 56 + UFO_CONSTANT_BYTES_MAX + UFO_SEAL_BYTES,
+  UFO_ENTRY_BYTES_MAX = 56 + UFO_INLINE_BYTES_MAX + UFO_SEAL_BYTES,
   UFO_U64_RECORD_BYTES = 8 + UFO_SEAL_BYTES,
   UFO_GARBAGE_RUNS_MAX = 120,
   UFO_GARBAGE_BYTES_MAX = 32 + 12 * UFO_GARBAGE_RUNS_MAX + UFO_SEAL_BYTES,
@@ -88,6 +88,8 @@ typedef struct ufo_entry {
 /* Returns the bytes written, at most UFO_ENTRY_BYTES_MAX less the seal. */
 size_t ufo_record_encode_entry(const ufo_entry *entry, uint8_t *content);
 ufo_status ufo_record_decode_entry(ufo_slice content, ufo_entry *entry, ufo_error *error);
+/* The incompat features of a store that has such an entry, but for those that all have. */
+uint64_t ufo_record_entry_features(const ufo_entry *entry);
 
 /* ---- garbage --------------------------------------------------------------------------------------------------- */
 
@@ -114,12 +116,12 @@ ufo_status ufo_record_decode_garbage(ufo_slice content, ufo_garbage *garbage, uf
 /* ---- the store ------------------------------------------------------------------------------------------------- */
 
 #define UFO_FORMAT_MAJOR 1
-#define UFO_FORMAT_MINOR 1
 /* Feature words: bits that this library knows. */
 #define UFO_COMPAT_KNOWN UINT64_C(0)
 #define UFO_RO_COMPAT_KNOWN UINT64_C(0)
-#define UFO_INCOMPAT_GENERATIONS UINT64_C(1)
-#define UFO_INCOMPAT_KNOWN UFO_INCOMPAT_GENERATIONS
+#define UFO_INCOMPAT_GENERATIONS UINT64_C(1) /* since 1.1; what this library makes has it from the beginning */
+#define UFO_INCOMPAT_TAILS UINT64_C(2)       /* since 1.2: entries of codec RAW may have inline bytes */
+#define UFO_INCOMPAT_KNOWN (UFO_INCOMPAT_GENERATIONS | UFO_INCOMPAT_TAILS)
 
 typedef struct ufo_superblock {
   uint16_t major, minor;
@@ -137,9 +139,11 @@ void ufo_record_encode_superblock(const ufo_superblock *superblock, uint8_t *con
 /* Also decides whether this library may read, and write, such a store (UFO_UNSUPPORTED). */
 ufo_status ufo_record_decode_superblock(ufo_slice content, bool writable, ufo_superblock *superblock, ufo_error *error);
 
+/* The store needs these incompat features, and the minor version they came with, from now on. */
+void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat);
 /* In a write transaction: UFO_UNSUPPORTED if another release made the store one that this one must not write; else what
- * this release writes may be in it from now on. */
-ufo_status ufo_superblock_upgrade(ufo_etxn *txn, ufo_error *error);
+ * these incompat features allow may be in it from now on. */
+ufo_status ufo_superblock_upgrade(ufo_etxn *txn, uint64_t incompat, ufo_error *error);
 
 ufo_status ufo_counters_get(ufo_etxn *txn, ufo_counters *counters, ufo_error *error);
 ufo_status ufo_counters_put(ufo_etxn *txn, const ufo_counters *counters, ufo_error *error);

@@ -20,8 +20,6 @@
 
 static ufo_status write_meta(ufo_salvager *s, ufo_error *error) {
   ufo_superblock old = {0}, superblock = {.major = UFO_FORMAT_MAJOR,
-                                          .minor = UFO_FORMAT_MINOR,
-                                          .incompat = UFO_INCOMPAT_GENERATIONS,
                                           .default_chunk_bytes = UFO_CHUNK_BYTES_DEFAULT,
                                           .created_ns = s->now_ns};
   ufo_slice content;
@@ -30,12 +28,15 @@ static ufo_status write_meta(ufo_salvager *s, ufo_error *error) {
   if (!status) status = ufo_record_decode_superblock(content, false, &old, error);
   if (status == UFO_UNSUPPORTED) return status;
   if (!status) superblock.default_chunk_bytes = old.default_chunk_bytes;
-  else status = ufo_salvage_damage(s, NULL, 0, 0, 0, "the superblock is lost: the new store has the usual chunk size");
+  else
+    status = ufo_salvage_damage(s, UFO_DAMAGE_STORE, NULL, 0,
+                                "the superblock is lost: the new store has the usual chunk size");
   if (status) return status;
   if (getrandom(superblock.uuid, sizeof superblock.uuid, 0) != sizeof superblock.uuid)
     return ufo_fail_errno(error, errno, "no random numbers for the store's id");
   superblock.uuid[6] = (uint8_t)((superblock.uuid[6] & 0x0F) | 0x40); /* a version 4 UUID */
   superblock.uuid[8] = (uint8_t)((superblock.uuid[8] & 0x3F) | 0x80);
+  ufo_superblock_need(&superblock, UFO_INCOMPAT_GENERATIONS | s->features);
   uint8_t record[UFO_SUPERBLOCK_BYTES];
   ufo_record_encode_superblock(&superblock, record);
   ufo_counters counters = {.next_object = s->next_object, .next_blob = s->next_blob, .next_owner = 1, .generation = 1};
@@ -68,9 +69,10 @@ static ufo_status salvage(ufo_salvager *s, const char *temporary, ufo_error *err
   if (!status) status = make_file(s, &s->attic, s->path_out, false, error);
   if (!status) status = make_file(s, &s->out, temporary, true, error);
   if (!status) status = ufo_salvage_scan(s, error);
-  s->total_bytes += s->done_bytes; /* what was read of catalogue and map comes in addition */
   if (!status) status = ufo_salvage_names(s, error);
   if (!status) status = write_meta(s, error);
+  s->done_bytes = s->total_bytes;
+  if (!status && s->progress && s->progress(s->user, s->done_bytes, s->total_bytes)) s->ended = true;
   return status;
 }
 

@@ -57,7 +57,9 @@ typedef struct ufo_salvager {
   bool hurt[UFO_TABLE_COUNT];     /* something of the table was not sound */
   uint8_t last_key[UFO_MAP_KEY_BYTES], page_key[UFO_MAP_KEY_BYTES];
   uint64_t next_object, next_blob;
-  ufo_etxn *current, *past; /* read transactions of index and attic */
+  uint64_t features;                /* incompat, that entries in the new store need beyond those of every store */
+  uint64_t weighed, expected_bytes; /* objects up to this one have so many bytes to copy */
+  ufo_etxn *current, *past;         /* read transactions of index and attic */
 
   ufo_u64map taken;    /* ids of objects that are in the new store; the values mean nothing */
   ufo_u64map dropped;  /* ids of objects that were removed and wait to be reclaimed */
@@ -69,7 +71,9 @@ typedef struct ufo_salvager {
 } ufo_salvager;
 
 /* UFO_END: the caller wants no more. */
-ufo_status ufo_salvage_damage(ufo_salvager *s, const char *name, uint64_t version, uint64_t first, uint64_t count,
+ufo_status ufo_salvage_report(ufo_salvager *s, const ufo_damage *found);
+/* The same, of what is neither elements nor chunks. */
+ufo_status ufo_salvage_damage(ufo_salvager *s, ufo_damage_kind kind, const char *name, uint64_t version,
                               const char *cause);
 ufo_status ufo_salvage_progress(ufo_salvager *s, uint64_t bytes);
 

@@ -121,6 +121,7 @@ static ufo_status put_entry(ufo_salvager *s, uint64_t id, uint64_t version, uint
   if (!status && entry->blob) status = put_blob(s, entry, error);
   if (!status) status = ufo_map_put(s->out.txn, id, chunk, version, entry, error);
   if (status) return status;
+  s->features |= ufo_record_entry_features(entry);
   to->chunks_written++;
   to->chunks_changed++;
   to->stored_bytes += meta->stored_bytes;
@@ -149,8 +150,16 @@ static ufo_status report_lost(copying *c) {
   if (c->end == c->first_lost) return UFO_OK;
   uint64_t width = c->from->element_bytes, length = c->from->length, bytes = c->from->chunk_bytes;
   uint64_t first = c->first_lost * bytes / width, end = ufo_min(ufo_div_up(c->end * bytes, width), length);
+  const ufo_damage lost = {.kind = UFO_DAMAGE_CHUNK,
+                           .name = c->name,
+                           .version = c->version,
+                           .first = first,
+                           .count = end - first,
+                           .first_chunk = c->first_lost,
+                           .chunks = c->end - c->first_lost,
+                           .cause = c->cause};
   c->first_lost = c->end = 0;
-  return ufo_salvage_damage(c->s, c->name, c->version, first, end - first, c->cause);
+  return ufo_salvage_report(c->s, &lost);
 }
 
 static ufo_status lose(copying *c, uint64_t chunk, const char *cause, ufo_error *error) {
@@ -230,7 +239,7 @@ ufo_status ufo_salvage_chunks(ufo_salvager *s, const char *name, uint64_t id, ui
                               ufo_record *record, ufo_error *error) {
   ufo_record from = *record;
   copying c = {.s = s, .name = name, .id = id, .version = version, .doubtful = doubtful, .from = &from, .to = record};
-  uint64_t newest = ufo_salvage_newest(version, doubtful);
+  uint64_t newest = ufo_salvage_newest(version, doubtful), done = s->done_bytes;
   c.chunks = ufo_record_chunk_count(record);
   record->chunks_written = record->chunks_changed = record->stored_bytes = 0;
   memset(record->codec_chunks, 0, sizeof record->codec_chunks);
@@ -246,8 +255,17 @@ ufo_status ufo_salvage_chunks(ufo_salvager *s, const char *name, uint64_t id, ui
   if (!status) status = report_lost(&c);
   if (!status && c.cut) {
     record->length = c.cut * from.chunk_bytes / from.element_bytes;
-    status = ufo_salvage_damage(s, name, version, record->length, from.length - record->length,
-                                "too many of its chunks are lost: it was cut before these elements");
+    const ufo_damage rest = {.kind = UFO_DAMAGE_CHUNK,
+                             .name = name,
+                             .version = version,
+                             .first = record->length,
+                             .count = from.length - record->length,
+                             .first_chunk = c.cut,
+                             .chunks = c.chunks - c.cut,
+                             .cause = "too many of its chunks are lost: it was cut before these elements"};
+    status = ufo_salvage_report(s, &rest);
   }
+  uint64_t due = ufo_min(from.stored_bytes, ufo_record_body_bytes(&from)), copied = s->done_bytes - done;
+  if (!status && copied < due) status = ufo_salvage_progress(s, due - copied); /* the lost ones are done with, too */
   return status;
 }

@@ -18,13 +18,16 @@ enum { STEP_RECORDS = 10000, PLACE_BYTES = 16 };
 
 /* ---- reporting ------------------------------------------------------------------------------------------------- */
 
-ufo_status ufo_salvage_damage(ufo_salvager *s, const char *name, uint64_t version, uint64_t first, uint64_t count,
-                              const char *cause) {
+ufo_status ufo_salvage_report(ufo_salvager *s, const ufo_damage *found) {
   if (s->ended) return UFO_END;
   s->damages++;
-  ufo_damage found = {.name = name, .version = version, .first = first, .count = count, .cause = cause};
-  if (s->report && s->report(s->user, &found)) s->ended = true;
+  if (s->report && s->report(s->user, found)) s->ended = true;
   return s->ended ? UFO_END : UFO_OK;
+}
+
+ufo_status ufo_salvage_damage(ufo_salvager *s, ufo_damage_kind kind, const char *name, uint64_t version,
+                              const char *cause) {
+  return ufo_salvage_report(s, &(ufo_damage){.kind = kind, .name = name, .version = version, .cause = cause});
 }
 
 ufo_status ufo_salvage_progress(ufo_salvager *s, uint64_t bytes) {
@@ -271,11 +274,11 @@ static ufo_status end_table(void *user, ufo_table table, bool gap, bool damaged,
   if (!damaged) return UFO_OK;
   ufo_error cause;
   ufo_fail(&cause, UFO_CORRUPT, "pages or records of table %s are damaged", ufo_table_name(table));
-  return ufo_salvage_damage(s, NULL, 0, 0, 0, cause.message);
+  return ufo_salvage_damage(s, UFO_DAMAGE_STORE, NULL, 0, cause.message);
 }
 
 static void note_damage(void *user, const char *cause) {
-  ufo_status ended = ufo_salvage_damage(user, NULL, 0, 0, 0, cause);
+  ufo_status ended = ufo_salvage_damage(user, UFO_DAMAGE_STORE, NULL, 0, cause);
   (void)ended; /* seen at the next progress */
 }
 
@@ -290,6 +293,7 @@ ufo_status ufo_salvage_scan(ufo_salvager *s, ufo_error *error) {
   status = ufo_scan_tables(scan, error);
   bool hurt = false;
   for (int table = 0; table < UFO_TABLE_COUNT; table++) hurt |= s->hurt[table];
+  if (hurt) s->total_bytes += s->done_bytes; /* every page that was not walked is looked at */
   if (!status && hurt) status = ufo_scan_others(scan, UFO_SCAN_ORPHAN, error);
   if (!status && hurt) status = ufo_scan_others(scan, UFO_SCAN_STALE, error);
   ufo_scan_free(scan);

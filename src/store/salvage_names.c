@@ -6,6 +6,7 @@
 #include "store/catalogue.h"
 #include "store/salvage.h"
 #include "util/bytes.h"
+#include "util/checked.h"
 #include "util/fail.h"
 #include "util/utf8.h"
 
@@ -23,10 +24,12 @@ static ufo_status copy_named(ufo_salvager *s, const char *name, uint64_t id, con
   bool is_free;
   ufo_status status = name_is_free(s, name, &is_free, error);
   if (status || !is_free) return status;
-  if (ufo_u64map_get(&s->taken, id)) return ufo_salvage_damage(s, name, 0, 0, 0, "its object has another name already");
-  if (doubt) status = ufo_salvage_damage(s, name, 0, 0, 0, doubt);
+  if (ufo_u64map_get(&s->taken, id))
+    return ufo_salvage_damage(s, UFO_DAMAGE_NAME, name, 0, "its object has another name already");
+  if (doubt) status = ufo_salvage_damage(s, UFO_DAMAGE_NAME, name, 0, doubt);
   if (!status) status = ufo_salvage_object(s, name, id, 0, false, 0, error);
-  if (status == UFO_MISSING) return ufo_salvage_damage(s, name, 0, 0, 0, "its record is lost, and with it the object");
+  if (status == UFO_MISSING)
+    return ufo_salvage_damage(s, UFO_DAMAGE_OBJECT, name, 0, "its record is lost, and with it the object");
   if (!status) status = ufo_filling_begin(&s->out, error);
   if (!status) status = ufo_catalogue_put_name(s->out.txn, name, &(ufo_named){id, 1}, error);
   return status ? status : ufo_filling_count(&s->out, UFO_NAME_MAX, error);
@@ -99,6 +102,27 @@ static ufo_status visit_dropped(ufo_salvager *s, ufo_slice key, ufo_slice conten
   return ufo_fail(error, UFO_FULL, "out of memory");
 }
 
+/* What there is to copy: the newest version of each object, which comes first. A record that says too much about itself
+ * does not count for more than the object's length. */
+static ufo_status weigh(ufo_salvager *s, ufo_slice key, ufo_slice content, ufo_error *error) {
+  uint64_t id = ufo_get_be64(key.data);
+  ufo_record record;
+  (void)error;
+  if (id == s->weighed || ufo_u64map_get(&s->dropped, id) || ufo_record_decode_object(content, &record, NULL))
+    return UFO_OK;
+  s->weighed = id;
+  if (record.type == UFO_LIST) return UFO_OK;
+  uint64_t bytes = ufo_min(record.stored_bytes, ufo_record_body_bytes(&record));
+  if (ufo_add_overflows(s->expected_bytes, bytes, &s->expected_bytes)) s->expected_bytes = INT64_MAX;
+  return UFO_OK;
+}
+
+static ufo_status weigh_all(ufo_salvager *s, ufo_error *error) {
+  ufo_status status = for_each(s, s->current, UFO_TABLE_OBJECTS, weigh, error);
+  if (ufo_add_overflows(s->done_bytes, s->expected_bytes, &s->total_bytes)) s->total_bytes = UINT64_MAX;
+  return status;
+}
+
 static ufo_status visit_child(ufo_salvager *s, ufo_slice key, ufo_slice content, ufo_error *error) {
   ufo_entry entry;
   (void)key;
@@ -149,6 +173,7 @@ static ufo_status visit_past(ufo_salvager *s, ufo_slice key, ufo_slice content, 
 ufo_status ufo_salvage_names(ufo_salvager *s, ufo_error *error) {
   bool hurt = s->hurt[UFO_TABLE_NAMES] || s->hurt[UFO_TABLE_OBJECTS] || s->hurt[UFO_TABLE_MAP];
   ufo_status status = for_each(s, s->current, UFO_TABLE_GARBAGE, visit_dropped, error);
+  if (!status) status = weigh_all(s, error);
   if (!status) status = for_each(s, s->current, UFO_TABLE_NAMES, visit_name, error);
   if (status || !hurt) return status;
   status = for_each(s, s->current, UFO_TABLE_MAP, visit_child, error);

@@ -46,7 +46,7 @@ static ufo_status copy_attributes(ufo_salvager *s, const char *name, uint64_t id
   ufo_status status = ufo_record_get(s->current, UFO_TABLE_ATTRIBUTES, key, sizeof key, &content, NULL);
   if (status) status = ufo_record_get(s->past, UFO_TABLE_ATTRIBUTES, key, sizeof key, &content, NULL);
   if (!status) status = ufo_attributes_decode(content.data, content.bytes, &set, NULL);
-  if (status) return ufo_salvage_damage(s, name, version, 0, 0, "its attributes are lost");
+  if (status) return ufo_salvage_damage(s, UFO_DAMAGE_ATTRIBUTES, name, version, "its attributes are lost");
   record->attributes_version = version;
   record->attribute_count = ufo_attributes_count(set);
   ufo_attributes_free(set);
@@ -123,7 +123,7 @@ static ufo_status copy_child(ufo_salvager *s, const char *name, uint64_t list, u
     else if (status) return status;
   }
   if (cause) {
-    status = ufo_salvage_damage(s, label, entry.child_version, 0, 0, cause);
+    status = ufo_salvage_damage(s, UFO_DAMAGE_ELEMENT, label, entry.child_version, cause);
     if (!status) status = put_placeholder(s, entry.child_id, cause, &entry.child_id, error);
     entry.child_version = 1;
   }
@@ -152,7 +152,7 @@ ufo_status ufo_salvage_object(ufo_salvager *s, const char *name, uint64_t id, ui
   ufo_status status = ufo_salvage_find_record(s, id, version, &version, &record, &doubt);
   if (status) return status;
   status = take(s, id, error);
-  if (!status && doubt) status = ufo_salvage_damage(s, name, version, 0, 0, doubt);
+  if (!status && doubt) status = ufo_salvage_damage(s, UFO_DAMAGE_OBJECT, name, version, doubt);
   doubtful |= doubt != NULL;
   if (!status) {
     status = record.type == UFO_LIST ? copy_children(s, name, id, version, &record, doubtful, depth, error)

@@ -25,9 +25,10 @@ struct ufo_scan {
   uint32_t page_bytes;
   bool has_meta;
   ufo_page_meta meta;
-  uint8_t *seen, *free;   /* a bit for each page */
-  bool free_known;        /* all of LMDB's list of free pages was sound */
-  ufo_page_tree *subtree; /* while the main tree is walked: UFO_TABLE_COUNT, root 0: not found */
+  uint64_t missing, missing_free; /* pages behind the file's end; of these, in LMDB's list of free pages */
+  uint8_t *seen, *free;           /* a bit for each page */
+  bool free_known;                /* all of LMDB's list of free pages was sound */
+  ufo_page_tree *subtree;         /* while the main tree is walked: UFO_TABLE_COUNT, root 0: not found */
   ufo_table table;
   bool gap, damaged;
 };
@@ -106,7 +107,7 @@ ufo_status ufo_scan_create(int fd, const ufo_scan_calls *calls, ufo_scan **scan_
   scan->pages = scan->file_bytes / scan->page_bytes;
   if (scan->has_meta) {
     if (scan->meta.last_page >= scan->pages) {
-      calls->damage(calls->user, "the file was cut short: its last pages are missing");
+      scan->missing = scan->meta.last_page - scan->pages + 1;
     } else {
       scan->pages = scan->meta.last_page + 1;
     }
@@ -194,6 +195,7 @@ static bool take_free(ufo_scan *scan, const ufo_scan_raw *node) {
     uint64_t page = ufo_get_le64(list + 8 * i);
     if (page < META_PAGES) good = false;
     else if (page < scan->pages) set_bit(scan->free, page);
+    else if (page <= scan->meta.last_page) scan->missing_free++;
   }
   free(list);
   return good;
@@ -274,6 +276,8 @@ ufo_status ufo_scan_tables(ufo_scan *scan, ufo_error *error) {
   if (scan->has_meta) {
     status = walk_tree(scan, TREE_FREE, scan->meta.free, error);
     scan->free_known = !status && !scan->damaged;
+    if (!status && scan->missing && !(scan->free_known && scan->missing_free == scan->missing))
+      scan->calls.damage(scan->calls.user, "the file was cut short: its last pages are missing");
     scan->subtree = trees;
     if (!status) status = walk_tree(scan, TREE_MAIN, scan->meta.tables, error);
     scan->subtree = NULL;
@@ -316,9 +320,9 @@ ufo_status ufo_scan_others(ufo_scan *scan, ufo_scan_origin origin, ufo_error *er
   scan->gap = false;
   for (uint64_t number = META_PAGES; number < scan->pages && !status; number++) {
     bool in_use = scan->free_known && !get_bit(scan->free, number);
-    if (!get_bit(scan->seen, number) && in_use == (origin == UFO_SCAN_ORPHAN))
-      status = scan_other(scan, origin, number, page, error);
-    if (!status) status = scan->calls.progress(scan->calls.user, 0);
+    bool is_one = !get_bit(scan->seen, number) && in_use == (origin == UFO_SCAN_ORPHAN);
+    if (is_one) status = scan_other(scan, origin, number, page, error);
+    if (!status) status = scan->calls.progress(scan->calls.user, is_one ? scan->page_bytes : 0);
   }
   free(page);
   return status;

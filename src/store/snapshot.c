@@ -1,6 +1,7 @@
 /* snapshot.c - making, removing and listing snapshots: see <ufostore/snapshot.h>. Versions: versions.c. */
 #include <ufostore/snapshot.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -31,7 +32,7 @@ static ufo_status write_snapshot(ufo_etxn *txn, const char *label, ufo_error *er
   ufo_status status = ufo_snapshots_get(txn, label, &record, error);
   if (!status) return ufo_fail(error, UFO_USAGE, "there is a snapshot of that label");
   if (status != UFO_MISSING) return status;
-  status = ufo_superblock_upgrade(txn, error);
+  status = ufo_superblock_upgrade(txn, UFO_INCOMPAT_GENERATIONS, error);
   if (!status) status = ufo_counters_get(txn, &counters, error);
   if (!status) status = ufo_engine_get_entries(txn, UFO_TABLE_NAMES, &record.names, error);
   if (status) return status;
@@ -61,7 +62,7 @@ static ufo_status delete_snapshot(ufo_etxn *txn, const char *label, ufo_error *e
   ufo_sight sight;
   ufo_status status = ufo_snapshots_get(txn, label, &record, error);
   if (status == UFO_MISSING) return ufo_fail(error, UFO_MISSING, "there is none of that label");
-  if (!status) status = ufo_superblock_upgrade(txn, error);
+  if (!status) status = ufo_superblock_upgrade(txn, UFO_INCOMPAT_GENERATIONS, error);
   if (!status) status = ufo_counters_get(txn, &counters, error);
   if (status) return status;
   strcpy(sight.label, label);
@@ -202,29 +203,82 @@ static ufo_status sum_held(holding *held, ufo_error *error) {
 
 /* ---- listing --------------------------------------------------------------------------------------------------- */
 
-/* The oldest one that is younger than `after`. UFO_END. */
-static ufo_status next_snapshot(ufo_core *core, uint64_t after, ufo_snapshot_info *info, ufo_error *error) {
-  ufo_etxn *txn;
-  ufo_snapshot_index index;
+typedef struct listed {
   ufo_snapshot_record record;
+  char *label;
+} listed;
+
+/* All snapshots as a commit left them: each visit may change the store, and most do not. */
+typedef struct listing {
+  uint64_t generation; /* of that commit */
+  listed *list;        /* the oldest first */
+  size_t count, capacity;
+  ufo_snapshot_index index;
+} listing;
+
+static void clear_listing(listing *all) {
+  for (size_t i = 0; i < all->count; i++) free(all->list[i].label);
+  free(all->list);
+  ufo_snapshots_free(&all->index);
+  *all = (listing){0};
+}
+
+static ufo_status add_listed(void *user, ufo_slice label, const ufo_snapshot_record *record, ufo_error *error) {
+  listing *all = user;
+  if (all->count == all->capacity) {
+    size_t capacity = all->capacity ? 2 * all->capacity : 16;
+    listed *larger = realloc(all->list, capacity * sizeof *larger);
+    if (!larger) return ufo_fail(error, UFO_FULL, "out of memory");
+    all->list = larger;
+    all->capacity = capacity;
+  }
+  char *copy = strndup((const char *)label.data, label.bytes);
+  if (!copy) return ufo_fail(error, UFO_FULL, "out of memory");
+  all->list[all->count++] = (listed){*record, copy};
+  return UFO_OK;
+}
+
+static int compare_listed(const void *a, const void *b) {
+  uint64_t left = ((const listed *)a)->record.generation, right = ((const listed *)b)->record.generation;
+  return (left > right) - (left < right);
+}
+
+/* A label that is made or removed moves the generation. */
+static ufo_status refresh(listing *all, ufo_etxn *txn, ufo_error *error) {
+  ufo_counters counters;
+  ufo_status status = ufo_counters_get(txn, &counters, error);
+  if (status || (all->count && all->generation == counters.generation)) return status;
+  clear_listing(all);
+  all->generation = counters.generation;
+  status = ufo_snapshots_load(txn, &all->index, error);
+  if (!status) status = ufo_snapshots_walk(txn, add_listed, all, error);
+  if (all->count) qsort(all->list, all->count, sizeof *all->list, compare_listed);
+  return status;
+}
+
+/* The oldest one that is younger than `after`. UFO_END. */
+static ufo_status next_snapshot(ufo_core *core, listing *all, uint64_t after, ufo_snapshot_info *info,
+                                ufo_error *error) {
+  ufo_etxn *txn;
   ufo_status status = ufo_core_begin_read(core, &txn, error);
   if (status) return status;
-  status = ufo_snapshots_load(txn, &index, error);
+  status = refresh(all, txn, error);
   size_t i = 0;
-  while (!status && i < index.count && index.generations[i] <= after) i++;
-  if (!status && i == index.count) status = UFO_END;
+  while (!status && i < all->count && all->list[i].record.generation <= after) i++;
+  if (!status && i == all->count) status = UFO_END;
   if (!status) {
-    holding held = {.txn = txn, .snapshots = &index, .generation = index.generations[i]};
-    *info = (ufo_snapshot_info){.struct_size = sizeof *info, .generation = held.generation};
-    status = ufo_snapshots_find_label(txn, held.generation, info->label, &record, error);
-    if (!status) status = sum_held(&held, error);
-    info->created_ns = record.created_ns;
-    info->objects = record.names;
+    const ufo_snapshot_record *record = &all->list[i].record;
+    holding held = {.txn = txn, .snapshots = &all->index, .generation = record->generation};
+    *info = (ufo_snapshot_info){.struct_size = sizeof *info,
+                                .generation = record->generation,
+                                .created_ns = record->created_ns,
+                                .objects = record->names};
+    strcpy(info->label, all->list[i].label);
+    status = sum_held(&held, error);
     info->held_bytes = held.bytes;
     ufo_u64map_clear(&held.blobs);
     ufo_u64map_clear(&held.entries);
   }
-  ufo_snapshots_free(&index);
   ufo_core_end(core, txn);
   return status;
 }
@@ -238,9 +292,13 @@ ufo_status ufo_snapshot_list(ufo_store *store, ufo_snapshot_fn visit, void *user
   /* What the last commits superseded is counted once it is parked. */
   if (!store->read_only && ufo_garbage_present(core)) ufo_garbage_collect(core, COLLECT_ROUNDS);
   ufo_snapshot_info info;
-  for (uint64_t after = 0; !(status = next_snapshot(core, after, &info, error)); after = info.generation) {
-    if (visit(user, &info)) return UFO_END;
-  }
+  listing all = {0};
+  bool ended = false;
+  for (uint64_t after = 0; !ended && !(status = next_snapshot(core, &all, after, &info, error));
+       after = info.generation)
+    ended = visit(user, &info) != 0;
+  clear_listing(&all);
+  if (ended) return UFO_END;
   if (status == UFO_END) return UFO_OK;
   return ufo_fail_prefix(error, status, "cannot list the snapshots of store %s", core->path);
 }

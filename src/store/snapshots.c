@@ -102,11 +102,8 @@ static int compare(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
-/* Returns UFO_END to stop. `label` is not NUL-terminated. */
-typedef ufo_status (*label_visitor)(void *user, ufo_slice label, const ufo_snapshot_record *record, ufo_error *error);
-
-/* Walks all labels with one cursor: commits and lookups do this, and there may be thousands. */
-static ufo_status walk_labels(ufo_etxn *txn, label_visitor visit, void *user, ufo_error *error) {
+/* With one cursor: there may be thousands. */
+ufo_status ufo_snapshots_walk(ufo_etxn *txn, ufo_snapshots_visit_fn visit, void *user, ufo_error *error) {
   static const uint8_t first[] = {LABEL};
   ufo_cursor *cursor;
   ufo_slice key, value;
@@ -148,7 +145,7 @@ ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char lab
                                     ufo_snapshot_record *record, ufo_error *error) {
   label_search search = {generation, label, record};
   label[0] = '\0';
-  ufo_status status = walk_labels(txn, compare_label, &search, error);
+  ufo_status status = ufo_snapshots_walk(txn, compare_label, &search, error);
   return status || label[0] ? status : UFO_END;
 }
 
@@ -171,7 +168,7 @@ ufo_status ufo_snapshots_load(ufo_etxn *txn, ufo_snapshot_index *index, ufo_erro
   uint64_t entries;
   ufo_status status = ufo_engine_get_entries(txn, UFO_TABLE_SNAPSHOTS, &entries, error);
   if (status || entries == 0) return status;
-  status = walk_labels(txn, add_generation, index, error);
+  status = ufo_snapshots_walk(txn, add_generation, index, error);
   if (index->count) qsort(index->generations, index->count, sizeof *index->generations, compare);
   return status;
 }
@@ -248,19 +245,46 @@ static ufo_status get_past(ufo_etxn *txn, uint64_t generation, const char *name,
   return status ? status : ufo_catalogue_decode_named(content, named, error);
 }
 
+/* Is there a note at or after this place? Of the first one: its generation, and whether it is this very place. Names of
+ * the past are few, and labels may be thousands: so the notes lead from one to the next. UFO_END. */
+static ufo_status next_noted(ufo_etxn *txn, uint64_t generation, const char *name, uint64_t *noted_out, bool *same_out,
+                             ufo_error *error) {
+  uint8_t wanted[KEY_BYTES_MAX];
+  ufo_cursor *cursor;
+  ufo_slice key, value;
+  size_t bytes = past_key(wanted, generation, name);
+  ufo_status status = ufo_cursor_open(txn, UFO_TABLE_SNAPSHOTS, &cursor, error);
+  if (status) return status;
+  status = ufo_cursor_seek(cursor, wanted, bytes, &key, &value, error);
+  if (!status && key.data[0] > PAST_NAME) {
+    status = UFO_END; /* verifying says that it cannot be */
+  } else if (!status && key.bytes <= PAST_HEAD_BYTES) {
+    status = ufo_fail(error, UFO_CORRUPT, "a key in table snapshots cannot be right");
+  } else if (!status) {
+    *noted_out = ufo_get_be64(key.data + 1);
+    *same_out = key.bytes == bytes && memcmp(key.data, wanted, bytes) == 0;
+  }
+  ufo_cursor_close(cursor);
+  return status;
+}
+
 ufo_status ufo_snapshots_get_name(ufo_etxn *txn, uint64_t generation, const char *name, uint64_t *id_out,
                                   ufo_error *error) {
-  ufo_snapshot_index index;
   ufo_named named;
+  uint64_t at = generation, noted;
+  bool same;
   *id_out = 0;
-  ufo_status status = ufo_snapshots_load(txn, &index, error);
-  for (size_t i = place_of(&index, generation); !status && i < index.count && *id_out == 0; i++) {
-    status = get_past(txn, index.generations[i], name, &named, error);
-    if (!status && named.since <= generation) *id_out = named.id;
-    if (status == UFO_MISSING) status = UFO_OK;
+  ufo_status status;
+  while (!(status = next_noted(txn, at, name, &noted, &same, error))) {
+    if (same) status = get_past(txn, noted, name, &named, error);
+    if (status) return status;
+    if (same && named.since <= generation) {
+      *id_out = named.id;
+      return UFO_OK;
+    }
+    at = noted > at ? noted : at + 1;
   }
-  ufo_snapshots_free(&index);
-  if (status || *id_out) return status;
+  if (status != UFO_END) return status;
   status = ufo_catalogue_get_named(txn, name, &named, error);
   if (!status && named.since <= generation) *id_out = named.id;
   return status;
@@ -317,18 +341,17 @@ static ufo_status next_present(ufo_etxn *txn, uint64_t generation, const char *a
 }
 
 ufo_status ufo_snapshots_next_name(ufo_etxn *txn, uint64_t generation, char name[UFO_NAME_MAX + 1], ufo_error *error) {
-  ufo_snapshot_index index;
   char found[UFO_NAME_MAX + 1], least[UFO_NAME_MAX + 1] = "";
-  ufo_status status = ufo_snapshots_load(txn, &index, error);
-  size_t i = place_of(&index, generation);
-  for (bool present = true; !status && (present || i < index.count); present = false) {
-    status = present ? next_present(txn, generation, name, found, error)
-                     : next_past(txn, index.generations[i++], generation, name, found, error);
+  uint64_t noted = generation;
+  bool same;
+  ufo_status status = next_present(txn, generation, name, found, error);
+  for (;;) {
     if (!status && (!least[0] || strcmp(found, least) < 0)) strcpy(least, found);
-    if (status == UFO_END) status = UFO_OK;
+    if (status && status != UFO_END) return status;
+    status = next_noted(txn, noted, "", &noted, &same, error);
+    if (status == UFO_END) break;
+    if (!status) status = next_past(txn, noted++, generation, name, found, error);
   }
-  ufo_snapshots_free(&index);
-  if (status) return status;
   strcpy(name, least);
   return least[0] ? UFO_OK : UFO_END;
 }

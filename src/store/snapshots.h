@@ -32,6 +32,11 @@ ufo_status ufo_snapshots_check(ufo_etxn *txn, const ufo_sight *sight, ufo_error 
 ufo_status ufo_snapshots_find_label(ufo_etxn *txn, uint64_t generation, char label[UFO_NAME_MAX + 1],
                                     ufo_snapshot_record *record, ufo_error *error);
 
+/* Calls `visit` for each label, which is not NUL-terminated, until it returns non-zero; UFO_END is then UFO_OK. */
+typedef ufo_status (*ufo_snapshots_visit_fn)(void *user, ufo_slice label, const ufo_snapshot_record *record,
+                                             ufo_error *error);
+ufo_status ufo_snapshots_walk(ufo_etxn *txn, ufo_snapshots_visit_fn visit, void *user, ufo_error *error);
+
 /* ---- their generations ----------------------------------------------------------------------------------------- */
 
 typedef struct ufo_snapshot_index {

@@ -36,6 +36,12 @@ ufo_type ufo_type_from_name(const char *name) {
 
 uint32_t ufo_type_bytes(ufo_type type) { return is_type((int)type) ? types[type].bytes : 0; }
 
+const char *ufo_damage_kind_name(ufo_damage_kind kind) {
+  static const char *const names[] = {"store", "name", "object", "attributes", "element", "chunk"};
+  unsigned number = (unsigned)kind;
+  return number < sizeof names / sizeof *names ? names[number] : "unknown";
+}
+
 const char *ufo_codec_name(ufo_codec codec) {
   int number = (int)codec;
   if (codec == UFO_CODEC_LOST) return "lost";

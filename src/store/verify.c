@@ -18,8 +18,15 @@
 
 /* ---- names and lists --------------------------------------------------------------------------------------------- */
 
+/* An object hangs in one place. Of two, the one that was found first stays: names are, and they lead out of lists that
+ * go round in circles. But a list that replaced another may have taken its elements over: what was dropped yields. */
+static bool stays(const ufo_verifier *v, const ufo_verify_place *before, uint64_t parent) {
+  return before && before->parent != parent && !ufo_u64map_get(&v->dropped, before->parent);
+}
+
 static ufo_status add_place(ufo_verifier *v, uint64_t id, uint64_t parent, uint64_t index, ufo_slice name,
                             ufo_error *error) {
+  if (stays(v, ufo_u64map_get(&v->places, id), parent)) return UFO_OK;
   ufo_verify_place *at = malloc(sizeof *at + name.bytes + 1);
   void *old = NULL;
   if (!at) return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
@@ -30,19 +37,6 @@ static ufo_status add_place(ufo_verifier *v, uint64_t id, uint64_t parent, uint6
   if (!ufo_u64map_put(&v->places, id, at, &old)) {
     free(at);
     return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
-  }
-  ufo_verify_place *before = old;
-  ufo_error cause;
-  if (old && !parent) {
-    ufo_fail(&cause, UFO_CORRUPT, "object %llu has two names", (unsigned long long)id);
-    ufo_verify_damage(v, at->name, 0, 0, 0, cause.message);
-  } else if (old && before->parent != parent && !ufo_u64map_get(&v->dropped, parent) &&
-             !ufo_u64map_get(&v->dropped, before->parent)) {
-    ufo_fail(&cause, UFO_CORRUPT, "object %llu, an element of this list, belongs to another list or name, too",
-             (unsigned long long)id);
-    v->muted = false;
-    ufo_verify_damage_object(v, parent, 0, index, 1, cause.message);
-    v->muted = true;
   }
   free(old);
   return UFO_OK;
@@ -55,17 +49,22 @@ static ufo_status visit_name(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   name[length] = '\0';
   ufo_named named;
   if (key.bytes > UFO_NAME_MAX || ufo_catalogue_decode_named(content, &named, NULL) != UFO_OK) {
-    ufo_verify_damage(v, name, 0, 0, 0, "its entry in the table of names cannot be right");
+    ufo_verify_damage_name(v, name, "its entry in the table of names cannot be right");
     return UFO_OK;
   }
   if (ufo_catalogue_check_name(name, NULL) != UFO_OK || memchr(key.data, 0, length))
-    ufo_verify_damage(v, name, 0, 0, 0, "this is no name: it is not UTF-8 text");
+    ufo_verify_damage_name(v, name, "this is no name: it is not UTF-8 text");
   uint64_t id = named.id;
   ufo_record record;
   ufo_verify_use(&v->used.object, id);
   ufo_verify_use(&v->used.generation, named.since);
   if (!ufo_verify_find_object(v, id, UFO_VERSION_LIMIT - 1, NULL, &record)) {
-    ufo_verify_damage(v, name, 0, 0, 0, "the name leads to an object that is not there, or whose record is damaged");
+    ufo_verify_damage_name(v, name, "the name leads to an object that is not there, or whose record is damaged");
+  }
+  if (ufo_u64map_get(&v->places, id)) {
+    ufo_error cause;
+    ufo_fail(&cause, UFO_CORRUPT, "object %llu has two names", (unsigned long long)id);
+    ufo_verify_damage_name(v, name, cause.message);
   }
   return add_place(v, id, 0, 0, key, error);
 }
@@ -80,7 +79,7 @@ static ufo_status visit_garbage(ufo_verifier *v, ufo_slice key, ufo_slice conten
   ufo_garbage garbage;
   ufo_error cause;
   if (ufo_record_decode_garbage(content, &garbage, &cause) != UFO_OK) {
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
     return UFO_OK;
   }
   uint64_t generation = key.bytes >= UFO_GARBAGE_KEY_BYTES ? ufo_get_be64(key.data) : 0;
@@ -91,8 +90,7 @@ static ufo_status visit_garbage(ufo_verifier *v, ufo_slice key, ufo_slice conten
   return UFO_OK;
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 /* Numbers are never given out again: what is used must be below what the counters give next. */
 static void check_counters(ufo_verifier *v, const ufo_counters *counters) {
@@ -108,13 +106,17 @@ static void check_counters(ufo_verifier *v, const ufo_counters *counters) {
     if (checks[i].used < checks[i].end) continue;
     ufo_fail(&cause, UFO_CORRUPT, "the counters are too small: %s %llu is in use, and %llu would be given out next",
              checks[i].what, (unsigned long long)checks[i].used, (unsigned long long)checks[i].end);
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
   }
 }
 
 static ufo_status visit_meta(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
-  (void)v, (void)key, (void)content,
-      (void)error; /* its seal holds; what it says was checked when the store was opened */
+  (void)error;
+  ufo_superblock superblock; /* its seal holds; what it says was checked when the store was opened */
+  bool is_superblock = key.bytes == strlen(UFO_KEY_SUPERBLOCK) && memcmp(key.data, UFO_KEY_SUPERBLOCK, key.bytes) == 0;
+  if (is_superblock && ufo_record_decode_superblock(content, false, &superblock, NULL) == UFO_OK) {
+    v->said = superblock.incompat;
+  }
   return UFO_OK;
 }
 
@@ -128,7 +130,8 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   bool counted = ufo_counters_get(v->txn, &counters, &cause) == UFO_OK;
   if (!counted) counters.generation = 0;
   if (!counted && cause.code == UFO_CORRUPT && strstr(cause.message, "missing"))
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
+  v->said = UINT64_MAX; /* if the superblock is damaged, that is enough said */
   status = ufo_verify_walk(v, UFO_TABLE_META, 0, visit_meta, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_GARBAGE, 0, visit_garbage, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_NAMES, 0, visit_name, error);
@@ -146,6 +149,8 @@ static ufo_status verify_all(ufo_verifier *v, ufo_error *error) {
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_REFS, UFO_BLOB_KEY_BYTES, ufo_verify_refs, error);
   if (status == UFO_OK) status = ufo_verify_walk(v, UFO_TABLE_BLOBS, UFO_BLOB_KEY_BYTES, ufo_verify_blob, error);
   if (status == UFO_OK && counted) check_counters(v, &counters);
+  if (status == UFO_OK && (v->features & ~v->said))
+    ufo_verify_damage_store(v, "chunks have tails, and the superblock does not say so: others misread them");
   return status;
 }
 
@@ -172,6 +177,13 @@ ufo_status ufo_core_verify(ufo_core *core, ufo_damage_fn report, ufo_progress_fn
   if (v.ended) return UFO_END;
   if (status != UFO_OK && status != UFO_END) return ufo_fail_prefix(error, status, "cannot verify %s", core->path);
   if (v.damages == 0) return UFO_OK;
-  return ufo_fail(error, UFO_CORRUPT, "%s is damaged: %llu damages were found", core->path,
-                  (unsigned long long)v.damages);
+  uint64_t damages = v.damages - v.unread;
+  if (v.unread == 0)
+    return ufo_fail(error, UFO_CORRUPT, "%s is damaged: %llu damages were found", core->path,
+                    (unsigned long long)damages);
+  status = damages ? UFO_CORRUPT : UFO_IO;
+  if (error) *error = v.first_unread;
+  if (error) error->code = status;
+  return ufo_fail_prefix(error, status, "%s: %llu damages were found, and %llu chunks could not be read, the first",
+                         core->path, (unsigned long long)damages, (unsigned long long)v.unread);
 }

@@ -30,7 +30,9 @@ typedef struct ufo_verifier {
   ufo_damage_fn report;
   ufo_progress_fn progress;
   void *user;
-  uint64_t damages;
+  uint64_t damages; /* with what could not be read */
+  uint64_t unread;  /* of these: the system refused to read them, so nobody knows */
+  ufo_error first_unread;
   uint64_t done_bytes, total_bytes, shown_bytes;
   uint64_t steps;   /* records since progress was shown */
   bool stop, ended; /* by either callback; by that for progress */
@@ -39,6 +41,8 @@ typedef struct ufo_verifier {
   struct {
     uint64_t object, blob, owner, generation;
   } used;             /* the largest numbers seen */
+  uint64_t features;  /* incompat, that what was seen needs beyond those of every store */
+  uint64_t said;      /* incompat, of the superblock */
   ufo_u64map places;  /* object id -> place */
   ufo_u64map past;    /* object id -> ufo_verify_past: what only snapshots have */
   ufo_u64map dropped; /* ids of objects that wait to be reclaimed; the values mean nothing */
@@ -49,23 +53,30 @@ typedef struct ufo_verifier {
   const void *snapshots; /* of verify_snapshots.c, while it walks */
 } ufo_verifier;
 
-void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
-                       const char *cause);
+void ufo_verify_damage_store(ufo_verifier *v, const char *cause);
+void ufo_verify_damage_name(ufo_verifier *v, const char *name, const char *cause);
 /* Is it UFO_OK? UFO_FULL is noted, and ends the verification. */
 bool ufo_verify_good(ufo_verifier *v, ufo_status status);
-/* Names the object, "list[[3]]" for a child. */
-void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
+/* These name the object, "list[[3]]" for a child. `kind` is OBJECT or ATTRIBUTES, and `count` elements cannot be read,
+ * from the first. */
+void ufo_verify_damage_object(ufo_verifier *v, ufo_damage_kind kind, uint64_t id, uint64_t version, uint64_t count,
                               const char *cause);
+/* What the map has at `chunk`: of a list that is an element. `version` 0: not known. */
+void ufo_verify_damage_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause);
+/* The same for what the system refuses to read, with its error. */
+void ufo_verify_unread_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const ufo_error *cause);
 static inline void ufo_verify_use(uint64_t *most, uint64_t number) {
   if (number > *most) *most = number;
 }
 /* The newest record of an object at or below `version`; false if there is none that is sound. *found_out may be NULL.
  */
 bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t *found_out, ufo_record *record);
-/* The elements that lie in a chunk, if only in part. */
-void ufo_verify_elements(const ufo_record *record, uint64_t chunk, uint64_t *first_out, uint64_t *count_out);
 /* Called for each record, and with the bytes of what was decoded. UFO_END: the caller wants no more. */
 ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes);
+
+/* Fills in the name of the object, and reports. */
+void ufo_verify_report(ufo_verifier *v, uint64_t id, ufo_damage found);
+void ufo_verify_report_unread(ufo_verifier *v, uint64_t id, ufo_damage found, const ufo_error *cause);
 
 typedef ufo_status (*ufo_verify_visit_fn)(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
 

@@ -10,8 +10,7 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
-/* ---- chunks -------------------------------------------------------------------------------------------------------
- */
+/* ---- chunks ------------------------------------------------------------------------------------------------------ */
 
 /* Referents are counted in the map's pointers: numbers from 1. */
 static ufo_status count_owner(ufo_verifier *v, uint64_t blob, ufo_error *error) {
@@ -52,15 +51,6 @@ static bool is_in_force(ufo_verifier *v, uint64_t list, uint64_t chunk, uint64_t
   return !ufo_verify_good(v, ufo_map_find(v->txn, list, chunk, UINT64_MAX, &newest, &found, NULL)) || found == version;
 }
 
-void ufo_verify_elements(const ufo_record *record, uint64_t chunk, uint64_t *first_out, uint64_t *count_out) {
-  *first_out = *count_out = 0;
-  if (!record->element_bytes || chunk > UINT64_MAX / UFO_CHUNK_BYTES_MAX) return;
-  uint64_t from = chunk * record->chunk_bytes, bytes = record->element_bytes;
-  uint64_t end = ufo_min(ufo_div_up(from + record->chunk_bytes, bytes), record->length);
-  *first_out = ufo_min(from / bytes, record->length);
-  *count_out = end > *first_out ? end - *first_out : 0;
-}
-
 /* Bit by bit: zeros have signs. */
 static bool is_same(double a, double b) {
   uint64_t bits[2];
@@ -91,6 +81,16 @@ static const char *check_owner(ufo_verifier *v, uint64_t id, uint64_t version, b
   return !known && status == UFO_MISSING ? "the map has an entry of an object that is not there" : NULL;
 }
 
+/* A child has one place. (What was dropped may lead to what others took over.) */
+static void check_place(ufo_verifier *v, uint64_t list, uint64_t index, uint64_t version, uint64_t child) {
+  const ufo_verify_place *at = ufo_u64map_get(&v->places, child);
+  ufo_error cause;
+  if (!at || at->parent == list || ufo_u64map_get(&v->dropped, list)) return;
+  ufo_fail(&cause, UFO_CORRUPT, "object %llu, an element of this list, belongs to another list or name, too",
+           (unsigned long long)child);
+  ufo_verify_damage_entry(v, list, version, index, cause.message);
+}
+
 ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   uint64_t id = ufo_get_be64(key.data), chunk = ufo_get_be64(key.data + 8), version = ~ufo_get_be64(key.data + 16);
   ufo_entry entry;
@@ -98,26 +98,25 @@ ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, u
   ufo_record record;
   bool known = ufo_verify_find_object(v, id, version, NULL, &record) ||
                ufo_verify_find_object(v, id, UFO_VERSION_LIMIT - 1, NULL, &record);
-  uint64_t first = 0, count = 0;
-  if (known) ufo_verify_elements(&record, chunk, &first, &count);
   ufo_verify_use(&v->used.object, id);
   if (ufo_record_decode_entry(content, &entry, &cause) != UFO_OK) {
-    ufo_verify_damage_object(v, id, version, first, count, cause.message);
+    ufo_verify_damage_entry(v, id, version, chunk, cause.message);
     return UFO_OK;
   }
   const char *stray = check_owner(v, id, version, known);
-  if (stray) ufo_verify_damage_object(v, id, version, first, count, stray);
+  if (stray) ufo_verify_damage_entry(v, id, version, chunk, stray);
   if (entry.is_child) {
     uint64_t found = 0;
     ufo_verify_use(&v->used.object, entry.child_id);
+    check_place(v, id, chunk, version, entry.child_id);
     if (is_in_force(v, id, chunk, version) &&
         (!ufo_verify_find_object(v, entry.child_id, entry.child_version, &found, &record) ||
          found != entry.child_version))
-      ufo_verify_damage_object(v, id, version, chunk, 1,
-                               "this element of the list is missing or its record is damaged");
+      ufo_verify_damage_entry(v, id, version, chunk, "this element of the list is missing or its record is damaged");
     return UFO_OK;
   }
   ufo_verify_use(&v->used.blob, entry.blob);
+  v->features |= ufo_record_entry_features(&entry);
   ufo_status status = entry.blob ? count_owner(v, entry.blob, error) : UFO_OK;
   if (status != UFO_OK) return status;
   /* What nobody can name any more is garbage that waits to be reclaimed; its blobs still need their referents. */
@@ -127,14 +126,14 @@ ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, u
     if (error) *error = cause;
     return status;
   }
-  if (status != UFO_OK) ufo_verify_damage_object(v, id, version, first, count, cause.message);
+  if (status == UFO_IO) ufo_verify_unread_entry(v, id, version, chunk, &cause);
+  else if (status != UFO_OK) ufo_verify_damage_entry(v, id, version, chunk, cause.message);
   else if (!stats_hold(&record, &entry.meta, v->raw))
-    ufo_verify_damage_object(v, id, version, first, count, "the statistics of the chunk are not those of its values");
+    ufo_verify_damage_entry(v, id, version, chunk, "the statistics of the chunk are not those of its values");
   return ufo_verify_progress(v, entry.meta.stored_bytes + UFO_ENTRY_BYTES_MAX);
 }
 
-/* ---- owners of blobs ------------------------------------------------------------------------------------------------
- */
+/* ---- owners of blobs --------------------------------------------------------------------------------------------- */
 
 /* Length of a blob, which is not read; false if it is not there. */
 static bool find_blob(ufo_verifier *v, uint64_t blob, uint64_t *bytes_out) {
@@ -158,7 +157,7 @@ ufo_status ufo_verify_staged(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   if (wrong) {
     ufo_fail(&cause, UFO_CORRUPT, "the staged record of owner %llu and blob %llu %s",
              (unsigned long long)ufo_get_be64(key.data), (unsigned long long)blob, wrong);
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
   }
   return count_owner(v, blob, error);
 }
@@ -174,7 +173,7 @@ ufo_status ufo_verify_refs(ufo_verifier *v, ufo_slice key, ufo_slice content, uf
   else if (ufo_get_le64(content.data) == 0) wrong = "counts none, and should not be there";
   if (!wrong) return UFO_OK;
   ufo_fail(&cause, UFO_CORRUPT, "the number of further referents of blob %llu %s", (unsigned long long)blob, wrong);
-  ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  ufo_verify_damage_store(v, cause.message);
   return UFO_OK;
 }
 
@@ -192,6 +191,6 @@ ufo_status ufo_verify_blob(ufo_verifier *v, ufo_slice key, ufo_slice content, uf
   ufo_error cause;
   ufo_fail(&cause, UFO_CORRUPT, "blob %llu is referred to %llu times, and %llu are recorded", (unsigned long long)blob,
            (unsigned long long)counted, (unsigned long long)recorded);
-  ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+  ufo_verify_damage_store(v, cause.message);
   return UFO_OK;
 }

@@ -7,13 +7,38 @@
 #include "store/map.h"
 #include "store/verify.h"
 #include "util/bytes.h"
+#include "util/checked.h"
 #include "util/fail.h"
+#include "util/u64map.h"
 
 bool ufo_verify_find_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t *found_out, ufo_record *record) {
   uint64_t found;
   if (!ufo_verify_good(v, ufo_catalogue_get_newest(v->txn, id, version, &found, record, NULL))) return false;
   if (found_out) *found_out = found;
   return true;
+}
+
+static ufo_damage damage_at(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause) {
+  ufo_record record;
+  ufo_damage found = {.kind = UFO_DAMAGE_CHUNK, .version = version, .first_chunk = chunk, .chunks = 1, .cause = cause};
+  bool known = (version && ufo_verify_find_object(v, id, version, NULL, &record)) ||
+               ufo_verify_find_object(v, id, UFO_VERSION_LIMIT - 1, NULL, &record);
+  if (known && record.type == UFO_LIST) {
+    found = (ufo_damage){.kind = UFO_DAMAGE_ELEMENT, .version = version, .first = chunk, .count = 1, .cause = cause};
+  } else if (known && record.element_bytes && chunk < ufo_record_chunk_count(&record)) { /* elements, if only in part */
+    uint64_t from = chunk * record.chunk_bytes, bytes = record.element_bytes;
+    found.first = from / bytes;
+    found.count = ufo_min(ufo_div_up(from + record.chunk_bytes, bytes), record.length) - found.first;
+  }
+  return found;
+}
+
+void ufo_verify_damage_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const char *cause) {
+  ufo_verify_report(v, id, damage_at(v, id, version, chunk, cause));
+}
+
+void ufo_verify_unread_entry(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, const ufo_error *cause) {
+  ufo_verify_report_unread(v, id, damage_at(v, id, version, chunk, cause->message), cause);
 }
 
 /* ---- what the map has of an object ------------------------------------------------------------------------------- */
@@ -24,6 +49,7 @@ typedef struct counting {
   uint64_t id, version;
   uint64_t end; /* entries behind the end of the version are not in force */
   uint64_t written, changed, stored_bytes, codec_chunks[UFO_CODEC_COUNT];
+  ufo_u64map children; /* ids of those of a list; the values mean nothing */
 } counting;
 
 /* Does the entry fit the object? */
@@ -31,13 +57,20 @@ static void check_fit(const counting *c, uint64_t chunk, const ufo_entry *entry)
   const ufo_record *record = c->record;
   bool list = record->type == UFO_LIST;
   if (entry->is_child != list) {
-    ufo_verify_damage_object(c->verifier, c->id, c->version, list ? chunk : 0, list,
-                             list ? "an entry of this list is not an element" : "a vector has an entry for an element");
+    ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk,
+                            list ? "an entry of this list is not an element" : "a vector has an entry for an element");
   } else if (!list && entry->meta.raw_bytes > ufo_record_chunk_raw_bytes(record, chunk)) {
-    uint64_t first, count;
-    ufo_verify_elements(record, chunk, &first, &count);
-    ufo_verify_damage_object(c->verifier, c->id, c->version, first, count, "its entry in the map is of a longer chunk");
+    ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, "its entry in the map is of a longer chunk");
   }
+}
+
+static void check_child(counting *c, uint64_t chunk, uint64_t child) {
+  ufo_error cause;
+  void *before = NULL;
+  if (!ufo_u64map_put(&c->children, child, c, &before)) c->verifier->starved = true;
+  if (!before) return;
+  ufo_fail(&cause, UFO_CORRUPT, "object %llu is an element of this list twice", (unsigned long long)child);
+  ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, cause.message);
 }
 
 static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
@@ -52,8 +85,9 @@ static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version
       if (entry->meta.codec < UFO_CODEC_COUNT) c->codec_chunks[entry->meta.codec]++;
     }
     check_fit(c, chunk, entry);
+    if (entry->is_child) check_child(c, chunk, entry->child_id);
   } else if (!entry->is_child && entry->blob && c->record->type != UFO_LIST && entry_version == c->version) {
-    ufo_verify_damage_object(c->verifier, c->id, c->version, 0, 0, "it has an entry with bytes behind its end");
+    ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, "it has an entry with bytes behind its end");
   }
   return ufo_verify_progress(c->verifier, 0);
 }
@@ -65,8 +99,9 @@ static void check_counts(ufo_verifier *v, uint64_t id, uint64_t version, const u
   c.end = list ? record->length : ufo_record_chunk_count(record);
   uint64_t expected = list ? record->length : record->chunks_written;
   ufo_error cause;
-  if (!ufo_verify_good(v, ufo_map_walk(v->txn, id, 0, version, count_entry, &c, NULL)))
-    return; /* reported with the map */
+  ufo_status walked = ufo_map_walk(v->txn, id, 0, version, count_entry, &c, NULL);
+  ufo_u64map_clear(&c.children);
+  if (!ufo_verify_good(v, walked)) return; /* reported with the map */
   if (c.written != expected) {
     ufo_fail(&cause, UFO_CORRUPT, "the map has %llu entries of it, and should have %llu", (unsigned long long)c.written,
              (unsigned long long)expected);
@@ -79,7 +114,7 @@ static void check_counts(ufo_verifier *v, uint64_t id, uint64_t version, const u
   } else {
     return;
   }
-  ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+  ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, 0, cause.message);
 }
 
 /* ---- objects ----------------------------------------------------------------------------------------------------- */
@@ -116,7 +151,7 @@ static void check_attributes(ufo_verifier *v, uint64_t id, uint64_t version, con
     ufo_attributes_free(set);
   }
   if (record->attributes_version > version) wrong = "its attributes are of a later version";
-  if (wrong) ufo_verify_damage_object(v, id, version, 0, 0, wrong);
+  if (wrong) ufo_verify_damage_object(v, UFO_DAMAGE_ATTRIBUTES, id, version, 0, wrong);
 }
 
 ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
@@ -126,15 +161,16 @@ ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   ufo_error cause;
   ufo_verify_use(&v->used.object, id);
   if (ufo_record_decode_object(content, &record, &cause) != UFO_OK) {
-    ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, 0, cause.message);
     return UFO_OK;
   }
   ufo_verify_use(&v->used.generation, record.generation);
   if (id == 0 || id >= UFO_ID_LIMIT || version == 0 || version >= UFO_VERSION_LIMIT)
-    ufo_verify_damage_object(v, id, version, 0, record.length, "its number or version cannot be");
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, record.length, "its number or version cannot be");
   check_counts(v, id, version, &record);
   if (!is_led_to(v, id))
-    ufo_verify_damage_object(v, id, version, 0, record.length, "no name and no list leads to it (any more)");
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, record.length,
+                             "no name and no list leads to it (any more)");
   check_attributes(v, id, version, &record);
   return UFO_OK;
 }
@@ -163,9 +199,9 @@ ufo_status ufo_verify_attributes(ufo_verifier *v, ufo_slice key, ufo_slice conte
   ufo_error cause;
   ufo_verify_use(&v->used.object, id);
   if (!ufo_verify_good(v, ufo_attributes_decode(content.data, content.bytes, &attributes, &cause)))
-    ufo_verify_damage_object(v, id, version, 0, 0, cause.message);
+    ufo_verify_damage_object(v, UFO_DAMAGE_ATTRIBUTES, id, version, 0, cause.message);
   else if (!ufo_u64map_get(&v->dropped, id) && !are_used(v, id, version))
-    ufo_verify_damage_object(v, id, version, 0, 0, "no version of the object has these attributes");
+    ufo_verify_damage_object(v, UFO_DAMAGE_ATTRIBUTES, id, version, 0, "no version of the object has these attributes");
   ufo_attributes_free(attributes);
   return UFO_OK;
 }

@@ -16,11 +16,11 @@ static void check_label(ufo_verifier *v, const char *label, ufo_slice content, c
   ufo_snapshot_record record;
   ufo_error cause;
   if (ufo_snapshots_decode(content, &record, &cause) != UFO_OK) {
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
   } else if (with->generation && record.generation > with->generation) {
     ufo_fail(&cause, UFO_CORRUPT, "snapshot '%s' is of generation %llu, and the store is at %llu", label,
              (unsigned long long)record.generation, (unsigned long long)with->generation);
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
   }
 }
 
@@ -43,7 +43,7 @@ static ufo_status check_past_name(ufo_verifier *v, const ufo_snapshot_key *key, 
   if (!wrong) return UFO_OK;
   ufo_fail(&cause, UFO_CORRUPT, "as the snapshot of generation %llu knows this name: %s",
            (unsigned long long)key->generation, wrong);
-  ufo_verify_damage(v, key->text, 0, 0, 0, cause.message);
+  ufo_verify_damage_name(v, key->text, cause.message);
   return UFO_OK;
 }
 
@@ -75,7 +75,7 @@ static ufo_status visit(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_e
   ufo_snapshot_key parts;
   const checking *with = v->snapshots;
   if (!ufo_snapshots_split_key(key, &parts)) {
-    ufo_verify_damage(v, NULL, 0, 0, 0, "a key in table snapshots cannot be right");
+    ufo_verify_damage_store(v, "a key in table snapshots cannot be right");
   } else if (parts.generation == 0) {
     check_label(v, parts.text, content, with);
   } else {

@@ -12,12 +12,18 @@ enum { STEP_BYTES = 1 << 22, STEP_RECORDS = 10000 };
 
 /* ---- reporting ------------------------------------------------------------------------------------------------- */
 
-void ufo_verify_damage(ufo_verifier *v, const char *name, uint64_t version, uint64_t first, uint64_t count,
-                       const char *cause) {
+static void report(ufo_verifier *v, const ufo_damage *found) {
   if (v->stop || v->muted || v->starved) return; /* what was not looked at is not damaged */
   v->damages++;
-  ufo_damage found = {.name = name, .version = version, .first = first, .count = count, .cause = cause};
-  if (v->report && v->report(v->user, &found)) v->stop = true;
+  if (v->report && v->report(v->user, found)) v->stop = true;
+}
+
+void ufo_verify_damage_store(ufo_verifier *v, const char *cause) {
+  report(v, &(ufo_damage){.kind = UFO_DAMAGE_STORE, .cause = cause});
+}
+
+void ufo_verify_damage_name(ufo_verifier *v, const char *name, const char *cause) {
+  report(v, &(ufo_damage){.kind = UFO_DAMAGE_NAME, .name = name, .cause = cause});
 }
 
 bool ufo_verify_good(ufo_verifier *v, ufo_status status) {
@@ -49,18 +55,35 @@ static const ufo_verify_past *name_of(const ufo_verifier *v, uint64_t id, char t
   return past;
 }
 
-void ufo_verify_damage_object(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t first, uint64_t count,
-                              const char *cause) {
+void ufo_verify_report(ufo_verifier *v, uint64_t id, ufo_damage found) {
   char name[NAME_TEXT_BYTES], label[UFO_NAME_MAX + 1];
   ufo_error longer;
   ufo_snapshot_record record;
   const ufo_verify_past *past = name_of(v, id, name);
   /* Something else may have the name and the version now. */
   if (past && ufo_snapshots_find_label(v->txn, past->generation, label, &record, NULL) == UFO_OK) {
-    ufo_fail(&longer, UFO_CORRUPT, "in snapshot '%s': %s", label, cause);
-    cause = longer.message;
+    ufo_fail(&longer, UFO_CORRUPT, "in snapshot '%s': %s", label, found.cause);
+    found.cause = longer.message;
   }
-  ufo_verify_damage(v, name, version, first, count, cause);
+  found.name = name;
+  report(v, &found);
+}
+
+void ufo_verify_damage_object(ufo_verifier *v, ufo_damage_kind kind, uint64_t id, uint64_t version, uint64_t count,
+                              const char *cause) {
+  ufo_verify_report(v, id, (ufo_damage){.kind = kind, .version = version, .count = count, .cause = cause});
+}
+
+void ufo_verify_report_unread(ufo_verifier *v, uint64_t id, ufo_damage found, const ufo_error *cause) {
+  char name[NAME_TEXT_BYTES];
+  if (v->unread++ == 0) {
+    name_of(v, id, name);
+    v->first_unread = *cause;
+    ufo_fail_prefix(&v->first_unread, cause->code, "'%s' version %llu, elements %llu:%llu (from 0, end excluded)", name,
+                    (unsigned long long)found.version, (unsigned long long)found.first,
+                    (unsigned long long)(found.first + found.count));
+  }
+  ufo_verify_report(v, id, found);
 }
 
 ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes) {
@@ -78,17 +101,21 @@ ufo_status ufo_verify_progress(ufo_verifier *v, uint64_t bytes) {
 
 /* The record with this key is damaged: whose is it? */
 static void damage_record(ufo_verifier *v, ufo_table table, ufo_slice key, const char *cause) {
-  bool newest_first = table == UFO_TABLE_MAP || table == UFO_TABLE_OBJECTS;
-  if ((newest_first || table == UFO_TABLE_ATTRIBUTES) && key.bytes >= UFO_OBJECT_KEY_BYTES) {
-    uint64_t version = ufo_get_be64(key.data + key.bytes - 8);
-    ufo_verify_damage_object(v, ufo_get_be64(key.data), newest_first ? ~version : version, 0, 0, cause);
+  uint64_t id = key.bytes >= UFO_OBJECT_KEY_BYTES ? ufo_get_be64(key.data) : 0;
+  uint64_t last = id ? ufo_get_be64(key.data + key.bytes - 8) : 0; /* a version; in two tables the newest come first */
+  if (table == UFO_TABLE_MAP && key.bytes == UFO_MAP_KEY_BYTES) {
+    ufo_verify_damage_entry(v, id, ~last, ufo_get_be64(key.data + 8), cause);
+  } else if (table == UFO_TABLE_OBJECTS && id) {
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, ~last, 0, cause);
+  } else if (table == UFO_TABLE_ATTRIBUTES && id) {
+    ufo_verify_damage_object(v, UFO_DAMAGE_ATTRIBUTES, id, last, 0, cause);
   } else if (table == UFO_TABLE_NAMES && key.bytes <= UFO_NAME_MAX) {
     char name[UFO_NAME_MAX + 1];
     memcpy(name, key.data, key.bytes);
     name[key.bytes] = '\0';
-    ufo_verify_damage(v, name, 0, 0, 0, cause);
+    ufo_verify_damage_name(v, name, cause);
   } else {
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause);
+    ufo_verify_damage_store(v, cause);
   }
 }
 
@@ -111,7 +138,7 @@ static ufo_status check_record(ufo_verifier *v, ufo_table table, size_t key_byte
   if (key_bytes && key.bytes != key_bytes) {
     ufo_fail(&cause, UFO_CORRUPT, "a key of table %s has %zu bytes, not %zu", ufo_table_name(table), key.bytes,
              key_bytes);
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
     return UFO_OK;
   }
   if (table == UFO_TABLE_BLOBS) return visit(v, key, value, error);
@@ -142,7 +169,7 @@ ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, u
     if (count > 0 && !ascends(before, key)) { /* it might go round in circles */
       ufo_fail(&cause, UFO_CORRUPT, "the keys of table %s are out of order: the rest of it was not checked",
                ufo_table_name(table));
-      ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+      ufo_verify_damage_store(v, cause.message);
       break;
     }
     check_key(v, table, key, value);
@@ -158,7 +185,7 @@ ufo_status ufo_verify_walk(ufo_verifier *v, ufo_table table, size_t key_bytes, u
   if (count != entries) {
     ufo_fail(&cause, UFO_CORRUPT, "table %s has %llu records, and should have %llu", ufo_table_name(table),
              (unsigned long long)count, (unsigned long long)entries);
-    ufo_verify_damage(v, NULL, 0, 0, 0, cause.message);
+    ufo_verify_damage_store(v, cause.message);
   }
   return UFO_OK;
 }

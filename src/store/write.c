@@ -105,6 +105,7 @@ static ufo_status write_entry(writing *to, uint64_t chunk, const ufo_entry *entr
   if (!entry->is_child && chunk < ufo_record_chunk_count(to->record)) count_entry(to->record, &entry->meta, 1);
   to->record->chunks_changed++;
   commit->entries++;
+  commit->features |= ufo_record_entry_features(entry);
   return ufo_map_put(commit->etxn, draft->commit.id, chunk, draft->commit.version, entry, error);
 }
 

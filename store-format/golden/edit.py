@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Makes by hand, with LMDB and the seal but not with the library, what the library does not write on demand:
 
-    edit.py staged SOUND OUT       SOUND and what killed processes would have staged in it
-    edit.py refused SMALL FOLDER   files that must be refused, or opened read-only, and MANIFEST that says so
+    edit.py staged SOUND OUT        SOUND and what killed processes would have staged in it
+    edit.py refused GOLDEN FOLDER   files that must be refused, or opened read-only, and MANIFEST that says so; those
+                                    that are in FOLDER already stay as they are
 
-SMALL is small.ufo of any golden set. Each function below, under its name, hurts a copy of it. Columns of MANIFEST:
+Each function below, under its name, hurts a copy of small.ufo of a golden set in GOLDEN. Columns of MANIFEST:
 
     file
     exit status of `reader.py --check`, and of `ufostore verify`
@@ -82,9 +83,9 @@ def staged(sound, out):
 FILES = []
 
 
-def file(name, statuses, what, words, reading=None):
+def file(name, statuses, what, words, reading=None, base="1.0"):
     def add(function):
-        FILES.append((name + ".ufo", *statuses, what, *(reading or statuses), words, function))
+        FILES.append((name + ".ufo", *statuses, what, *(reading or statuses), words, base, function))
         return function
     return add
 
@@ -107,6 +108,7 @@ superblock("superblock-magic", (1, 3), "-", "another magic in the superblock", 0
 superblock("major-2", (1, 1), "-", "format 2.0", 16, "<H", 2)
 superblock("major-0", (1, 1), "-", "format 0.0", 16, "<H", 0)
 superblock("incompat", (1, 1), "-", "an incompat feature of the future, bit 40", 40, "<Q", 1 << 40)
+superblock("incompat-next", (1, 1), "-", "the next incompat feature, bit 2", 40, "<Q", 7)
 superblock("ro-compat", (0, 0), "read-only", "an ro_compat feature of the future, bit 3", 32, "<Q", 8)
 superblock("compat", (0, 0), "sound", "a compat feature of the future, bit 5: it must be kept", 24, "<Q", 32)
 superblock("minor-99", (0, 0), "sound", "a minor version of the future without a feature bit", 18, "<H", 99)
@@ -266,6 +268,62 @@ def blob_short(path):
         e.put("blobs", e.blob_key(b"a"), e.get("blobs", e.blob_key(b"a"))[:-1])
 
 
+@file("short-free", (0, 0), "sound", "its last pages are free, and missing")
+def short_free(path):
+    for step in range(8):  # LMDB keeps the room of what is deleted, and uses it again from the third transaction on
+        with Edit(path) as e:
+            if step == 0:
+                e.txn.put(b"big", bytes(40000), db=e.tables["meta"])
+            else:
+                e.txn.delete(b"big", db=e.tables["meta"])
+                e.change("meta", b"counters", 24, "<Q", 1 + step)
+    with open(path, "r+b") as f:
+        free = reader.free_pages(f.fileno(), 4096, newest(f)[1], 1 << 20)
+        last = newest(f)[0]
+        while last in free:
+            last -= 1
+        assert last < newest(f)[0]
+        f.truncate((last + 1) * 4096)
+
+
+def newest(f):
+    """Last page and root of the list of free pages."""
+    metas = [os.pread(f.fileno(), 152, page) for page in (0, 4096)]
+    meta = max(metas, key=lambda m: struct.unpack_from("<Q", m, 144))
+    return struct.unpack_from("<Q", meta, 136)[0], struct.unpack_from("<Q", meta, 80)[0]
+
+
+@file("short-used", (1, 3), "-", "its last pages are free, and missing with one that is not")
+def short_used(path):
+    short_free(path)
+    os.truncate(path, os.path.getsize(path) - 4096)
+
+
+def tail(name, words, change):
+    @file(name, (3, 3), "a", words, base="1.2")
+    def edit(path):
+        with Edit(path) as e:
+            entry = bytearray(e.get("map", e.map_key(b"a")))
+            assert entry[1] == 2 and entry[3] == 16 and len(entry) == 72
+            e.put("map", e.map_key(b"a"), bytes(change(entry)))
+
+
+def with_inline(entry, count):
+    return entry[:3] + bytes([count]) + entry[4:56] + (entry[56:] + b"?")[:count]
+
+
+tail("tail-bit", "one bit of a tail", lambda entry: entry[:60] + bytes([entry[60] ^ 1]) + entry[61:])
+tail("tail-missing", "no tail where bytes are missing", lambda entry: with_inline(entry, 0))
+tail("tail-short", "a tail that is a byte too short", lambda entry: with_inline(entry, 15))
+tail("tail-long", "a tail of 17 bytes", lambda entry: with_inline(entry, 17))
+
+
+@file("tail-unsaid", (3, 3), "a", "a tail in a store that does not say so in its superblock", (0, 0), base="1.2")
+def tail_unsaid(path):
+    with Edit(path) as e:
+        e.change("meta", b"superblock", 40, "<Q", 1)
+
+
 @file("entry-missing", (3, 3), "a", "an entry is missing where the record says that all chunks have one")
 def entry_missing(path):
     with Edit(path) as e:
@@ -336,18 +394,17 @@ def list_in_itself(path):
         e.change("map", e.map_key(b"list"), 8, "<QQ", e.id(b"list"), 1)
 
 
-def refused(small, folder):
+def refused(golden, folder):
     os.makedirs(folder, exist_ok=True)
-    compact = os.path.join(folder, "compact")
-    with lmdb.open(small, subdir=False, readonly=True, lock=False) as env, open(compact, "wb") as f:
-        env.copyfd(f.fileno(), compact=True)
     with open(os.path.join(folder, "MANIFEST"), "w") as manifest:
-        for name, *columns, edit in FILES:
-            path = os.path.join(folder, name)
-            shutil.copyfile(compact, path)
-            edit(path)
+        for name, *columns, base, edit in FILES:
+            path, small = os.path.join(folder, name), os.path.join(golden, base, "small.ufo")
             print(name, *columns, sep="\t", file=manifest)
-    os.unlink(compact)
+            if os.path.exists(path):
+                continue
+            with lmdb.open(small, subdir=False, readonly=True, lock=False) as env, open(path, "wb") as f:
+                env.copyfd(f.fileno(), compact=True)
+            edit(path)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ expect 1 verify hurt.ufo --salvage saved.ufo; says "exists already"
 expect 0 verify s.ufo --salvage whole.ufo; shows "whole.ufo: all of it was sound"
 expect 0 verify whole.ufo
 same <("$UFOSTORE_BIN" get whole.ufo d --as raw) d
+cp hurt.ufo damaged.ufo
 # One that cannot be opened: the headers are gone.
 head -c 8192 /dev/zero | dd of=hurt.ufo conv=notrunc status=none
 expect 3 verify hurt.ufo
@@ -95,13 +96,13 @@ expect 1 verify missing.ufo --salvage none.ufo; says missing.ufo
 if [ "$(id -u)" != 0 ]; then
   chmod 000 s.ufo
   refuses 1 s.ufo
+  chmod 600 s.ufo
 fi
-exit 0
 
 # A look at every page first: what is sound passes, damage of the data is still the verification's, and a file made to
 # harm is refused with the page and the cause.
 expect 0 verify --preflight s.ufo; shows "s.ufo: sound"
-expect 3 verify hurt.ufo --preflight; shows "hurt.ufo: 1 damage"
+expect 3 verify damaged.ufo --preflight; shows "damaged.ufo: 1 damage"
 expect 1 verify missing.ufo --preflight; says missing.ufo
 expect 3 verify folder.ufo --preflight; says folder.ufo
 expect 3 verify foreign.ufo --preflight; says foreign.ufo

@@ -30,20 +30,22 @@
 #endif
 
 /* ioctl's of a userfaultfd count as calls of their own, for the errors that they can give: those that only wake or let
- * go, which the kernel never refuses; that protect, which it may refuse for a moment; and that fill or poison. */
-enum { CALL_SURE_IOCTL = 511, CALL_PROTECT_IOCTL = 510, CALL_COPY_IOCTL = 509 };
+ * go, which the kernel never refuses; that protect, which it may refuse for a moment; and that fill or poison. And
+ * all of them together once more. */
+enum { CALL_SURE_IOCTL = 511, CALL_PROTECT_IOCTL = 510, CALL_COPY_IOCTL = 509, CALL_UFFD_IOCTL = 508 };
 
 #define UFFDIO_POISON_REQUEST 0xc020aa08u /* newer than Debian 12's headers */
 
-enum { CALLS_MAX = 512, TRACED_THREADS_MAX = 64, MEND = 0x7ffe0001 };
+enum { CALLS_MAX = 512, TRACED_THREADS_MAX = 64, MEND = 0x7ffe0001, SPOIL = 0x7ffe0002 };
 
 typedef struct injection {
   bool kill;       /* at call `number` of all */
   long call;       /* else: from call `number` of this one, */
   uint64_t number; /* once, or for ever, */
   bool forever;
-  int error;   /* fails with this, */
-  int shorten; /* or, if not 0, does only a part of what it was to do: bytes / shorten */
+  bool awaited; /* calls count only once the child has said so (tracer_spoil) */
+  int error;    /* fails with this, */
+  int shorten;  /* or, if not 0, does only a part of what it was to do: bytes / shorten */
 } injection;
 
 typedef struct traced {
@@ -54,6 +56,9 @@ typedef struct traced {
 
 /* In the child: whatever was injected, that is over. */
 static inline void tracer_mend(void) { syscall(SYS_getpgid, MEND); }
+
+/* In the child: an injection that is awaited begins now. */
+static inline void tracer_spoil(void) { syscall(SYS_getpgid, SPOIL); }
 
 static volatile sig_atomic_t tracer_late;
 static inline void tracer_alarm(int number) {
@@ -73,7 +78,7 @@ typedef struct tracer {
   pid_t child;
   const injection *what;
   traced *out;
-  bool over;
+  bool over, begun;
   uint64_t seen; /* calls of the kind that is to fail */
   traced_thread threads[TRACED_THREADS_MAX];
 } tracer;
@@ -92,11 +97,17 @@ static inline void tracer_forget(tracer *t, pid_t id) {
     if (t->threads[i].id == id) t->threads[i].id = -1;
 }
 
+/* All others are for setting one up. */
+static inline bool tracer_is_uffd(long call) {
+  return call == SYS_ioctl || call == CALL_COPY_IOCTL || call == CALL_PROTECT_IOCTL || call == CALL_SURE_IOCTL;
+}
+
 /* Is this call to be tampered with? */
 static inline bool tracer_chooses(tracer *t, long call) {
   if (!t->what || t->over) return false;
   if (t->what->kill) return t->out->all == t->what->number;
-  if (call != t->what->call) return false;
+  if (call != t->what->call && !(tracer_is_uffd(call) && t->what->call == CALL_UFFD_IOCTL)) return false;
+  if (t->what->awaited && !t->begun) return false;
   t->seen++;
   return t->seen == t->what->number || (t->what->forever && t->seen > t->what->number);
 }
@@ -124,9 +135,11 @@ static inline void tracer_enter(tracer *t, traced_thread *thread, struct user_re
     t->over = true;
     return;
   }
+  if (call == SYS_getpgid && registers->rdi == SPOIL) t->begun = true;
   if (call < 0 || call >= CALLS_MAX) return;
   t->out->all++;
   t->out->calls[call]++;
+  if (tracer_is_uffd(call)) t->out->calls[CALL_UFFD_IOCTL]++;
   if (!tracer_chooses(t, call)) return;
   t->out->hit = true;
   if (t->what->kill) {
@@ -211,7 +224,8 @@ static inline bool trace(int (*run)(void *), void *argument, const injection *wh
 #else
 
 static inline bool trace(int (*run)(void *), void *argument, const injection *what, int seconds, traced *out) {
-  (void)run, (void)argument, (void)what, (void)seconds, (void)out;
+  (void)run, (void)argument, (void)what, (void)seconds;
+  memset(out, 0, sizeof *out);
   return false;
 }
 

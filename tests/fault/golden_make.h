@@ -278,6 +278,28 @@ static void make_codecs(void) {
   put_as("record of 7", UFO_RECORD, 7, 1200, values.bytes);
 }
 
+/* Chunks that are stored as they are, around the lengths at which the last bytes are kept in the entry. */
+static void make_tails(void) {
+  static const uint64_t lengths[] = {4080, 4081, 4095, 4096, 4097, 8176, 8177, 8192, 12288, 16384 + 4095};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "%" PRIu64 " bytes", lengths[i]);
+    fill_noise(lengths[i], 20 + i);
+    put(name, UFO_RAW, lengths[i], values.bytes);
+  }
+  fill_noise(8192, 40);
+  put("doubles", UFO_DOUBLE, 1024, values.doubles);
+  put("complex", UFO_COMPLEX, 512, values.doubles);
+  put_as("record of 3", UFO_RECORD, 3, 8192 / 3, values.bytes);
+  put("child", UFO_INTEGER, 1024, values.integers);
+  put("another", UFO_LOGICAL, 0, "");
+  word(put_list("list", 2), "class", "one");
+  set_attributes(&work.made[work.count - 1]);
+  memset(values.bytes + 4090, 0, 6); /* zeros at the end of a tail */
+  put("zeros at the end", UFO_RAW, 4096, values.bytes);
+  commit();
+}
+
 static void make_attributes(void) {
   const int32_t truth[] = {1, 0, INT32_MIN}, dim[] = {2, 3}, whole[] = {INT32_MIN, INT32_MAX, 0};
   const char *names[] = {"a", NULL, "", "\xc3\xa9t\xc3\xa9"}, *class[] = {"ordered", "factor"};
@@ -596,6 +618,7 @@ static const struct {
     {"small.ufo", "two chunks of noise, three integers, a list of one byte", make_small, 0},
     {"sparse.ufo", "chunks that were never written, and one that became zeros again", make_sparse, 0},
     {"types.ufo", "every type, with NA and NaN payloads; empty, of one element, of several chunks", make_types, 0},
+    {"tails.ufo", "chunks of noise as long as pages are, a little shorter and a little longer", make_tails, 0},
     {"snapshots.ufo", "snapshots before and after objects are changed, renamed, removed, made anew", make_snapshots, 0},
     {"upgraded.ufo", "small.ufo of format 1.0, changed by this release", make_upgraded, 0},
     {"versions.ufo", "superseded versions, an object removed, one grown and shrunk, all held by a process that died",

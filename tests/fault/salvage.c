@@ -27,7 +27,7 @@
 #include "common/tally.h"
 #include "unit/random.h"
 
-enum { STATES_MAX = 16, ITEMS_MAX = 400, CHUNK = 4096, PAGE = 4096, RUN_SECONDS = 60 };
+enum { STATES_MAX = 16, ITEMS_MAX = 400, CHUNK = 4096, TAIL = 16, PAGE = 4096, RUN_SECONDS = 60 };
 
 typedef struct item {
   char name[UFO_NAME_MAX + 1];
@@ -221,10 +221,10 @@ static uint8_t *read_file(const char *path, size_t *bytes) {
 
 /* ---- damage ------------------------------------------------------------------------------------------------------ */
 
-/* Where the bytes of a chunk of noise are in the file, which keeps them as they are; 0: not found. */
+/* Where the bytes of a chunk of noise are in the file, which keeps them as they are but for the tail; 0: not found. */
 static size_t find_chunk(const item *i, uint64_t chunk) {
   if (!i) return 0;
-  const uint8_t *at = memmem(image, image_bytes, i->data + chunk * CHUNK, CHUNK);
+  const uint8_t *at = memmem(image, image_bytes, i->data + chunk * CHUNK, CHUNK - TAIL);
   return at ? (size_t)(at - image) : 0;
 }
 
@@ -309,7 +309,7 @@ static damage hurt(uint8_t *file, size_t *bytes, uint64_t *random) {
       size_t at = find_chunk(once, chunk);
       MUST(at, "chunk %d is not in the file", (int)chunk);
       did.hurt[chunk] = true;
-      memset(file + at + random_below(random, CHUNK - 8), 0x5A, 8);
+      memset(file + at + random_below(random, CHUNK - TAIL - 8), 0x5A, 8);
     }
   }
   return did;

@@ -20,9 +20,9 @@ typedef struct plausible {
 
 #define CALL(name) SYS_##name, #name
 
-/* Not here: ioctl's that only wake or let go; futex, sigprocmask and their like, whose errors mean a broken program;
- * brk, whose failure is not an error number. Not for ever: errors of poll, read and write, which serve a userfaultfd
- * and an eventfd here, and do not fail for long. */
+/* Not here: futex, sigprocmask and their like, whose errors mean a broken program; brk, whose failure is not an error
+ * number. Not for ever: errors of write, which serves an eventfd here and does not fail for long; and what means "not
+ * now". A kernel that goes on refusing to read faults, to wake or to lift protection breaks the pool. */
 static const plausible plausibles[] = {
     {CALL(openat), {EMFILE, ENFILE, EACCES, EIO, ENOMEM, ENOSPC, EPERM}, true, false},
     {CALL(close), {EIO, EINTR}, true, false},
@@ -61,13 +61,16 @@ static const plausible plausibles[] = {
     {CALL(sysinfo), {EPERM}, true, false},
     {CALL(uname), {EPERM}, true, false},
     {CALL(prctl), {EINVAL}, true, false},
-    {CALL(read), {EINTR, EAGAIN, EIO}, false, false},
+    {CALL(read), {EIO, ENOMEM}, true, false},
+    {CALL(read), {EINTR, EAGAIN}, false, false},
     {CALL(write), {EINTR, EIO}, false, false},
-    {CALL(poll), {EINTR, ENOMEM}, false, false},
-    {CALL_PROTECT_IOCTL, "ioctl(writeprotect)", {EAGAIN, ENOMEM}, false, false},
+    {CALL(poll), {EINTR, ENOMEM}, true, false},
+    {CALL_PROTECT_IOCTL, "ioctl(writeprotect)", {EAGAIN, ENOMEM, EINVAL}, true, false},
+    {CALL_SURE_IOCTL, "ioctl(wake or unregister)", {EINVAL, ENOMEM}, true, false},
+    {CALL_UFFD_IOCTL, "ioctl(any)", {EINVAL, ENOMEM, EPERM}, true, false},
     /* Once more, for what passes by itself. */
     {CALL_COPY_IOCTL, "ioctl(copy)", {ENOMEM}, true, false},
-    {CALL_COPY_IOCTL, "ioctl(copy)", {EAGAIN}, false, false},
+    {CALL_COPY_IOCTL, "ioctl(copy)", {EAGAIN}, true, false},
     {CALL(madvise), {EAGAIN}, false, false},
     {CALL(fcntl), {EINTR}, false, false},
     {CALL(pread64), {EINTR}, false, false},
@@ -103,16 +106,21 @@ static void add_points(const plausible *of, uint64_t calls) {
     }
     if (of->shortens) {
       add_point(of, number, 0, false, 2);
-      /* Nothing at all; a read does so only at a file's end. */
-      if (of->call != SYS_pread64) add_point(of, number, 0, false, 1 << 30);
+      /* Nothing at all; a read does so at a file's end, where LMDB takes the file for a new one. */
+      add_point(of, number, 0, false, 1 << 30);
     }
   }
 }
 
 /* Places where something was wrong once: opening looped for ever where a file could not be examined, a compaction was
- * lost for the same reason, and a chunk that could neither be filled nor poisoned was touched for ever. And a few syncs
- * that fail, since nothing matters more. */
+ * lost for the same reason, and a chunk that could neither be filled nor poisoned was touched for ever; threads waited
+ * for ever where faults could not be read, or threads not be woken; LMDB began a store anew whose header it could not
+ * read. And a few syncs that fail, since nothing matters
+ * more. */
 static bool is_remembered(const point *p) {
+  if (p->of->call == SYS_pread64) return p->what.shorten > 2 && p->what.number <= 16;
+  if (p->of->call == SYS_read || p->of->call == CALL_UFFD_IOCTL)
+    return p->what.forever && p->what.error != ENOMEM && p->what.number % 40 == 9;
   if (p->of->call == CALL_COPY_IOCTL) return p->what.forever && p->what.number <= 2;
   if (p->of->call == SYS_fdatasync) return p->what.error == EIO && p->what.number % 6 == 4;
   if (p->of->call != SYS_newfstatat) return false;
@@ -156,6 +164,7 @@ static void begin(void) {
 
 /* The code that belongs to the error, where the step reported the error that was injected. */
 static bool right_code(const ufo_error *e, const injection *what) {
+  if (strstr(e->message, "the pool is broken")) return e->code == UFO_IO;
   if (what->shorten) return e->code == UFO_IO || e->code == UFO_FULL || e->code == UFO_CORRUPT;
   if (e->os_errno != what->error) return true;
   switch (what->error) {
@@ -173,7 +182,7 @@ static bool right_code(const ufo_error *e, const injection *what) {
 /* Everything but a pool and its memory knows which store it is about. */
 static bool names_store(const ufo_error *e, const char *step) {
   return strstr(e->message, "s.ufo") || !strcmp(step, "create a pool") || strstr(e->message, "chunk of") ||
-         strstr(e->message, "region");
+         strstr(e->message, "region") || strstr(e->message, "the pool is broken");
 }
 
 static int try_point(uint64_t number, const char *folder) {

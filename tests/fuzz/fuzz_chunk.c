@@ -16,13 +16,13 @@ static void decode_hostile(input *in) {
   ufo_error error = {0};
   meta.codec = take_byte(in);
   meta.width = take_byte(in);
-  meta.constant_bytes = take_byte(in);
+  meta.inline_bytes = take_byte(in);
   meta.raw_bytes = (uint32_t)take_number(in, 4);
   uint32_t wanted = (uint32_t)take_number(in, 4);
   if (take_byte(in) & 1) meta.raw_bytes &= 0x3FFF;
-  memset(meta.constant, 0xA5, sizeof meta.constant);
-  for (unsigned i = 0; i < sizeof meta.constant && in->left && meta.codec == UFO_CODEC_CONSTANT; i++)
-    meta.constant[i] = take_byte(in);
+  bool has_inline = meta.codec == UFO_CODEC_CONSTANT || (meta.codec == UFO_CODEC_RAW && meta.inline_bytes > 0);
+  memset(meta.inline_data, 0xA5, sizeof meta.inline_data);
+  for (unsigned i = 0; i < sizeof meta.inline_data && in->left && has_inline; i++) meta.inline_data[i] = take_byte(in);
   /* The buffers are as long as the description says; where it says more than there is, that many zeros follow. */
   if (meta.raw_bytes > GUARDED_MAX && meta.raw_bytes <= UFO_CHUNK_BYTES_MAX) return;
   meta.stored_bytes = wanted & 0x80000000 ? (uint32_t)in->left : wanted;
@@ -41,6 +41,10 @@ static void decode_hostile(input *in) {
   if (status && !strstr(error.message, "checksum")) return;
   meta.hash = XXH3_64bits(target, meta.raw_bytes);
   PROMISE(ufo_codec_decode(memory, &meta, stored, target, &error) == UFO_OK);
+  if (ufo_codec_is_plain(&meta)) { /* read straight to where it is to be */
+    if (meta.stored_bytes) memcpy(target, stored, meta.stored_bytes);
+    PROMISE(ufo_codec_decode(memory, &meta, target, target, &error) == UFO_OK);
+  }
   meta.hash ^= 1;
   PROMISE(ufo_codec_decode(memory, &meta, stored, target, &error) == UFO_CORRUPT);
 }

@@ -246,10 +246,14 @@ static int see_snapshot(void *user, const ufo_snapshot_info *info) {
 static int see_damage(void *user, const ufo_damage *damage) { return ++*(int *)user > 1000 || !damage->cause; }
 
 static void change(ufo_store *store, const char *name, int what) {
-  static const double values[700];
+  static const uint8_t values[10 * READ_MAX];
+  ufo_object_info info = {.struct_size = sizeof info};
   ufo_object_spec spec = spec_of(UFO_DOUBLE, 700);
   ufo_txn *txn;
   if (!said(ufo_txn_begin(store, &txn, &error))) return;
+  /* Elements are as long as the file says. */
+  if (what < 2 && (!said(ufo_store_info(store, txn, name, 0, &info, &error)) || info.element_bytes > READ_MAX))
+    what = 6;
   if (what == 0) said(ufo_txn_write(txn, name, 3, 1, values, &error));
   if (what == 1) said(ufo_txn_append(txn, name, values, 10, &error));
   if (what == 2) said(ufo_txn_put(txn, name, &spec, values, &error));

@@ -16,8 +16,8 @@ def seed(target, name, data):
 
 # ---- chunk: a description, then stored bytes ----------------------------------------------------------------------
 
-def hostile(codec, width, constant_bytes, raw, stored, data=b"", small=0):
-    return struct.pack("<BBBBIIB", 0, codec, width, constant_bytes, raw, stored, small) + data
+def hostile(codec, width, inline_bytes, raw, stored, data=b"", small=0):
+    return struct.pack("<BBBBIIB", 0, codec, width, inline_bytes, raw, stored, small) + data
 
 
 def lz4_literals(data):
@@ -41,6 +41,8 @@ for codec in (2, 3, 4, 5):
 seed("chunk", "decode_zero", hostile(0, 1, 0, 100, 0))
 seed("chunk", "decode_constant", hostile(1, 1, 8, 100, 0, b"\x01\x02\x03\x04\x05\x06\x07\x08"))
 seed("chunk", "decode_constant_long", hostile(1, 1, 255, 100, 0, b"\x01" * 16))
+for tail, stored in ((16, 48), (16, 49), (0, 48), (17, 47), (255, 0), (64, 0)):
+    seed("chunk", f"decode_tail_{tail}_{stored}", hostile(2, 1, tail, 64, stored, bytes(range(64))))
 seed("chunk", "decode_run", hostile(3, 1, 0, 300, WHOLE, b"\x1f\x41\x01\x00\xff\x0d\x50BCDEF"))
 seed("chunk", "decode_bomb", hostile(3, 1, 0, 0x00FFFFFF, WHOLE, b"\x1f\x41\x01\x00" + b"\xff" * 40))
 seed("chunk", "decode_too_long", hostile(3, 1, 0, 0x7FFFFFFF, WHOLE, b"\x10A"))
@@ -77,13 +79,15 @@ seed("record", "object_unknown", object_record(9, 4, 1, 4096))
 seed("record", "object_short", object_record(3, 8, 10, 4096)[:60])
 
 
-def entry(codec, width, constant, raw, stored, blob, low=0.0, high=1.0, flags=3):
-    return b"\x01" + struct.pack("<BBBBIIB3xQQI4xdd", 1, codec, width, len(constant), raw, stored, flags, 0x1234, blob, 0,
-                                 low, high) + constant
+def entry(codec, width, inline, raw, stored, blob, low=0.0, high=1.0, flags=3):
+    return b"\x01" + struct.pack("<BBBBIIB3xQQI4xdd", 1, codec, width, len(inline), raw, stored, flags, 0x1234, blob, 0,
+                                 low, high) + inline
 
 
 seed("record", "entry_lz4", entry(3, 1, b"", 4096, 100, 7))
 seed("record", "entry_constant", entry(1, 1, b"\x05\0\0\0", 4096, 0, 0))
+seed("record", "entry_tail", entry(2, 1, bytes(range(240, 256)), 4096, 4080, 7))
+seed("record", "entry_tail_long", entry(2, 1, bytes(17), 4096, 4080, 7))
 seed("record", "entry_zero", entry(0, 1, b"", 8, 0, 0, float("nan"), float("inf")))
 seed("record", "entry_stored_without_blob", entry(2, 1, b"", 4096, 4096, 0))
 seed("record", "entry_raw_0", entry(2, 1, b"", 0, 4096, 5))
@@ -102,6 +106,7 @@ def superblock(major=1, minor=1, chunk=65536, compat=0, ro=0, incompat=1, tag=0x
 
 
 seed("record", "superblock", superblock())
+seed("record", "superblock_1_2", superblock(minor=2, incompat=3))
 seed("record", "superblock_newer", superblock(major=2))
 seed("record", "superblock_feature", superblock(incompat=0x80))
 seed("record", "superblock_ro_feature", superblock(ro=0x80))
@@ -345,6 +350,7 @@ for index in range(4):
     seed("hostile", f"type_{index}", number(OBJECTS, index, 0, 0, 7) + number(OBJECTS, index, 4, 2, 0) + number(OBJECTS, index, 16, 2, 0))
     seed("hostile", f"chunk_{index}", number(OBJECTS, index, 16, 2, 16 << 20))
     seed("hostile", f"entry_raw_{index}", number(MAP, index, 4, 2, 16 << 20))
+    seed("hostile", f"entry_tail_{index}", number(MAP, index, 3, 0, 15))
     seed("hostile", f"entry_blob_{index}", number(MAP, index, 24, 3, 2**63))
     seed("hostile", f"entry_stored_{index}", number(MAP, index, 8, 2, 32 << 20))
     seed("hostile", f"name_{index}", number(NAMES, index, 0, 3, 2**64 - 1))

@@ -1,12 +1,13 @@
 /* Space in use that is long and random: what is freed is reused, the file stays under twice the live data, and what the
  * process holds stays flat. An oracle in memory has a seed for each chunk; what is read is compared with it.
  *
- *   soak_rewrite [--live MIB] [--rewrites COUNT] [--seed SEED] [--folder FOLDER] [--chunk BYTES] [--plain]
+ *   soak_rewrite [--live MIB] [--rewrites COUNT] [--seed SEED] [--folder FOLDER] [--chunk BYTES] [--noise] [--plain]
  *
  * Chunks of 4 KiB to 1 MiB, a third of them noise, the others compressing to any size, in commits of one chunk, of
  * some, and of a sixteenth of the store; through ufo_txn_write, views with a small pool, appends; objects come and go,
  * grow and shrink; a reader keeps old versions for a while; a child is killed while it stages. --chunk: all chunks have
- * this size. --plain: no reader, no child. Prints a line of figures ten times, and how long commits of one chunk took.
+ * this size. --noise: nothing compresses. --plain: no reader, no child. Prints a line of figures ten times, and how
+ * long commits of one chunk took.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -20,6 +21,7 @@
 enum { OBJECTS_MAX = 4096, CLASSES = 5, SAMPLES_MAX = 1 << 20, POOL_BYTES = 4 << 20 };
 static const uint32_t class_bytes[CLASSES] = {4096, 16384, 65536, 262144, 1048576};
 static unsigned only_class = CLASSES;
+static bool only_noise;
 
 typedef struct object {
   char name[24];
@@ -65,7 +67,10 @@ static uint64_t below(uint64_t limit) { return any() % limit; }
 
 /* The seed's lowest byte says how much of the chunk is noise: all, none, or a part at its beginning. */
 static void fill_chunk(uint64_t seed, uint32_t bytes, uint8_t *out) {
-  uint64_t share = (seed & 255) < 85 ? 256 : (seed & 255) < 90 ? 0 : (mix(seed) >> 8) & 255, noise = bytes * share >> 8;
+  uint64_t share = only_noise || (seed & 255) < 85 ? 256
+                   : (seed & 255) < 90             ? 0
+                                                   : (mix(seed) >> 8) & 255,
+           noise = bytes * share >> 8;
   uint64_t at = 0, pattern = seed * 257;
   for (; at + 8 <= noise; at += 8) {
     uint64_t word = mix(seed + at);
@@ -398,6 +403,7 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     bool has = i + 1 < argc;
     if (!strcmp(argv[i], "--plain")) plain = true;
+    else if (!strcmp(argv[i], "--noise")) only_noise = true;
     else if (has && !strcmp(argv[i], "--live")) live_goal = strtoull(argv[++i], NULL, 10) << 20;
     else if (has && !strcmp(argv[i], "--rewrites")) wanted = strtoull(argv[++i], NULL, 10);
     else if (has && !strcmp(argv[i], "--seed")) seed = strtoull(argv[++i], NULL, 10);

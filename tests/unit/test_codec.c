@@ -103,7 +103,7 @@ Test(codec, zero_and_constant_chunks_store_nothing) {
     uint32_t n = (uint32_t)sizeof raw - 3; /* ends in the middle of an element */
     cr_assert_eq(ufo_codec_encode(memory, UFO_RECORD, width, raw, n, &meta, &stored, NULL), UFO_OK);
     cr_assert_eq(meta.codec, UFO_CODEC_CONSTANT, "width %u", width);
-    cr_assert_eq(meta.constant_bytes, width);
+    cr_assert_eq(meta.inline_bytes, width);
     cr_assert_eq(meta.stored_bytes, 0);
     assert_decodes(memory, &meta, stored, raw, "constant");
   }
@@ -113,6 +113,44 @@ Test(codec, zero_and_constant_chunks_store_nothing) {
   assert_round_trip(memory, UFO_DOUBLE, 8, negative, sizeof negative, "-0");
   cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, negative, sizeof negative, &meta, &stored, NULL), UFO_OK);
   cr_assert_eq(meta.codec, UFO_CODEC_CONSTANT);
+  ufo_codec_memory_free(memory);
+}
+
+/* As many bytes as pages have would take one page more for the header that the engine puts before them. */
+Test(codec, the_tail_of_raw_chunks_is_kept_where_that_saves_a_page) {
+  static const struct {
+    uint32_t bytes, tail;
+  } cases[] = {{PAGE - 17, 0}, {PAGE - 16, 0},     {PAGE - 15, 16},     {PAGE - 1, 16},           {PAGE, 16},
+               {PAGE + 1, 0},  {2 * PAGE - 16, 0}, {2 * PAGE - 15, 16}, {2 * PAGE, 16},           {2000, 0},
+               {1, 0},         {16 * PAGE, 16},    {16 * PAGE + 1, 0},  {UFO_CHUNK_BYTES_MAX, 16}};
+  ufo_codec_memory *memory = ufo_codec_memory_create();
+  uint64_t state = 3;
+  uint8_t *raw = malloc(UFO_CHUNK_BYTES_MAX), *target = malloc(UFO_CHUNK_BYTES_MAX);
+  random_fill(&state, raw, UFO_CHUNK_BYTES_MAX);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    uint32_t n = cases[i].bytes;
+    ufo_chunk_meta meta;
+    const void *stored;
+    cr_assert_eq(ufo_codec_encode(memory, UFO_INTEGER, 4, raw, n, &meta, &stored, NULL), UFO_OK);
+    if (n > 1) cr_assert_eq(meta.codec, UFO_CODEC_RAW);
+    if (n == 1) continue; /* a constant */
+    cr_assert_eq(meta.inline_bytes, cases[i].tail, "%u bytes", n);
+    cr_assert_eq(meta.stored_bytes + meta.inline_bytes, n);
+    cr_assert_eq(memcmp(meta.inline_data, raw + meta.stored_bytes, meta.inline_bytes), 0);
+    assert_decodes(memory, &meta, stored, raw, "with a tail");
+    cr_assert(ufo_codec_is_plain(&meta));
+    memcpy(target, stored, meta.stored_bytes); /* as if read there */
+    cr_assert_eq(ufo_codec_decode(memory, &meta, target, target, NULL), UFO_OK);
+    cr_assert_eq(memcmp(target, raw, n), 0, "in place, %u bytes", n);
+    if (!cases[i].tail) continue;
+    ufo_chunk_meta bad[4] = {meta, meta, meta, meta};
+    bad[0].inline_data[15] ^= 1;
+    bad[1].inline_bytes = 17;
+    bad[2].inline_bytes = 0;
+    bad[3].raw_bytes = 8; /* less than the tail */
+    for (int b = 0; b < 4; b++) cr_assert_eq(ufo_codec_decode(memory, &bad[b], stored, target, NULL), UFO_CORRUPT);
+  }
+  free(raw), free(target);
   ufo_codec_memory_free(memory);
 }
 
@@ -154,7 +192,7 @@ Test(codec, each_bad_field_has_its_own_refusal) {
   cases[1].what = "width 0", cases[1].meta.codec = UFO_CODEC_SHUFFLE_LZ4, cases[1].meta.width = 0;
   cases[2].what = "delta of 5 bytes", cases[2].meta.codec = UFO_CODEC_DELTA_SHUFFLE_LZ4, cases[2].meta.width = 5;
   cases[3].what = "constant of 0 bytes", cases[3].meta.codec = UFO_CODEC_CONSTANT;
-  cases[4].what = "constant of 17 bytes", cases[4].meta.codec = UFO_CODEC_CONSTANT, cases[4].meta.constant_bytes = 17;
+  cases[4].what = "constant of 17 bytes", cases[4].meta.codec = UFO_CODEC_CONSTANT, cases[4].meta.inline_bytes = 17;
   cases[5].what = "hash", cases[5].meta.hash ^= 1;
   cases[6].what = "nothing stored", cases[6].meta.stored_bytes = 0;
   cases[7].what = "too much stored", cases[7].meta.stored_bytes = UINT32_MAX;

@@ -46,6 +46,29 @@ static void take_back_to(ufo_object *base) {
   ufo_put_forget(put);
 }
 
+/* Chunks that do not compress, and are as long as pages are: each takes one page, not two. */
+Test(garbage, a_file_of_small_chunks_of_noise_stays_under_twice_its_content) {
+  enum { MANY = 2048, COMMITS = 600, PER_COMMIT = 8 };
+  int32_t *noise = malloc((size_t)MANY * CHUNK);
+  uint64_t state = 8, worst = 0;
+  fill(noise, (uint64_t)MANY * PER_CHUNK, 9);
+  put_now(store, "n", spec_of(UFO_INTEGER, 0, (uint64_t)MANY * PER_CHUNK, CHUNK), noise);
+  for (int i = 0; i < COMMITS; i++) {
+    ufo_txn *txn = begin(store);
+    for (int k = 0; k < PER_COMMIT; k++) {
+      uint64_t first = random_below(&state, MANY) * PER_CHUNK;
+      fill(noise + first, PER_CHUNK, random_below(&state, 1u << 30));
+      OK(ufo_txn_write(txn, "n", first, PER_CHUNK, noise + first, &error));
+    }
+    OK(ufo_txn_commit(txn, &error));
+    uint64_t size = size_of_file(in_folder("s.ufo"));
+    if (size > worst) worst = size;
+  }
+  assert_content(store, NULL, "n", noise, (uint64_t)MANY * CHUNK);
+  cr_assert_lt(worst, UINT64_C(2) * MANY * CHUNK, "%.2f times", (double)worst / MANY / CHUNK);
+  free(noise);
+}
+
 /* Between a commit's look at the pins and its end a reader may still pin the version that it supersedes. The garbage of
  * the commit before names the same chunk. */
 Test(garbage, a_commit_leaves_what_it_supersedes) {

@@ -100,10 +100,10 @@ static const uint8_t *record_at(int table, MDB_val key, MDB_val value, size_t *b
 
 static void decode(file *f, const uint8_t *entry, size_t entry_bytes, uint8_t *target, uint64_t raw) {
   cr_assert_eq(entry[0], 1);
-  uint8_t codec = entry[1], width = entry[2], constant = entry[3];
+  uint8_t codec = entry[1], width = entry[2], in_entry = entry[3];
   uint64_t stored = get(entry + 8, 4), blob = get(entry + 24, 8);
   cr_assert_eq(get(entry + 4, 4), raw);
-  cr_assert_eq(entry_bytes, 56u + constant);
+  cr_assert_eq(entry_bytes, 56u + in_entry);
   cr_assert_eq(blob == 0, stored == 0);
   uint8_t key_bytes[8], *buffer = malloc(raw + 1);
   MDB_val key = {8, key_bytes}, value = {0};
@@ -117,10 +117,12 @@ static void decode(file *f, const uint8_t *entry, size_t entry_bytes, uint8_t *t
     memset(target, 0, raw);
     break;
   case 1:
-    for (uint64_t i = 0; i < raw; i++) target[i] = entry[56 + i % constant];
+    for (uint64_t i = 0; i < raw; i++) target[i] = entry[56 + i % in_entry];
     break;
   case 2:
-    memcpy(target, value.mv_data, raw);
+    cr_assert_eq(stored + in_entry, raw);
+    memcpy(target, value.mv_data, stored);
+    memcpy(target + stored, entry + 56, in_entry);
     break;
   case 3:
     cr_assert_eq(LZ4_decompress_safe(value.mv_data, (char *)target, (int)stored, (int)raw), (int)raw);
@@ -399,6 +401,40 @@ Test(interop, versions_and_features) {
       if (status == UFO_OK) ufo_store_close(store);
     }
   }
+}
+
+static void superblock_says(const char *path, uint64_t minor, uint64_t incompat) {
+  file f;
+  size_t n;
+  file_open(&f, path, 0);
+  MDB_val key = {10, superblock_key}, value;
+  cr_assert_eq(mdb_get(f.txn, f.tables[META], &key, &value), 0);
+  const uint8_t *superblock = record_at(META, key, value, &n);
+  cr_assert_eq(get(superblock + 18, 2), minor);
+  cr_assert_eq(get(superblock + 40, 8), incompat);
+  file_close(&f, 0);
+}
+
+/* Older releases can read a store until there is something in it that they would not understand. */
+Test(interop, a_feature_is_named_once_it_is_needed) {
+  char *path = in_folder("v.ufo");
+  uint8_t noise[4096], zeros[4096] = {0};
+  for (size_t i = 0; i < sizeof noise; i++) noise[i] = (uint8_t)mix(i);
+  ufo_store *store = open_store(path);
+  put_now(store, "short", spec_of(UFO_RAW, 0, 4080, 4096), noise);
+  put_now(store, "zero", spec_of(UFO_RAW, 0, 4096, 4096), zeros);
+  ufo_store_close(store);
+  superblock_says(path, 1, 1);
+  store = open_store(path);
+  put_now(store, "noise", spec_of(UFO_RAW, 0, 4096, 4096), noise);
+  ufo_store_close(store);
+  superblock_says(path, 2, 3);
+  store = open_store(path);
+  remove_now(store, "noise");
+  OK(ufo_store_compact(store, in_folder("c.ufo"), &error));
+  ufo_store_close(store);
+  superblock_says(path, 2, 3);
+  superblock_says(in_folder("c.ufo"), 2, 3);
 }
 
 /* Unknown ro_compat features: read-only works; a handle that was opened read-write cannot write. */

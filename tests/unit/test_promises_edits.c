@@ -78,7 +78,7 @@ Test(promises_edits, bytes_are_written_again_after_an_error) {
   OK(ufo_store_open(in_folder("small.ufo"), &options, &small, &error));
   uint8_t *bytes = malloc(PIECES * PIECE);
   for (int i = 0; i < PIECES * PIECE; i++) bytes[i] = (uint8_t)mix((uint64_t)i);
-  put_now(small, "ballast", spec_of(UFO_RAW, 0, 7 * MIB, 0), bytes);
+  put_now(small, "ballast", spec_of(UFO_RAW, 0, 8 * MIB, 0), bytes);
   ufo_txn *txn = begin(small);
   ufo_object_spec spec = spec_of(UFO_RAW, 0, 0, 65536);
   ufo_writer *writer;

@@ -2,6 +2,8 @@
  * and the store holds exactly what the last commit, the snapshots and open views need. */
 #include "fixture.h"
 
+#include "codec/codec.h"
+
 #include "unit/random.h"
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 8, CHUNKS_MAX = 5, NAMES = 6, LABELS = 5, ROUNDS = 300 };
@@ -243,17 +245,17 @@ Test(snapshots, list_says_what_each_one_holds) {
   cr_assert_lt(found.info[0].generation, found.info[1].generation);
   cr_assert_leq(found.info[0].created_ns, found.info[1].created_ns);
   cr_assert_eq(found.info[0].objects, 2);
-  cr_assert_eq(found.info[0].held_bytes, 2 * CHUNK);
-  cr_assert_eq(found.info[1].held_bytes, CHUNK); /* y, and chunk 2 of x, are the older one's as well */
+  cr_assert_eq(found.info[0].held_bytes, 2 * (CHUNK - UFO_TAIL_BYTES));
+  cr_assert_eq(found.info[1].held_bytes, CHUNK - UFO_TAIL_BYTES); /* y, and chunk 2 of x, are the older one's as well */
   uint64_t before = stat_of(store).blob_bytes;
   OK(ufo_snapshot_remove(store, "two", &error));
   let_it_reclaim(store);
-  cr_assert_eq(stat_of(store).blob_bytes, before - CHUNK);
+  cr_assert_eq(stat_of(store).blob_bytes, before - (CHUNK - UFO_TAIL_BYTES));
   found = list_them(store);
-  cr_assert_eq(found.info[0].held_bytes, (2 + 3 + 1) * CHUNK, "%" PRIu64, found.info[0].held_bytes);
+  cr_assert_eq(found.info[0].held_bytes, (2 + 3 + 1) * (CHUNK - UFO_TAIL_BYTES), "%" PRIu64, found.info[0].held_bytes);
   OK(ufo_snapshot_remove(store, "one", &error));
   let_it_reclaim(store);
-  cr_assert_eq(stat_of(store).blob_bytes, 4 * CHUNK);
+  cr_assert_eq(stat_of(store).blob_bytes, 4 * (CHUNK - UFO_TAIL_BYTES));
 }
 
 /* A view keeps its version whatever becomes of the snapshot, and no longer than it is open. */

@@ -1,9 +1,7 @@
 /* What verifying says, and when it ends. Damage is made by writing into the file's tables with LMDB itself. */
 #include "fixture.h"
 
-#include <lmdb.h>
-
-#include "store/record.h"
+#include "edit.h"
 
 TestSuite(verify, .init = fixture_make, .fini = fixture_remove, .timeout = 60);
 
@@ -30,45 +28,6 @@ Test(verify, progress_ends_it) {
 }
 
 /* ---- damage ------------------------------------------------------------------------------------------------------ */
-
-typedef struct edit {
-  MDB_env *env;
-  MDB_txn *txn;
-  MDB_dbi dbi;
-} edit;
-
-static edit begin_edit(const char *table) {
-  edit e;
-  cr_assert_eq(mdb_env_create(&e.env), 0);
-  mdb_env_set_maxdbs(e.env, 16);
-  mdb_env_set_mapsize(e.env, UINT64_C(1) << 30);
-  cr_assert_eq(mdb_env_open(e.env, in_folder("s.ufo"), MDB_NOSUBDIR, 0600), 0);
-  cr_assert_eq(mdb_txn_begin(e.env, NULL, 0, &e.txn), 0);
-  cr_assert_eq(mdb_dbi_open(e.txn, table, 0, &e.dbi), 0);
-  return e;
-}
-
-static void end_edit(edit e) {
-  cr_assert_eq(mdb_txn_commit(e.txn), 0);
-  mdb_env_close(e.env);
-}
-
-/* Flips a bit of the first record of a table. */
-static void spoil_first(const char *table) {
-  edit e = begin_edit(table);
-  MDB_cursor *cursor;
-  MDB_val key, value;
-  uint8_t copy[600];
-  cr_assert_eq(mdb_cursor_open(e.txn, e.dbi, &cursor), 0);
-  cr_assert_eq(mdb_cursor_get(cursor, &key, &value, MDB_FIRST), 0);
-  cr_assert_leq(value.mv_size, sizeof copy);
-  memcpy(copy, value.mv_data, value.mv_size);
-  copy[3] ^= 4;
-  MDB_val spoiled = {value.mv_size, copy};
-  cr_assert_eq(mdb_cursor_put(cursor, &key, &spoiled, MDB_CURRENT), 0);
-  mdb_cursor_close(cursor);
-  end_edit(e);
-}
 
 typedef struct found {
   int count; /* and of the first: */
@@ -120,7 +79,7 @@ static void build(void) {
 
 Test(verify, damaged_attributes_name_their_object) {
   build();
-  spoil_first("attributes");
+  edit_spoil_first(in_folder("s.ufo"), UFO_TABLE_ATTRIBUTES);
   found f = verify();
   cr_assert_eq(f.count, 1);
   cr_assert_str_eq(f.name, "df[[1]]");
@@ -129,7 +88,7 @@ Test(verify, damaged_attributes_name_their_object) {
 
 Test(verify, a_damaged_name_is_named) {
   build();
-  spoil_first("names");
+  edit_spoil_first(in_folder("s.ufo"), UFO_TABLE_NAMES);
   found f = verify();
   cr_assert_geq(f.count, 1);
   cr_assert_str_eq(f.name, "df");
@@ -139,13 +98,7 @@ Test(verify, a_damaged_name_is_named) {
 
 /* A sound record of one number. */
 static void add_number(ufo_table table, const void *key, size_t key_bytes, uint64_t number) {
-  uint8_t record[UFO_U64_RECORD_BYTES];
-  for (int i = 0; i < 8; i++) record[i] = (uint8_t)(number >> 8 * i);
-  ufo_record_seal(table, key, key_bytes, record, 8);
-  edit e = begin_edit(ufo_table_name(table));
-  MDB_val name = {key_bytes, (void *)(uintptr_t)key}, value = {sizeof record, record};
-  cr_assert_eq(mdb_put(e.txn, e.dbi, &name, &value, 0), 0);
-  end_edit(e);
+  edit_put_now(in_folder("s.ufo"), table, key, key_bytes, &number, sizeof number);
 }
 
 static void assert_one(const char *cause) {
@@ -187,30 +140,21 @@ Test(verify, damaged_referents) {
   uint8_t key[UFO_BLOB_KEY_BYTES] = {[7] = 99};
   build();
   add_number(UFO_TABLE_REFS, key, sizeof key, 1);
-  spoil_first("refs");
+  edit_spoil_first(in_folder("s.ufo"), UFO_TABLE_REFS);
   assert_one("table refs is damaged");
 }
 
-/* ---- records that are whole and mean something else ----------------------------------------------------------------
- */
+/* ---- records that are whole and mean something else -------------------------------------------------------------- */
 
-/* Copies the first record of a table to `key` (NULL: where it is) with `bytes` at `offset`, and a seal that holds. */
-static void forge(ufo_table table, const uint8_t *key, size_t offset, const void *bytes, size_t count) {
-  edit e = begin_edit(ufo_table_name(table));
-  MDB_cursor *cursor;
-  MDB_val name, value;
-  uint8_t copy[600], at[UFO_KEY_MAX];
-  cr_assert_eq(mdb_cursor_open(e.txn, e.dbi, &cursor), 0);
-  cr_assert_eq(mdb_cursor_get(cursor, &name, &value, MDB_FIRST), 0);
-  cr_assert_leq(value.mv_size, sizeof copy);
-  memcpy(copy, value.mv_data, value.mv_size);
-  memcpy(at, key ? key : name.mv_data, name.mv_size);
-  memcpy(copy + offset, bytes, count);
-  ufo_record_seal(table, at, name.mv_size, copy, value.mv_size - UFO_SEAL_BYTES);
-  MDB_val to = {name.mv_size, at}, forged = {value.mv_size, copy};
-  mdb_cursor_close(cursor);
-  cr_assert_eq(mdb_put(e.txn, e.dbi, &to, &forged, 0), 0);
-  end_edit(e);
+/* Copies the first record of a table to `to` (NULL: where it is) with `bytes` at `offset`. */
+static void forge(ufo_table table, const uint8_t *to, size_t offset, const void *bytes, size_t count) {
+  uint8_t key[UFO_KEY_MAX], content[EDIT_BYTES_MAX];
+  size_t key_bytes;
+  edit e = edit_begin(in_folder("s.ufo"), table);
+  size_t length = edit_first(e, key, &key_bytes, content);
+  memcpy(content + offset, bytes, count);
+  edit_put(e, to ? to : key, key_bytes, content, length);
+  edit_end(e);
 }
 
 static void assert_forged(ufo_table table, const uint8_t *key, size_t offset, uint64_t number, size_t count,
@@ -259,12 +203,7 @@ Test(verify, an_element_of_a_version_that_is_not_there) {
   uint8_t record[UFO_ENTRY_BYTES_MAX];
   build();
   ufo_key_map(key, 2, 0, 1);
-  size_t bytes = ufo_record_encode_entry(&entry, record);
-  ufo_record_seal(UFO_TABLE_MAP, key, sizeof key, record, bytes);
-  edit e = begin_edit("map");
-  MDB_val to = {sizeof key, key}, value = {bytes + UFO_SEAL_BYTES, record};
-  cr_assert_eq(mdb_put(e.txn, e.dbi, &to, &value, 0), 0);
-  end_edit(e);
+  edit_put_now(in_folder("s.ufo"), UFO_TABLE_MAP, key, sizeof key, record, ufo_record_encode_entry(&entry, record));
   assert_one("this element of the list is missing");
 }
 Test(verify, entries_of_no_object_and_of_versions_to_come) {

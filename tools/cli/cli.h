@@ -67,6 +67,11 @@ ufo_store *open_store(const char *path, bool writable, int *status_out);
 /* The same for reading, as it was at the snapshot `label`; NULL: as it is. */
 ufo_store *open_store_at(const char *path, const char *label, int *status_out);
 
+/* For commands whose operands are PATH NAME ...: opens the store and commits what `change` does to the object. Prints
+ * what fails; returns the exit status. */
+typedef ufo_status (*change_fn)(ufo_txn *txn, const char *const *operands, ufo_error *error);
+int change_store(const arguments *args, change_fn change);
+
 /* Is the file at `path` the one that `facts` (from stat) describe? Guards against a store as its own input or output.
  */
 bool is_same_file(const char *path, const struct stat *facts);

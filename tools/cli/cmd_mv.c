@@ -1,23 +1,11 @@
 /* cmd_mv.c - `ufostore mv`: gives an object another name. */
 #include "cli.h"
 
-static int run(const arguments *args) {
-  const char *path = args->operands[0], *from = args->operands[1], *to = args->operands[2];
-  ufo_error error = {0};
-  ufo_txn *txn = NULL;
-  int status = EXIT_DONE;
-  ufo_store *store = open_store(path, true, &status);
-  if (!store) return status;
-  ufo_status result = ufo_txn_begin(store, &txn, &error);
-  if (!result) result = ufo_txn_rename(txn, from, to, &error);
-  if (!result) result = ufo_txn_commit(txn, &error);
-  if (result) {
-    status = fail_status(path, from, &error);
-    ufo_txn_abort(txn);
-  }
-  ufo_store_close(store);
-  return status;
+static ufo_status rename_object(ufo_txn *txn, const char *const *operands, ufo_error *error) {
+  return ufo_txn_rename(txn, operands[1], operands[2], error);
 }
+
+static int run(const arguments *args) { return change_store(args, rename_object); }
 
 const command cmd_mv = {
     .name = "mv",

@@ -153,6 +153,24 @@ ufo_store *open_store_at(const char *path, const char *label, int *status_out) {
   return open_with(path, &options, status_out);
 }
 
+int change_store(const arguments *args, change_fn change) {
+  const char *path = args->operands[0], *name = args->operands[1];
+  ufo_error error = {0};
+  ufo_txn *txn = NULL;
+  int status = EXIT_DONE;
+  ufo_store *store = open_store(path, true, &status);
+  if (!store) return status;
+  ufo_status result = ufo_txn_begin(store, &txn, &error);
+  if (!result) result = change(txn, args->operands, &error);
+  if (!result) result = ufo_txn_commit(txn, &error);
+  if (result) {
+    status = fail_status(path, name, &error);
+    ufo_txn_abort(txn);
+  }
+  ufo_store_close(store);
+  return status;
+}
+
 bool is_same_file(const char *path, const struct stat *facts) {
   struct stat own;
   return stat(path, &own) == 0 && own.st_dev == facts->st_dev && own.st_ino == facts->st_ino;

@@ -22,7 +22,7 @@ _ufostore() {
     put) options=$'--type\n--chunk' ;;
     get) options=$'--range\n--as\n--version\n--snapshot' ;;
     export) options=--snapshot ;;
-    verify) options=$'--preflight\n--salvage' ;;
+    verify) options=$'--json\n--preflight\n--salvage' ;;
     import) options=$'--delim\n--no-header\n--na' ;;
   esac
   case ${COMP_WORDS[COMP_CWORD - 1]} in

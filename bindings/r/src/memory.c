@@ -134,6 +134,7 @@ SEXP ufor_memory_stats(void) {
       {"evictions_dirty", stats.evictions_dirty},
       {"waits", stats.waits},
       {"threads", stats.threads},
+      {"broken", stats.broken},
   };
   const R_xlen_t count = (R_xlen_t)(sizeof figures / sizeof figures[0]);
   SEXP result = PROTECT(Rf_allocVector(VECSXP, count));

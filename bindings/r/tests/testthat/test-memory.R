@@ -110,7 +110,7 @@ test_that("views that nobody refers to are released", {
 test_that("figures print readably", {
   out <- capture.output(print(ufo_stats()))
   expect_true(any(grepl("resident peak", out)))
-  expect_true(all(c("budget", "resident", "dirty", "staged", "faults", "evictions", "waits") %in% names(ufo_stats())))
+  expect_true(all(c("budget", "resident", "dirty", "staged", "faults", "evictions", "waits", "broken") %in% names(ufo_stats())))
 })
 
 test_that("garbage collection under torture harms no view", {

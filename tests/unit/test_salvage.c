@@ -1,0 +1,176 @@
+/* Salvage where chance decides little: each index page of an object with holes lost in turn, and what progress says.
+ * Damage at random is in ../fault/salvage.c, stores of other formats in ../fault/golden.c. */
+#include "fixture.h"
+
+#include "pages_kit.h"
+
+TestSuite(salvage, .init = fixture_make, .fini = fixture_remove, .timeout = 100);
+
+/* ---- holes ------------------------------------------------------------------------------------------------------- */
+
+enum { CHUNK = 4096, PER_CHUNK = CHUNK / 4, CHUNKS = 700 };
+
+/* Which chunks are there, at last and before: runs and holes of all lengths up to some dozens, rewritten in part. */
+static bool is_written(uint64_t chunk) { return mix(chunk / (1 + mix(chunk / 50) % 40)) % 3 == 0; }
+static bool is_rewritten(uint64_t chunk) { return is_written(chunk) && mix(chunk + 5000) % 4 == 0; }
+static int32_t value_of(uint64_t chunk) {
+  return is_written(chunk) ? (int32_t)chunk + 1 + 1000 * is_rewritten(chunk) : 0;
+}
+
+/* One value in each chunk, and the rest zeros: they need no blobs. */
+static void write_chunk(ufo_txn *txn, uint64_t chunk, int32_t value) {
+  int32_t values[PER_CHUNK];
+  for (int i = 0; i < PER_CHUNK; i++) values[i] = value;
+  OK(ufo_txn_write(txn, "holes", chunk * PER_CHUNK, PER_CHUNK, values, &error));
+}
+
+static void build(const char *path) {
+  ufo_store *store = open_store(path);
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, (uint64_t)CHUNKS * PER_CHUNK, CHUNK);
+  put_now(store, "before", spec_of(UFO_INTEGER, 0, 1, CHUNK), &(int32_t){1});
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_create(txn, "holes", &spec, &error));
+  for (uint64_t c = 0; c < CHUNKS; c++)
+    if (is_written(c)) write_chunk(txn, c, (int32_t)c + 1);
+  OK(ufo_txn_commit(txn, &error));
+  OK(ufo_snapshot_create(store, "kept", &error)); /* so that what is rewritten stays, too */
+  txn = begin(store);
+  for (uint64_t c = 0; c < CHUNKS; c++)
+    if (is_rewritten(c)) write_chunk(txn, c, value_of(c));
+  OK(ufo_txn_commit(txn, &error));
+  put_now(store, "after", spec_of(UFO_INTEGER, 0, 1, CHUNK), &(int32_t){2});
+  ufo_store_close(store);
+}
+
+typedef struct losses {
+  bool lost[CHUNKS];
+  bool neighbour; /* one whose entry is in the same page */
+} losses;
+
+static int note_loss(void *user, const ufo_damage *d) {
+  losses *l = user;
+  if (d->kind == UFO_DAMAGE_STORE) return 0;
+  cr_assert_eq(d->kind, UFO_DAMAGE_CHUNK, "%s", d->cause);
+  if (strcmp(d->name, "holes") != 0) {
+    l->neighbour = true;
+    return 0;
+  }
+  cr_assert_eq(d->first, d->first_chunk * PER_CHUNK);
+  cr_assert_eq(d->count, d->chunks * PER_CHUNK);
+  for (uint64_t c = d->first_chunk; c < d->first_chunk + d->chunks; c++) l->lost[c] = true;
+  return 0;
+}
+
+/* Salvages what is in `damaged`; the number of chunks that are lost. */
+static int check(const image *damaged, const char *what) {
+  char *path = in_folder("damaged.ufo"), *out = in_folder("out.ufo");
+  losses l = {.neighbour = false};
+  int lost = 0;
+  image_store(damaged, path);
+  unlink(out);
+  unlink(in_folder("out.ufo-lock"));
+  FAILS(UFO_CORRUPT, ufo_store_salvage(path, out, note_loss, NULL, &l, &error));
+  ufo_store *store = open_store(out);
+  int32_t one;
+  int unread = (ufo_store_read(store, NULL, "before", 0, 0, 1, &one, &error) != UFO_OK) +
+               (ufo_store_read(store, NULL, "after", 0, 0, 1, &one, &error) != UFO_OK);
+  cr_assert_eq(unread, l.neighbour);
+  for (uint64_t c = 0; c < CHUNKS; c++) {
+    int32_t value;
+    ufo_status status = ufo_store_read(store, NULL, "holes", 0, c * PER_CHUNK, 1, &value, &error);
+    cr_assert_eq(status, l.lost[c] ? UFO_CORRUPT : UFO_OK, "%s, chunk %" PRIu64 ": %s", what, c, error.message);
+    if (!status) cr_assert_eq(value, value_of(c), "%s, chunk %" PRIu64 ": %d", what, c, value);
+    lost += status != UFO_OK;
+  }
+  ufo_store_close(store);
+  return lost;
+}
+
+/* A chunk without an entry is zeros, or its entry was in the page that is gone: which of them, the page alone could
+ * tell. */
+Test(salvage, each_leaf_of_an_object_with_holes) {
+  build(in_folder("s.ufo"));
+  image whole = image_load(in_folder("s.ufo"));
+  uint8_t *root = image_root(&whole, "map");
+  cr_assert(!ufo_page_is_leaf(root));
+  unsigned leaves = ufo_page_count(root);
+  int written = 0;
+  for (uint64_t c = 0; c < CHUNKS; c++) written += is_written(c);
+  cr_assert(leaves > 6 && written > 150 && written < CHUNKS - 150, "%u leaves, %d written", leaves, written);
+  for (unsigned from = 0; from < leaves; from++) {
+    for (unsigned run = 1; run <= 3 && from + run <= leaves; run += 2) { /* one of them, or three in a row */
+      image hurt = {malloc(whole.size), whole.size};
+      memcpy(hurt.bytes, whole.bytes, whole.size);
+      for (unsigned n = from; n < from + run; n++) {
+        ufo_page_node node;
+        ufo_page_read_node(root, n, &node);
+        cr_assert(ufo_page_is_leaf(image_page(&whole, node.child)));
+        memset(image_page(&hurt, node.child), 0, CHUNK);
+      }
+      char what[64];
+      snprintf(what, sizeof what, "without %u leaves from %u of %u on", run, from, leaves);
+      int lost = check(&hurt, what);
+      cr_assert_gt(lost, 0, "%s: nothing is lost", what);
+      cr_assert_lt(lost, (int)(run + 1) * 2 * CHUNKS / (int)leaves, "%s: %d chunks are lost", what, lost);
+      free(hurt.bytes);
+    }
+  }
+  free(whole.bytes);
+}
+
+/* ---- progress ---------------------------------------------------------------------------------------------------- */
+
+enum { MIB = 1 << 20 };
+
+typedef struct seen {
+  uint64_t done, total; /* of the last call */
+  uint64_t before;      /* done, of the call before */
+  int calls, corrections;
+} seen;
+
+static int see(void *user, uint64_t done, uint64_t total) {
+  seen *s = user;
+  cr_assert_leq(done, total);
+  cr_assert_geq(done, s->done, "it went back");
+  s->corrections += s->calls > 0 && total != s->total;
+  s->before = s->done;
+  s->done = done;
+  s->total = total;
+  s->calls++;
+  return 0;
+}
+
+/* Sixteen MiB that are current, in a file that has three times as much: what is left to copy is said, not guessed. */
+Test(salvage, progress_comes_to_its_end) {
+  enum { BYTES = 16 * MIB, WIDE = 1 << 16 };
+  char *path = in_folder("s.ufo");
+  uint8_t *noise = malloc(BYTES);
+  ufo_store *store = open_store(path);
+  ufo_object_spec spec = spec_of(UFO_RAW, 0, BYTES, WIDE);
+  for (int version = 0; version < 3; version++) {
+    char label[16];
+    uint64_t state = (uint64_t)version + 1;
+    random_fill(&state, noise, BYTES);
+    put_now(store, "x", spec, noise);
+    snprintf(label, sizeof label, "%d", version);
+    OK(ufo_snapshot_create(store, label, &error));
+  }
+  ufo_store_close(store);
+  for (int hurt = 0; hurt < 2; hurt++) {
+    image i = image_load(path);
+    seen s = {.calls = 0};
+    if (hurt) memset(image_leaf(&i, "names", false), 0, CHUNK); /* then all pages are looked at */
+    image_store(&i, in_folder("damaged.ufo"));
+    ufo_status status =
+        ufo_store_salvage(in_folder("damaged.ufo"), in_folder(hurt ? "1.ufo" : "0.ufo"), NULL, see, &s, &error);
+    cr_assert_eq(status, hurt ? UFO_CORRUPT : UFO_OK, "%s", error.message);
+    cr_assert_gt(s.calls, 3);
+    cr_assert_eq(s.done, s.total, "%" PRIu64 " of %" PRIu64, s.done, s.total);
+    cr_assert_gt(s.before, s.total - 5 * MIB, "%" PRIu64 " of %" PRIu64 " before the end", s.before, s.total);
+    cr_assert_leq(s.corrections, 2);
+    uint64_t read = hurt ? i.size : BYTES / 16; /* pages that may be looked at, beside the data */
+    cr_assert(s.total >= BYTES && s.total <= BYTES + read, "%" PRIu64, s.total);
+    free(i.bytes);
+  }
+  free(noise);
+}
