@@ -18,7 +18,7 @@ measured() {
   last="ufostore bench --quick --json $*"
   timeout 110 "$UFOSTORE_BIN" bench --quick --json --folder . --budget 8M "$@" >out 2>err
   status=$?
-  [ "$status" = 0 ] && [ ! -s err ] || failed "exit status $status"
+  [ "$status" = 0 ] && [ ! -s err ] || failed "exit status $status: $(grep -A1 '"state": "failed"' out)"
   valid_json
 }
 
@@ -45,6 +45,21 @@ for c in cases:
 END
 fi
 [ -z "$(find . -name 'ufostore-bench.*')" ] || failed "data were left behind"
+
+# The results can be drawn, and made tables of.
+if command -v Rscript >/dev/null 2>&1; then
+  last="Rscript tables.R out"
+  Rscript "$UFOSTORE_SOURCE/bindings/r/bench/tables.R" out >tables 2>err || failed "no tables"
+  grep -q '^| scan-prices | scan / one-thread decode' tables || failed "no table of goals"
+  grep -q '^## grow-threads' tables || failed "no table of growth"
+fi
+if command -v Rscript >/dev/null 2>&1 && Rscript -e 'quit(status = !capabilities("cairo"))' >/dev/null 2>&1; then
+  last="Rscript plot.R out"
+  Rscript "$UFOSTORE_SOURCE/bindings/r/bench/plot.R" out . 2>err || failed "no pictures"
+  for picture in throughput latency goals; do
+    grep -q '<svg' "$picture.svg" || failed "$picture.svg is no picture"
+  done
+fi
 
 # The beginning of a name means several cases; people get a table.
 expect 0 bench scan --quick --budget 4M --runs 2 --folder .

@@ -13,28 +13,9 @@ if (length(arguments) < 1) stop("usage: Rscript plot.R RESULTS.json [FOLDER] [sv
 folder <- if (length(arguments) > 1) arguments[2] else "."
 format <- if (length(arguments) > 2) match.arg(arguments[3], c("svg", "png")) else "svg"
 
-# JSON as nested lists. Each token becomes one of R; nothing but list() is called. Strings come in with JSON's escapes,
-# which are R's, too.
-read_json <- function(path) {
-  text <- paste(readLines(path, encoding = "UTF-8"), collapse = " ")
-  pattern <- '"(?:[^"\\\\]|\\\\.)*"|-?[0-9][0-9.eE+-]*|true|false|null|[{}\\[\\],:]'
-  tokens <- regmatches(text, gregexpr(pattern, text, perl = TRUE))[[1]]
-  words <- c("{" = "list(", "[" = "list(", "}" = ")", "]" = ")", ":" = "=", "true" = "TRUE", "false" = "FALSE",
-             "null" = "NA")
-  known <- tokens %in% names(words)
-  tokens[known] <- words[tokens[known]]
-  eval(parse(text = paste(tokens, collapse = " "), keep.source = FALSE), envir = baseenv())
-}
-
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+source(file.path(here, "results.R"))
 results <- read_json(arguments[1])
-find_case <- function(name) Find(function(case) case$name == name && case$state == "ran", results$cases)
-curves <- function(case) {
-  all <- lapply(case$curves, function(c) list(x = unlist(c$x), y = unlist(c$y)))
-  setNames(all, vapply(case$curves, function(c) c$key, ""))
-}
-megabytes <- function(bytes) paste(format(bytes / 2^20, trim = TRUE), "MiB")
-where <- with(results$machine, paste0(processor, ", ", cores, " cores, ", kernel))
-
 open_picture <- function(name, height = 5) {
   path <- file.path(folder, paste0(name, ".", format))
   if (format == "svg") svg(path, width = 8, height = height)
@@ -67,7 +48,7 @@ if (!is.null(case <- find_case("grow-size"))) {
   x <- lines[[1]]$x
   plot(range(x), c(0, max(vapply(lines, function(l) max(l$y), 0))), type = "n", log = "x", xaxt = "n", bty = "l",
        xlab = "size of the data / memory budget", ylab = "GB/s of values", main = "Sum of a stored vector through a pointer")
-  mtext(paste0(where, "; budget ", megabytes(results$budget_bytes / 4)), cex = 0.8)
+  mtext(paste0(machine_line(), "; budget ", megabytes(results$budget_bytes / 4)), cex = 0.8)
   axis(1, x, ifelse(x < 1, paste0("1/", 1 / x), x))
   abline(v = 1, col = "grey70", lty = 2)
   draw(lines)
@@ -87,7 +68,7 @@ if (!is.null(case <- find_case("random"))) {
   plot(c(0, max(vapply(lines, function(l) max(l$x), 0))), range(unlist(lapply(lines, function(l) l$y))), type = "n",
        log = "y", xaxt = "n", bty = "l", xlab = "percentile", ylab = "microseconds",
        main = "First touch of a chunk of 64 KiB, in random order")
-  mtext(where, cex = 0.8)
+  mtext(machine_line(), cex = 0.8)
   axis(1, -log10(1 - shown / 100), shown)
   draw(lines)
   explain("topleft", names(lines), c(ufostore = "ufostore", handler = "reference handler")[names(lines)])
@@ -109,7 +90,7 @@ if (!is.null(goals)) {
   plot(goals$reached, seq_len(nrow(goals)), log = "x", yaxt = "n", ylab = "", bty = "n", pch = 16, cex = 1.3,
        col = ifelse(goals$reached >= 1, "#0072B2", "#D55E00"), xlim = range(goals$reached, 1),
        xlab = "reached / wanted (from 1 on: met)", main = "Goals")
-  mtext(where, cex = 0.8)
+  mtext(machine_line(), cex = 0.8)
   segments(1, seq_len(nrow(goals)), goals$reached, col = "grey80")
   abline(v = 1)
   axis(2, seq_len(nrow(goals)), goals$label, tick = FALSE, cex.axis = 0.75)
