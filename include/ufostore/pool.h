@@ -156,7 +156,8 @@ typedef struct ufo_pool_capabilities {
   size_t struct_size;
   int kernel_faults; /* 1: system calls may be handed any pointer into a region; 0: pin first */
   int poison;        /* 1: UFFDIO_POISON; 0: the equivalent with a mapping past the end of a file */
-  int move;          /* 1: the kernel has UFFDIO_MOVE */
+  int move; /* 1: the kernel has UFFDIO_MOVE, so windows ahead of a stream of touches cost next to nothing; 0: they
+               are copied */
   uint64_t page_bytes;
 } ufo_pool_capabilities;
 
