@@ -41,7 +41,18 @@ void ufo_slot_end(ufo_pool *pool, ufo_slot *slot) {
   slot->page = NULL;
   slot->region = NULL;
   slot->state = UFO_SLOT_IDLE;
+  for (unsigned i = 0; i < UFO_SLOTS; i++) {
+    if (!pool->slots[i].blocked) continue;
+    pool->slots[i].blocked = false;
+    pthread_cond_signal(&pool->ahead_wanted);
+  }
   pthread_cond_broadcast(&pool->room);
+}
+
+bool ufo_ahead_busy(const ufo_pool *pool) {
+  for (unsigned i = 0; pool->slots && i < UFO_SLOTS; i++)
+    if (pool->slots[i].state == UFO_SLOT_MOVING || pool->slots[i].state == UFO_SLOT_CHECKING) return true;
+  return false;
 }
 
 static void end_unused(ufo_pool *pool, ufo_slot *slot) {
@@ -98,8 +109,11 @@ static bool provide_page(ufo_pool *pool, ufo_slot *slot) {
       slot->page = slot->nursery;
       break;
     }
-    ufo_frame *frame = ufo_residency_pick(pool, true);
-    if (!frame) break;
+    ufo_frame *frame = ufo_residency_pick(pool, true, true);
+    if (!frame) {
+      slot->blocked = ufo_ahead_busy(pool);
+      break;
+    }
     pthread_mutex_unlock(&pool->residency_lock);
     enum ufo_evicted evicted = ufo_evict_frame(pool, frame, NULL, slot->arena);
     if (evicted == UFO_EVICTED) continue;
@@ -170,6 +184,10 @@ static void prepare(ufo_pool *pool, ufo_slot *slot) {
   pthread_mutex_unlock(&pool->residency_lock);
   bool ready = ufo_window_is_absent(slot->region, slot->window) && provide_page(pool, slot);
   pthread_mutex_lock(&pool->residency_lock);
+  if (!ready && slot->blocked && !slot->spoiled) {
+    slot->state = UFO_SLOT_WANTED;
+    return;
+  }
   if (!ready || slot->spoiled) {
     give_up(pool, slot);
     return;
@@ -191,7 +209,7 @@ static void fill_one(ufo_pool *pool, ufo_slot *slot) {
 }
 
 static bool has_work(const ufo_slot *slot) {
-  return slot->state == UFO_SLOT_WANTED || (slot->state == UFO_SLOT_CHECKING && slot->next == 0) ||
+  return (slot->state == UFO_SLOT_WANTED && !slot->blocked) || (slot->state == UFO_SLOT_CHECKING && slot->next == 0) ||
          (slot->state == UFO_SLOT_FILLING && slot->next < slot->region->window_chunks);
 }
 
@@ -265,7 +283,7 @@ static void request(ufo_region *region, uint64_t window, int direction) {
     slot = idle_slot(pool);
     if (!slot) break;
     slot->state = UFO_SLOT_WANTED;
-    slot->spoiled = slot->failed = slot->awaited = false;
+    slot->spoiled = slot->failed = slot->awaited = slot->blocked = false;
     slot->direction = direction;
     slot->region = region;
     slot->window = next;

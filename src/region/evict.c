@@ -207,7 +207,7 @@ void *ufo_evictor_run(void *argument) {
     if (pool->resident + pool->staged > pool->high) down_to_low = true;
     if (pool->resident + pool->staged <= pool->low) down_to_low = false;
     ufo_frame *frame = NULL;
-    if (down_to_low || pool->evictor_kicked) frame = ufo_residency_pick(pool, false);
+    if (down_to_low || pool->evictor_kicked) frame = ufo_residency_pick(pool, false, true);
     if (!frame) {
       /* Nothing to do, or nothing that can be done: whoever waits for room must find out for itself. */
       down_to_low = false;

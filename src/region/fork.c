@@ -174,11 +174,13 @@ static bool rearm(ufo_pool *pool) {
 
 /* Without the reservations of fills that died, and without regions that were being released. */
 static void count_again(ufo_pool *pool) {
-  pool->resident = pool->dirty = pool->pinned = 0;
+  pool->resident = pool->streamed = pool->dirty = pool->pinned = 0;
   for (size_t i = 0; i < pool->table_count; i++) {
     pool->resident += pool->table[i]->resident;
     pool->dirty += pool->table[i]->dirty;
     pool->pinned += pool->table[i]->pinned;
+    for (const ufo_frame *frame = pool->table[i]->frames; frame; frame = frame->region_next)
+      if (frame->streamed) pool->streamed += frame->bytes;
   }
 }
 

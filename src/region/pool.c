@@ -73,7 +73,7 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
   pthread_mutex_lock(&pool->residency_lock);
   while (pool->resident + pool->staged > pool->limit) {
     if (ufo_ahead_shed(pool)) continue;
-    ufo_frame *frame = ufo_residency_pick(pool, false);
+    ufo_frame *frame = ufo_residency_pick(pool, false, false);
     if (!frame) {
       if (!retried && ufo_residency_retry_stuck(pool)) {
         retried = true;

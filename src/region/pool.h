@@ -56,6 +56,7 @@ typedef struct ufo_frame {
   bool for_write;      /* constant: the fill was begun by a write, so the chunk will be dirty */
   bool waiting;        /* a fill without its memory yet */
   bool ending;         /* a fill that waits for nothing any more */
+  bool streamed;       /* came with its window */
   bool present;        /* of a window that is being checked: filling, but its pages are there */
   unsigned awaited;    /* running fills that cannot go on before this fill has ended */
   uint64_t begun_ns;   /* monotonic; constant: when the fill began */
@@ -67,6 +68,7 @@ enum ufo_frame_list {
   UFO_LIST_NONE = 0, /* in an evictor's hands */
   UFO_LIST_FILLING,  /* so that the child of a fork finds what its parent's threads had begun */
   UFO_LIST_CLEAN,
+  UFO_LIST_STREAMED, /* clean, and came with a window: of a scan, most likely */
   UFO_LIST_DIRTY,
   UFO_LIST_STUCK, /* could not be written back, or not dropped; tried again when nothing else is left */
   UFO_LIST_PINNED,
@@ -116,6 +118,7 @@ typedef struct ufo_slot {
   bool spoiled; /* a chunk of the window became resident meanwhile, or must not be shown any more */
   bool failed;  /* a chunk could not be produced: who touches it will be told */
   bool awaited; /* a touch waits for it */
+  bool blocked; /* WANTED, and to be looked at again when another slot ends */
   int direction;
   ufo_region *region;
   uint64_t window;
@@ -159,7 +162,8 @@ struct ufo_pool {
   bool changing;     /* such a change is going on: one at a time */
   uint64_t promised; /* to pins that are bringing their chunks in */
   uint64_t resident, resident_peak, dirty, pinned;
-  uint64_t staged; /* pages of slots: memory in use besides `resident`, within the same budget */
+  uint64_t streamed; /* of `resident`, what came with windows */
+  uint64_t staged;   /* pages of slots: memory in use besides `resident`, within the same budget */
   ufo_frame_queue lists[UFO_LIST_COUNT];
   unsigned fills_waiting; /* fills without their memory yet */
   unsigned fills_running; /* fills that have it */
@@ -286,8 +290,9 @@ void ufo_frame_enlist(ufo_pool *pool, ufo_frame *frame, enum ufo_frame_list list
 /* The list where a frame belongs at rest. */
 enum ufo_frame_list ufo_frame_home(const ufo_frame *frame);
 void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty);
-/* Takes the best victim off its list, marks its region busy and counts an eviction; NULL if there is none. */
-ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only);
+/* Takes the best victim off its list, marks its region busy and counts an eviction; NULL if there is none. If
+ * `patient`, rather none than what is used again and again, while windows of a stream are in the hands of others. */
+ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient);
 /* The frame becomes one of its region's, counted as resident by it; its memory was reserved before. */
 void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty);
 /* The budget no longer counts the frame, and it is freed. */
@@ -318,6 +323,8 @@ enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **sl
 void ufo_ahead_help(ufo_region *region, uint64_t chunk);
 /* The residency lock is held. A slot in the caller's hands becomes idle, and its page is given back. */
 void ufo_slot_end(ufo_pool *pool, ufo_slot *slot);
+/* The residency lock is held. Is a window being moved in or checked? */
+bool ufo_ahead_busy(const ufo_pool *pool);
 /* The residency lock is held. Gives back the memory of a window that nobody has touched yet; false if there is none. */
 bool ufo_ahead_shed(ufo_pool *pool);
 /* No lock is held. Windows of the region that were produced before this call will not be shown any more. */

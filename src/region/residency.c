@@ -2,7 +2,10 @@
  *
  * Memory is reserved before a fill begins, so the sum of reservations is what the budget bounds. Victims are taken
  * clean first, oldest first (FIFO: user space is not told about accesses), with a second chance for chunks that came
- * back after an eviction; changed chunks go first once clean ones are few, or a small hot set would thrash.
+ * back after an eviction; changed chunks go first once clean ones are few, or a small hot set would thrash. What came
+ * with the windows of a stream goes first once it takes a quarter of the budget, with what is made ahead, so that a
+ * scan of anything does not drive out what is used again and again (as in the 2Q algorithm of Johnson and Shasha, VLDB
+ * 1994, whose A1in it is).
  *
  * A fill that finds no room waits for whoever can make some. Nobody can when every running fill is itself waiting for
  * a nested one, nothing is being evicted and nothing is left to evict: then the fill fails, rather than hang. */
@@ -39,7 +42,7 @@ void ufo_frame_enlist(ufo_pool *pool, ufo_frame *frame, enum ufo_frame_list list
 
 enum ufo_frame_list ufo_frame_home(const ufo_frame *frame) {
   if (frame->pins > 0) return UFO_LIST_PINNED;
-  return frame->dirty ? UFO_LIST_DIRTY : UFO_LIST_CLEAN;
+  return frame->dirty ? UFO_LIST_DIRTY : frame->streamed ? UFO_LIST_STREAMED : UFO_LIST_CLEAN;
 }
 
 void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty) {
@@ -66,6 +69,7 @@ void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty) {
 
 void ufo_frame_discard(ufo_pool *pool, ufo_frame *frame) {
   unlink_frame(pool, frame);
+  if (frame->streamed) pool->streamed -= frame->bytes;
   free(frame);
 }
 
@@ -80,6 +84,7 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame) {
   UFO_ASSERT(pool->resident >= frame->bytes && region->resident >= frame->bytes);
   pool->resident -= frame->bytes;
   region->resident -= frame->bytes;
+  if (frame->streamed) pool->streamed -= frame->bytes;
   free(frame);
   pthread_cond_broadcast(&pool->room);
 }
@@ -104,13 +109,19 @@ static ufo_frame *oldest(ufo_pool *pool, enum ufo_frame_list list) {
   return NULL;
 }
 
-ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only) {
-  ufo_frame *frame = NULL;
-  if (ufo_pool_is_broken(pool)) return NULL;
-  bool clean_are_few = pool->lists[UFO_LIST_CLEAN].bytes < pool->budget / 16;
-  if (clean_only || !clean_are_few) frame = oldest(pool, UFO_LIST_CLEAN);
-  if (!frame && !clean_only) frame = oldest(pool, UFO_LIST_DIRTY);
-  if (!frame && !clean_only) frame = oldest(pool, UFO_LIST_CLEAN);
+static ufo_frame *oldest_clean(ufo_pool *pool, bool patient) {
+  ufo_frame *streamed = oldest(pool, UFO_LIST_STREAMED);
+  bool many = pool->streamed + pool->staged >= pool->budget / 4;
+  if (many && (streamed || (patient && ufo_ahead_busy(pool)))) return streamed;
+  ufo_frame *other = oldest(pool, UFO_LIST_CLEAN);
+  return streamed && (!other || streamed->begun_ns < other->begun_ns) ? streamed : other;
+}
+
+ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient) {
+  uint64_t clean = pool->lists[UFO_LIST_CLEAN].bytes + pool->lists[UFO_LIST_STREAMED].bytes;
+  bool dirty_first = !clean_only && clean < pool->budget / 16;
+  ufo_frame *frame = dirty_first ? oldest(pool, UFO_LIST_DIRTY) : oldest_clean(pool, patient);
+  if (!frame && !clean_only) frame = dirty_first ? oldest_clean(pool, patient) : oldest(pool, UFO_LIST_DIRTY);
   if (!frame) return NULL;
   unlink_frame(pool, frame);
   frame->region->busy++;
@@ -119,14 +130,14 @@ ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only) {
 }
 
 static bool anything_evictable(const ufo_pool *pool) {
-  return pool->lists[UFO_LIST_CLEAN].head || pool->lists[UFO_LIST_DIRTY].head;
+  return pool->lists[UFO_LIST_CLEAN].head || pool->lists[UFO_LIST_STREAMED].head || pool->lists[UFO_LIST_DIRTY].head;
 }
 
 bool ufo_residency_retry_stuck(ufo_pool *pool) {
   bool any = false;
   while (pool->lists[UFO_LIST_STUCK].head) {
     ufo_frame *frame = pool->lists[UFO_LIST_STUCK].head;
-    ufo_frame_enlist(pool, frame, frame->dirty ? UFO_LIST_DIRTY : UFO_LIST_CLEAN);
+    ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
     any = true;
   }
   return any;
@@ -198,7 +209,7 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   while (pool->resident + pool->staged + bytes > pool->limit) {
     if (ufo_ahead_shed(pool)) continue;
     /* Dropping a clean chunk costs microseconds: do it here rather than wait for the evictor. */
-    ufo_frame *victim = ufo_residency_pick(pool, true);
+    ufo_frame *victim = ufo_residency_pick(pool, true, false);
     if (victim) {
       pthread_mutex_unlock(&pool->residency_lock);
       ufo_evict_frame(pool, victim, NULL, NULL);

@@ -116,6 +116,7 @@ static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
                          .chunk = first + i,
                          .bytes = region->chunk_bytes,
                          .for_write = true,
+                         .streamed = true,
                          .ending = true,
                          .begun_ns = now};
     ufo_chunk_set_state(&region->chunks[first + i], UFO_FILLING);
@@ -123,6 +124,7 @@ static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
     ufo_frame_enlist(pool, frame, UFO_LIST_FILLING);
   }
   pool->fills_running++;
+  pool->streamed += UFO_WINDOW_BYTES;
   pthread_mutex_unlock(&pool->residency_lock);
 }
 
@@ -243,7 +245,7 @@ static bool take_all(ufo_region *region, uint64_t first, const ufo_frame *mine) 
     ufo_chunk word = region->chunks[first + i];
     const ufo_frame *frame = ufo_chunk_get_frame(word);
     may_go = ufo_chunk_get_state(word) == UFO_CLEAN && (word & UFO_CHUNK_IN_WINDOW) && frame->pins == 0 &&
-             (frame == mine || frame->list == UFO_LIST_CLEAN);
+             (frame == mine || frame->list == UFO_LIST_STREAMED);
   }
   for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
     ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
