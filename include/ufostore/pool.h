@@ -39,7 +39,9 @@
  *   - Besides the budget, each thread that fills or evicts holds one chunk in a buffer, which it keeps if it has at
  *     most 4 MiB.
  *   - A chunk that cannot be produced raises SIGBUS at the touched address. ufo_guarded() turns that into an error.
- *   - Callbacks run on the pool's threads. They may touch other regions, but must not wait for a thread that might be
+ *   - Callbacks run on the pool's threads, some of which stay on one processor; threads and processes that a callback
+ *     starts inherit that.
+ *   - Callbacks may touch other regions, but must not wait for a thread that might be
  *     blocked in a fault. */
 #ifndef UFOSTORE_POOL_H
 #define UFOSTORE_POOL_H

@@ -57,6 +57,8 @@ void *ufo_memory_reserve_watched_aligned(uint64_t bytes, uint64_t alignment) {
 
 bool ufo_memory_want_huge(void *address, uint64_t bytes) { return madvise(address, bytes, MADV_HUGEPAGE) == 0; }
 
+void ufo_memory_want_small(void *address, uint64_t bytes) { madvise(address, bytes, MADV_NOHUGEPAGE); }
+
 /* That MADV_COLD for less than the page splits it is behaviour, not documented: measured on 6.18, where dropping 31 of
  * the 32 chunks of each page freed nothing without it and all of it with it. Older kernels than 5.4 know no MADV_COLD;
  * they have no UFFDIO_MOVE either, so no huge page comes about. */

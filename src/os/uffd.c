@@ -187,6 +187,34 @@ bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   return ioctl(uffd->fd, UFFDIO_REGISTER, &request) == 0;
 }
 
+bool ufo_uffd_register_target(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+  struct uffdio_register request = {.range = {(uint64_t)(uintptr_t)address, bytes}, .mode = UFFDIO_REGISTER_MODE_WP};
+  return ioctl(uffd->fd, UFFDIO_REGISTER, &request) == 0;
+}
+
+/* Bit 57 of a page's word tells: Documentation/admin-guide/mm/pagemap.rst. */
+static bool all_protected(const char *address, uint64_t bytes) {
+  uint64_t page = ufo_page_bytes();
+  int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  bool protected_ = file >= 0;
+  for (uint64_t at = 0; protected_ && at < bytes; at += page) {
+    uint64_t word = 0, place = (uint64_t)(uintptr_t)(address + at) / page * sizeof word;
+    protected_ = pread(file, &word, sizeof word, (off_t)place) == (ssize_t)sizeof word && (word >> 57 & 1);
+  }
+  if (file >= 0) close(file);
+  return protected_;
+}
+
+bool ufo_uffd_split_keeps_protection(ufo_uffd *uffd, void *target, void *source, uint64_t bytes) {
+  memset(source, 0, bytes);
+  bool kept = ufo_uffd_move(uffd, target, source, bytes) && ufo_uffd_protect(uffd, target, bytes, true);
+  if (kept) ufo_memory_split_huge(target, bytes);
+  kept = kept && all_protected(target, bytes);
+  ufo_memory_drop(target, bytes);
+  ufo_memory_drop(source, bytes);
+  return kept;
+}
+
 bool ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
   return ioctl(uffd->fd, UFFDIO_UNREGISTER, &range) == 0;

@@ -42,6 +42,12 @@ void ufo_uffd_close(ufo_uffd *uffd);
 
 /* Missing and write-protect faults of the range from now on come to this descriptor. */
 bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes);
+/* A range that pages are moved out to, and that nothing watches: what is absent in it is zeros. */
+bool ufo_uffd_register_target(const ufo_uffd *uffd, void *address, uint64_t bytes);
+/* Does a page of zeros, moved to such a target and protected there, stay protected when its huge page is split?
+ * Linux 6.12 to 6.17 replace it by the shared page of zeros and forget the protection, unless they have the fix of
+ * October 2025. Uses both ranges, of a huge page each; they are empty before and after. */
+bool ufo_uffd_split_keeps_protection(ufo_uffd *uffd, void *target, void *source, uint64_t bytes);
 /* Wakes whoever waits in the range, too. False: errno, and nobody was woken. */
 bool ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes);
 

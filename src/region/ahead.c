@@ -283,7 +283,7 @@ static void request(ufo_region *region, uint64_t window, int direction) {
     slot = idle_slot(pool);
     if (!slot) break;
     slot->state = UFO_SLOT_WANTED;
-    slot->spoiled = slot->failed = slot->awaited = slot->blocked = false;
+    slot->spoiled = slot->failed = slot->awaited = slot->blocked = slot->urgent = false;
     slot->direction = direction;
     slot->region = region;
     slot->window = next;
@@ -313,13 +313,27 @@ enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **sl
   if (usable) {
     direction = slot->direction;
     if (ahead != UFO_AHEAD_COMING) ufo_stream_enter(region, window, direction);
+  } else if (slot && (slot->state == UFO_SLOT_FILLING || slot->state == UFO_SLOT_PREPARING)) {
+    /* Somebody may be producing this very chunk, and nobody else may meanwhile. */
+    slot->spoiled = slot->awaited = true;
+    ahead = UFO_AHEAD_COMING;
   } else {
-    if (slot) slot->spoiled = true;
     direction = ufo_stream_note(region, chunk);
   }
   if (direction) request(region, window, direction);
   pthread_mutex_unlock(&pool->residency_lock);
   return ahead;
+}
+
+void ufo_ahead_check(ufo_region *region, uint64_t chunk) {
+  ufo_pool *pool = region->pool;
+  pthread_mutex_lock(&pool->residency_lock);
+  ufo_slot *slot = find(pool, region, ufo_window_of(region, chunk));
+  bool mine = slot && slot->state == UFO_SLOT_CHECKING && slot->next == 0;
+  if (mine) slot->next = 1;
+  else if (slot && slot->state == UFO_SLOT_MOVING) slot->urgent = true;
+  pthread_mutex_unlock(&pool->residency_lock);
+  if (mine) ufo_window_check(pool, slot);
 }
 
 void ufo_ahead_help(ufo_region *region, uint64_t chunk) {
@@ -364,18 +378,21 @@ static void free_slots(ufo_slot *slots) {
   free(slots);
 }
 
-static ufo_slot *make_slots(const ufo_uffd *uffd) {
+static ufo_slot *make_slots(ufo_uffd *uffd) {
   ufo_slot *slots = calloc(UFO_SLOTS, sizeof *slots);
   bool made = slots != NULL;
   for (unsigned i = 0; made && i < UFO_SLOTS; i++) {
     ufo_slot *slot = &slots[i];
     slot->arena = ufo_memory_reserve_watched_aligned(UFO_WINDOW_BYTES, UFO_WINDOW_BYTES);
     slot->nursery = ufo_memory_reserve_watched_aligned(UFO_WINDOW_BYTES, UFO_WINDOW_BYTES);
-    made = slot->arena && slot->nursery && ufo_uffd_register(uffd, slot->arena, UFO_WINDOW_BYTES) &&
+    made = slot->arena && slot->nursery && ufo_uffd_register_target(uffd, slot->arena, UFO_WINDOW_BYTES) &&
            ufo_memory_allow(slot->arena, UFO_WINDOW_BYTES, true) &&
            ufo_memory_allow(slot->nursery, UFO_WINDOW_BYTES, true);
     if (made) ufo_memory_want_huge(slot->nursery, UFO_WINDOW_BYTES); /* else small pages move, more slowly */
   }
+  if (made && uffd->can_move &&
+      !ufo_uffd_split_keeps_protection(uffd, slots[0].arena, slots[0].nursery, UFO_WINDOW_BYTES))
+    for (unsigned i = 0; i < UFO_SLOTS; i++) ufo_memory_want_small(slots[i].nursery, UFO_WINDOW_BYTES);
   if (made) return slots;
   free_slots(slots);
   return NULL;
@@ -402,15 +419,20 @@ void ufo_ahead_stop(ufo_pool *pool) {
 
 void ufo_ahead_abandon(ufo_pool *pool) {
   pool->workers = 0;
-  for (unsigned i = 0; pool->slots && i < UFO_SLOTS; i++)
-    if (pool->slots[i].state != UFO_SLOT_IDLE) ufo_slot_end(pool, &pool->slots[i]);
+  for (unsigned i = 0; pool->slots && i < UFO_SLOTS; i++) {
+    ufo_slot *slot = &pool->slots[i];
+    if (slot->state != UFO_SLOT_IDLE) ufo_slot_end(pool, slot);
+    /* A page may just have been moved out, by a thread that had not noted it yet. */
+    ufo_memory_drop(slot->arena, UFO_WINDOW_BYTES);
+    ufo_memory_drop(slot->nursery, UFO_WINDOW_BYTES);
+  }
   pool->staged = 0;
 }
 
 bool ufo_ahead_register(ufo_pool *pool) {
   bool done = true;
   for (unsigned i = 0; done && pool->slots && i < UFO_SLOTS; i++)
-    done = ufo_uffd_register(&pool->uffd, pool->slots[i].arena, UFO_WINDOW_BYTES);
+    done = ufo_uffd_register_target(&pool->uffd, pool->slots[i].arena, UFO_WINDOW_BYTES);
   return done;
 }
 

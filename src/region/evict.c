@@ -354,6 +354,12 @@ static int ascending(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
+static bool windows_before(const ufo_region *region, uint64_t when_ns) {
+  for (const ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next)
+    if (frame->region == region && frame->streamed && frame->begun_ns <= when_ns) return true;
+  return false;
+}
+
 /* The residency lock is held. Counts the chunks, and lists them if `chunks` is not NULL. */
 static size_t list_chunks(ufo_region *region, bool dirty_only, uint64_t *chunks) {
   size_t count = 0;
@@ -363,7 +369,7 @@ static size_t list_chunks(ufo_region *region, bool dirty_only, uint64_t *chunks)
     count++;
   }
   for (ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next) {
-    if (frame->region != region || (dirty_only && !frame->for_write)) continue;
+    if (frame->region != region || (dirty_only && (!frame->for_write || frame->streamed))) continue;
     if (chunks) chunks[count] = frame->chunk;
     count++;
   }
@@ -375,7 +381,15 @@ ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint6
   ufo_pool *pool = region->pool;
   *chunks_out = NULL;
   *count_out = 0;
+  /* Whether a window was written to is known when it was checked; those to come were not written to before this call.
+   */
+  uint64_t now = ufo_clock_monotonic_ns();
   pthread_mutex_lock(&pool->residency_lock);
+  while (dirty_only && windows_before(region, now)) {
+    pthread_mutex_unlock(&pool->residency_lock);
+    wait_for_others(pool);
+    pthread_mutex_lock(&pool->residency_lock);
+  }
   size_t count = list_chunks(region, dirty_only, NULL);
   uint64_t *chunks = count ? malloc(count * sizeof *chunks) : NULL;
   if (chunks) list_chunks(region, dirty_only, chunks);

@@ -244,7 +244,8 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   case UFO_FILLING:
     /* The thread that fills will wake the faulting one. If that is a fill itself, others must know that it waits; when
      * the message is older than the fill, a new one will tell for certain. */
-    if (depth > 0 && !ufo_residency_fill_awaited(pool, ufo_chunk_get_frame(*word), fault->read_ns))
+    if (ufo_chunk_get_frame(*word)->present) ahead = UFO_AHEAD_CHECK;
+    else if (depth > 0 && !ufo_residency_fill_awaited(pool, ufo_chunk_get_frame(*word), fault->read_ns))
       ufo_uffd_wake(&pool->uffd, address, bytes);
     break;
   case UFO_CLEAN:
@@ -267,4 +268,5 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   if (to_fill) fill(region, to_fill, write, memory);
   if (ahead == UFO_AHEAD_PRESENT) ufo_window_publish(pool, slot);
   else if (ahead == UFO_AHEAD_HELP) ufo_ahead_help(region, chunk);
+  else if (ahead == UFO_AHEAD_CHECK) ufo_ahead_check(region, chunk);
 }

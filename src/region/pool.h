@@ -118,6 +118,7 @@ typedef struct ufo_slot {
   bool spoiled; /* a chunk of the window became resident meanwhile, or must not be shown any more */
   bool failed;  /* a chunk could not be produced: who touches it will be told */
   bool awaited; /* a touch waits for it */
+  bool urgent;  /* MOVING: who moves it in checks it, too, as a write waits for that */
   bool blocked; /* WANTED, and to be looked at again when another slot ends */
   int direction;
   ufo_region *region;
@@ -314,6 +315,7 @@ enum ufo_ahead {
   UFO_AHEAD_NONE,    /* fill the chunk */
   UFO_AHEAD_COMING,  /* somebody will wake whoever waits for the window */
   UFO_AHEAD_HELP,    /* the same, and the caller may help, with ufo_ahead_help */
+  UFO_AHEAD_CHECK,   /* it is there, but a write has to wait for its check, with ufo_ahead_check */
   UFO_AHEAD_PRESENT, /* *slot_out is the caller's, for ufo_window_publish */
 };
 /* The chunk lock is held, and the chunk is absent: is its window there, or on its way? If not, nobody will show it
@@ -321,6 +323,8 @@ enum ufo_ahead {
 enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **slot_out);
 /* No lock is held. Takes part in the work on that window until nothing of it is left to be begun. */
 void ufo_ahead_help(ufo_region *region, uint64_t chunk);
+/* No lock is held. A write waits for the check of that window: it is done here and now, or by whoever is at it. */
+void ufo_ahead_check(ufo_region *region, uint64_t chunk);
 /* The residency lock is held. A slot in the caller's hands becomes idle, and its page is given back. */
 void ufo_slot_end(ufo_pool *pool, ufo_slot *slot);
 /* The residency lock is held. Is a window being moved in or checked? */

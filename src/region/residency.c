@@ -118,6 +118,7 @@ static ufo_frame *oldest_clean(ufo_pool *pool, bool patient) {
 }
 
 ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient) {
+  if (ufo_pool_is_broken(pool)) return NULL; /* what was written back would be changed again, without end */
   uint64_t clean = pool->lists[UFO_LIST_CLEAN].bytes + pool->lists[UFO_LIST_STREAMED].bytes;
   bool dirty_first = !clean_only && clean < pool->budget / 16;
   ufo_frame *frame = dirty_first ? oldest(pool, UFO_LIST_DIRTY) : oldest_clean(pool, patient);

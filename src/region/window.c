@@ -11,6 +11,7 @@
  * nothing was freed. Splitting takes 160 us, dropping a whole window 7, moving a page out 2. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -185,27 +186,45 @@ void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
   }
   pthread_mutex_lock(&pool->residency_lock);
   ufo_stream_judge(region, shown != NOT_SHOWN);
+  bool check_now = shown == TO_BE_CHECKED && slot->urgent;
   if (shown == TO_BE_CHECKED) {
     slot->state = UFO_SLOT_CHECKING;
-    slot->next = 0;
-    pthread_cond_signal(&pool->ahead_wanted);
+    slot->next = check_now;
+    if (!check_now) pthread_cond_signal(&pool->ahead_wanted);
   } else {
     ufo_slot_end(pool, slot);
   }
   pthread_mutex_unlock(&pool->residency_lock);
   /* Only now: until then, who touches the window is told that it is coming, and waits. */
   ufo_uffd_wake(&pool->uffd, address, UFO_WINDOW_BYTES);
+  if (check_now) ufo_window_check(pool, slot);
 }
 
 /* ---- written meanwhile? ------------------------------------------------------------------------------------------ */
 
+typedef struct comparison {
+  const ufo_slot *slot;
+  bool written[UFO_WINDOW_CHUNKS_MAX];
+} comparison;
+
+static int compare(void *user) {
+  comparison *c = user;
+  const ufo_region *region = c->slot->region;
+  uint64_t first = c->slot->window * region->window_chunks;
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    uint64_t hash = XXH3_64bits(ufo_chunk_address(region, first + i), region->chunk_bytes);
+    c->written[i] = hash != c->slot->hashes[i] && !ufo_planted("move-unchecked");
+  }
+  return 0;
+}
+
 void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
   ufo_region *region = slot->region;
   uint64_t first = slot->window * region->window_chunks;
-  bool written[UFO_WINDOW_CHUNKS_MAX];
-  for (uint64_t i = 0; i < region->window_chunks; i++)
-    written[i] = XXH3_64bits(ufo_chunk_address(region, first + i), region->chunk_bytes) != slot->hashes[i] &&
-                 !ufo_planted("move-unchecked");
+  comparison c = {.slot = slot};
+  bool *written = c.written;
+  /* A pool that breaks may take the window away. */
+  if (ufo_guarded(NULL, compare, &c, NULL, NULL) != UFO_OK) memset(c.written, 1, sizeof c.written);
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   pthread_mutex_lock(lock);
   pthread_mutex_lock(&pool->residency_lock);
@@ -272,6 +291,8 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
   if (ufo_pool_is_broken(pool) || !take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
   bool tried = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW);
   bool kept = tried && ufo_uffd_move(&pool->uffd, keep, address, UFO_WINDOW_BYTES);
+  /* Pages that were swapped out come with their protection, and nobody serves faults there. */
+  kept = kept && ufo_uffd_protect(&pool->uffd, keep, UFO_WINDOW_BYTES, false);
   if (tried && !kept) ufo_memory_drop(keep, UFO_WINDOW_BYTES); /* where some of it may be */
   /* Refused for memory that is locked, of which nothing can have been moved either. */
   if (!kept && !ufo_memory_drop(address, UFO_WINDOW_BYTES)) {

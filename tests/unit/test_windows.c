@@ -328,6 +328,22 @@ Test(windows, a_hot_set_survives_a_scan, .timeout = 60) {
   OK(ufo_pool_destroy(pool, &error));
 }
 
+/* Pages that wait in slots belong to no region: whoever touches them, as mlockall does, must not wait for ever. */
+Test(windows, memory_can_be_locked, .timeout = 60) {
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    ufo_pool *pool = new_pool(BUDGET);
+    ufo_region *region = new_region(pool, 8, 2 * WORDS_A_WINDOW, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, ahead_formula);
+    int locked = mlockall(MCL_CURRENT) == 0 || errno == ENOMEM || errno == EPERM || errno == EAGAIN;
+    munlockall();
+    _exit(!locked || wrong_words(ufo_region_body(region), 0, 2 * WORDS_A_WINDOW, 512));
+  }
+  int status;
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+
 typedef struct scanner {
   pthread_t thread;
   const uint64_t *body;
