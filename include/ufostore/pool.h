@@ -39,7 +39,9 @@
  *   - Besides the budget, each thread that fills or evicts holds one chunk in a buffer, which it keeps if it has at
  *     most 4 MiB.
  *   - A chunk that cannot be produced raises SIGBUS at the touched address. ufo_guarded() turns that into an error.
- *   - Callbacks run on the pool's threads. They may touch other regions, but must not wait for a thread that might be
+ *   - Callbacks run on the pool's threads, some of which stay on one processor; threads and processes that a callback
+ *     starts inherit that.
+ *   - Callbacks may touch other regions, but must not wait for a thread that might be
  *     blocked in a fault. */
 #ifndef UFOSTORE_POOL_H
 #define UFOSTORE_POOL_H
@@ -86,6 +88,7 @@ typedef void (*ufo_event_fn)(void *user, const ufo_event *event);
 enum {
   UFO_POOL_USER_FAULTS_ONLY = 1 << 0, /* serve faults of user code only, even where the kernel would allow more */
   UFO_POOL_NO_POISON = 1 << 1,        /* behave as on kernels before 6.6, without UFFDIO_POISON (for tests) */
+  UFO_POOL_NO_MOVE = 1 << 2,          /* behave as on kernels before 6.8, without UFFDIO_MOVE (for tests) */
 };
 
 typedef struct ufo_pool_options {
@@ -94,7 +97,8 @@ typedef struct ufo_pool_options {
                                 process's memory cgroup, has */
   uint64_t high_bytes;       /* background eviction begins above this; 0: 15/16 of the budget */
   uint64_t low_bytes;        /* ... and ends below this; 0: 7/8 of the budget */
-  unsigned resolver_threads; /* threads kept ready for faults; more start when fills nest. 0: 2 */
+  unsigned resolver_threads; /* threads kept ready for faults; more start when fills nest. 0: one for each of up
+                                to 8 processors, which stays there, or 2 */
   unsigned flags;            /* UFO_POOL_... */
   const char *scratch_dir;   /* where evicted changes without a writeback go, in an unlinked file; NULL: the value of
                                 $UFOSTORE_SCRATCH, else $TMPDIR, else /var/tmp, else /tmp. Copied. */
@@ -136,9 +140,11 @@ typedef struct ufo_pool_stats {
   uint64_t evictions_clean, evictions_dirty;
   uint64_t writebacks, writeback_bytes; /* changed chunks handed to a source or spilled */
   uint64_t writeback_failures;
-  uint64_t waits;   /* fills that had to wait for memory */
-  uint64_t threads; /* resolver threads now */
-  uint64_t broken;  /* 1: see ufo_pool_check */
+  uint64_t windows; /* of 2 MiB, made ahead of a stream of touches and then touched; their chunks are among `fills` */
+  uint64_t windows_wasted; /* made ahead and given up untouched */
+  uint64_t waits;          /* fills that had to wait for memory */
+  uint64_t threads;        /* resolver threads now */
+  uint64_t broken;         /* 1: see ufo_pool_check */
 } ufo_pool_stats;
 
 /* Fills *stats, whose struct_size the caller has set. The figures are taken one by one while others go on. */
@@ -152,7 +158,8 @@ typedef struct ufo_pool_capabilities {
   size_t struct_size;
   int kernel_faults; /* 1: system calls may be handed any pointer into a region; 0: pin first */
   int poison;        /* 1: UFFDIO_POISON; 0: the equivalent with a mapping past the end of a file */
-  int move;          /* 1: the kernel has UFFDIO_MOVE */
+  int move; /* 1: the kernel has UFFDIO_MOVE, so windows ahead of a stream of touches cost next to nothing; 0: they
+               are copied */
   uint64_t page_bytes;
 } ufo_pool_capabilities;
 

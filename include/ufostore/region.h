@@ -42,6 +42,12 @@ typedef void (*ufo_destroy_fn)(void *user);
 
 #define UFO_FILL_DEPTH_MAX 64
 
+enum {
+  /* Populate may be called for elements that nobody has touched, some MiB ahead of touches that come one after the
+   * other, by several threads at once, and for chunks that are not needed in the end. It touches no managed memory. */
+  UFO_SOURCE_READ_AHEAD = 1 << 0,
+};
+
 typedef struct ufo_source {
   ufo_populate_fn populate; /* exactly one of the two populates */
   ufo_populate_bytes_fn populate_bytes;
@@ -49,6 +55,7 @@ typedef struct ufo_source {
   ufo_reset_fn reset;         /* may be NULL */
   ufo_destroy_fn destroy;     /* may be NULL */
   void *user;
+  unsigned flags; /* UFO_SOURCE_... */
 } ufo_source;
 
 typedef enum ufo_access {

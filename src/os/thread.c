@@ -1,9 +1,15 @@
 #include "os/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Those of the main thread: what a thread may use that stays at home says nothing of the others. */
+static bool allowed_processors(cpu_set_t *allowed) {
+  return sched_getaffinity(getpid(), sizeof *allowed, allowed) == 0 && CPU_COUNT(allowed) > 0;
+}
 
 bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached) {
   pthread_attr_t attributes;
@@ -21,6 +27,9 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
   sigdelset(&blocked, SIGFPE);
   sigdelset(&blocked, SIGILL);
   pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  /* Nor is it to inherit the place of a starter that stays at home. */
+  cpu_set_t allowed;
+  if (allowed_processors(&allowed)) pthread_attr_setaffinity_np(&attributes, sizeof allowed, &allowed);
   failed = pthread_create(thread, &attributes, run, argument);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
@@ -34,3 +43,21 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
 void ufo_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int ufo_thread_id(void) { return (int)syscall(SYS_gettid); }
+
+unsigned ufo_thread_processors(void) {
+  cpu_set_t allowed;
+  return allowed_processors(&allowed) ? (unsigned)CPU_COUNT(&allowed) : 1;
+}
+
+bool ufo_thread_stay(unsigned which) {
+  cpu_set_t allowed, one;
+  if (!allowed_processors(&allowed)) return false;
+  which %= (unsigned)CPU_COUNT(&allowed);
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed) || which-- > 0) continue;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    return sched_setaffinity(0, sizeof one, &one) == 0;
+  }
+  return false;
+}

@@ -11,5 +11,9 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
 void ufo_thread_set_name(const char *name);
 /* The kernel's id of the calling thread, as userfaultfd reports it. */
 int ufo_thread_id(void);
+/* Processors that the process may use, at least 1. */
+unsigned ufo_thread_processors(void);
+/* Keeps the calling thread on one of them, the `which`th modulo their number. False if it stays free to move. */
+bool ufo_thread_stay(unsigned which);
 
 #endif

@@ -40,6 +40,12 @@ struct poison_request {
   int64_t updated;
 };
 #define IOC_POISON _IOWR(UFFDIO, 0x08, struct poison_request)
+struct move_request {
+  uint64_t target, source, bytes, mode;
+  int64_t moved;
+};
+#define IOC_MOVE _IOWR(UFFDIO, 0x05, struct move_request)
+#define MOVE_WITHOUT_WAKE ((uint64_t)1)
 
 static const uint64_t needed_features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID;
 
@@ -107,7 +113,7 @@ static void end_reading(const ufo_uffd *uffd) {
   }
 }
 
-static void fail_for_good(ufo_uffd *uffd, const char *call, int cause) {
+void ufo_uffd_give_up(ufo_uffd *uffd, const char *call, int cause) {
   int none = 0;
   if (!atomic_compare_exchange_strong(&uffd->failed, &none, cause ? cause : EIO)) return;
   atomic_store(&uffd->failed_call, call);
@@ -131,7 +137,8 @@ void ufo_uffd_retire(ufo_uffd *uffd) {
 /* ---- opening --------------------------------------------------------------------------------------------------------
  */
 
-ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, ufo_error *error) {
+ufo_status ufo_uffd_open(ufo_uffd *uffd, unsigned without, ufo_error *error) {
+  bool user_faults_only = without & UFO_UFFD_USER_FAULTS_ONLY;
   *uffd = (ufo_uffd){.fd = -1, .stop_fd = -1, .empty_fd = -1};
   uint64_t offered = 0;
   int probe = open_any(user_faults_only, &uffd->kernel_faults);
@@ -145,9 +152,9 @@ ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, 
                     "this kernel's userfaultfd cannot write-protect anonymous memory (features 0x%llx); Linux 5.11 or "
                     "newer on x86-64, 6.10 or newer on arm64 is needed",
                     (unsigned long long)offered);
-  bool poisons = (offered & FEATURE_POISON) && !no_poison;
+  bool poisons = (offered & FEATURE_POISON) && !(without & UFO_UFFD_NO_POISON);
   atomic_store(&uffd->can_poison, poisons);
-  uffd->can_move = (offered & FEATURE_MOVE) != 0;
+  uffd->can_move = (offered & FEATURE_MOVE) && !(without & UFO_UFFD_NO_MOVE);
   uffd->fd = open_any(user_faults_only, &uffd->kernel_faults);
   if (uffd->fd < 0) return refuse(error, errno);
   uint64_t wanted = needed_features | (poisons ? FEATURE_POISON : 0) | (uffd->can_move ? FEATURE_MOVE : 0);
@@ -180,6 +187,34 @@ bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   return ioctl(uffd->fd, UFFDIO_REGISTER, &request) == 0;
 }
 
+bool ufo_uffd_register_target(const ufo_uffd *uffd, void *address, uint64_t bytes) {
+  struct uffdio_register request = {.range = {(uint64_t)(uintptr_t)address, bytes}, .mode = UFFDIO_REGISTER_MODE_WP};
+  return ioctl(uffd->fd, UFFDIO_REGISTER, &request) == 0;
+}
+
+/* Bit 57 of a page's word tells: Documentation/admin-guide/mm/pagemap.rst. */
+static bool all_protected(const char *address, uint64_t bytes) {
+  uint64_t page = ufo_page_bytes();
+  int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  bool protected_ = file >= 0;
+  for (uint64_t at = 0; protected_ && at < bytes; at += page) {
+    uint64_t word = 0, place = (uint64_t)(uintptr_t)(address + at) / page * sizeof word;
+    protected_ = pread(file, &word, sizeof word, (off_t)place) == (ssize_t)sizeof word && (word >> 57 & 1);
+  }
+  if (file >= 0) close(file);
+  return protected_;
+}
+
+bool ufo_uffd_split_keeps_protection(ufo_uffd *uffd, void *target, void *source, uint64_t bytes) {
+  memset(source, 0, bytes);
+  bool kept = ufo_uffd_move(uffd, target, source, bytes) && ufo_uffd_protect(uffd, target, bytes, true);
+  if (kept) ufo_memory_split_huge(target, bytes);
+  kept = kept && all_protected(target, bytes);
+  ufo_memory_drop(target, bytes);
+  ufo_memory_drop(source, bytes);
+  return kept;
+}
+
 bool ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes) {
   struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
   return ioctl(uffd->fd, UFFDIO_UNREGISTER, &range) == 0;
@@ -202,13 +237,13 @@ bool ufo_uffd_next(ufo_uffd *uffd, ufo_fault *fault) {
     }
     /* Not that another reader was faster, or nothing is there yet? */
     int cause = got < 0 ? errno : EIO;
-    if (cause != EAGAIN && cause != EINTR && !try_again(&refused, cause)) fail_for_good(uffd, "read", cause);
+    if (cause != EAGAIN && cause != EINTR && !try_again(&refused, cause)) ufo_uffd_give_up(uffd, "read", cause);
     if (poll(watched, 2, -1) < 0) {
       usleep(1000);
       continue;
     }
     if (watched[1].revents) return false;
-    if (watched[0].revents & (POLLERR | POLLNVAL)) fail_for_good(uffd, "poll", EIO);
+    if (watched[0].revents & (POLLERR | POLLNVAL)) ufo_uffd_give_up(uffd, "poll", EIO);
   }
   return false;
 }
@@ -239,6 +274,29 @@ bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint
   return true;
 }
 
+/* Seen on 6.18: where small pages are moved and the kernel has to try again in the middle, it begins with the first one
+ * again, finds it moved and says EEXIST, and that nothing was moved. */
+bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes) {
+  uint64_t done = 0;
+  unsigned tries = 0;
+  while (done < bytes) {
+    struct move_request request = {.target = (uint64_t)(uintptr_t)address + done,
+                                   .source = (uint64_t)(uintptr_t)source + done,
+                                   .bytes = bytes - done,
+                                   .mode = MOVE_WITHOUT_WAKE};
+    if (ioctl(uffd->fd, IOC_MOVE, &request) == 0) return true;
+    if (errno != EAGAIN) return false;
+    if (request.moved > 0) {
+      done += (uint64_t)request.moved;
+      tries = 0;
+    } else if (!try_again(&tries, EAGAIN)) {
+      errno = EAGAIN;
+      return false;
+    }
+  }
+  return true;
+}
+
 bool ufo_uffd_protect(ufo_uffd *uffd, void *address, uint64_t bytes, bool protect) {
   struct uffdio_writeprotect request = {.range = {(uint64_t)(uintptr_t)address, bytes},
                                         .mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0};
@@ -248,7 +306,7 @@ bool ufo_uffd_protect(ufo_uffd *uffd, void *address, uint64_t bytes, bool protec
     int cause = errno;
     /* Who cannot protect has other ways; but a page that stays protected is written to for ever. */
     bool again = (!protect || cause == EAGAIN) && try_again(&tries, cause);
-    if (!again && !protect) fail_for_good(uffd, "UFFDIO_WRITEPROTECT", cause);
+    if (!again && !protect) ufo_uffd_give_up(uffd, "UFFDIO_WRITEPROTECT", cause);
     errno = cause;
     if (!again) return false;
   }
@@ -260,7 +318,7 @@ void ufo_uffd_wake(ufo_uffd *uffd, void *address, uint64_t bytes) {
   struct uffdio_range range = {(uint64_t)(uintptr_t)address, bytes};
   for (unsigned tries = 0; ioctl(uffd->fd, UFFDIO_WAKE, &range) && !ufo_uffd_has_failed(uffd);) {
     int cause = errno;
-    if (!try_again(&tries, cause)) fail_for_good(uffd, "UFFDIO_WAKE", cause);
+    if (!try_again(&tries, cause)) ufo_uffd_give_up(uffd, "UFFDIO_WAKE", cause);
   }
 }
 

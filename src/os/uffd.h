@@ -32,11 +32,22 @@ typedef struct ufo_fault {
 
 /* Tries /dev/userfaultfd, then the system call, then the system call for user-mode faults only. UFO_UNSUPPORTED names
  * what refused and the remedies. */
-ufo_status ufo_uffd_open(ufo_uffd *uffd, bool user_faults_only, bool no_poison, ufo_error *error);
+enum {
+  UFO_UFFD_USER_FAULTS_ONLY = 1 << 0, /* as if the kernel allowed no more */
+  UFO_UFFD_NO_POISON = 1 << 1,        /* ... or knew no UFFDIO_POISON */
+  UFO_UFFD_NO_MOVE = 1 << 2,          /* ... or no UFFDIO_MOVE */
+};
+ufo_status ufo_uffd_open(ufo_uffd *uffd, unsigned without, ufo_error *error);
 void ufo_uffd_close(ufo_uffd *uffd);
 
 /* Missing and write-protect faults of the range from now on come to this descriptor. */
 bool ufo_uffd_register(const ufo_uffd *uffd, void *address, uint64_t bytes);
+/* A range that pages are moved out to, and that nothing watches: what is absent in it is zeros. */
+bool ufo_uffd_register_target(const ufo_uffd *uffd, void *address, uint64_t bytes);
+/* Does a page of zeros, moved to such a target and protected there, stay protected when its huge page is split?
+ * Linux 6.12 to 6.17 replace it by the shared page of zeros and forget the protection, unless they have the fix of
+ * October 2025. Uses both ranges, of a huge page each; they are empty before and after. */
+bool ufo_uffd_split_keeps_protection(ufo_uffd *uffd, void *target, void *source, uint64_t bytes);
 /* Wakes whoever waits in the range, too. False: errno, and nobody was woken. */
 bool ufo_uffd_unregister(const ufo_uffd *uffd, void *address, uint64_t bytes);
 
@@ -49,6 +60,8 @@ void ufo_uffd_stop(ufo_uffd *uffd);
  * the kernel goes on refusing, the descriptor has failed, which ends all ufo_uffd_next: from then on nobody is served,
  * and whoever waits must be released by ufo_uffd_retire. */
 static inline bool ufo_uffd_has_failed(const ufo_uffd *uffd) { return atomic_load(&uffd->failed) != 0; }
+/* The same for a call that the caller has tried often enough; `cause` is its errno. */
+void ufo_uffd_give_up(ufo_uffd *uffd, const char *call, int cause);
 /* Why; for a descriptor that has failed. Returns the status that belongs to it. */
 ufo_status ufo_uffd_explain(const ufo_uffd *uffd, ufo_error *error);
 /* Gives the userfaultfd up and wakes everybody who waits for it. From then on what is absent in its ranges is zeros,
@@ -59,6 +72,12 @@ void ufo_uffd_retire(ufo_uffd *uffd);
 /* Makes the range present with the bytes at `source` (ordinary memory), write-protected or not, atomically for each
  * page, and wakes its waiters. False: errno; EEXIST if a page was there already. */
 bool ufo_uffd_copy(const ufo_uffd *uffd, void *address, const void *source, uint64_t bytes, bool protect);
+/* Moves the present pages of the range at `source` (of this process, touched by no other thread) to `address`, where
+ * nothing is present, and wakes nobody. A huge page stays one. They are not write-protected. False: errno; EBUSY if a
+ * page is shared with a child of fork() or pinned by the kernel. Some pages, from the first on, may have been moved
+ * then; what the kernel says of how many is not reliable. For a single page it is all or nothing: EEXIST if one is
+ * there, ENOENT if the source has none. */
+bool ufo_uffd_move(const ufo_uffd *uffd, void *address, void *source, uint64_t bytes);
 /* Sets or clears write protection of the present pages of the range; clearing wakes its waiters, also on failure:
  * they try again. */
 bool ufo_uffd_protect(ufo_uffd *uffd, void *address, uint64_t bytes, bool protect);

@@ -33,7 +33,7 @@ static bool stays(ufo_chunk word, kept which) {
   ufo_chunk_state state = ufo_chunk_get_state(word);
   const ufo_frame *frame = ufo_chunk_get_frame(word);
   if (frame && frame->sealed) return false; /* by an attempt before this one */
-  bool changed = state == UFO_DIRTY || state == UFO_CLEANING;
+  bool changed = state == UFO_DIRTY || state == UFO_CLEANING || (frame && frame->present);
   return which == KEPT_RESIDENT ? changed || state == UFO_CLEAN : which == KEPT_CHANGED && changed;
 }
 
@@ -85,6 +85,12 @@ static void settle_frames(ufo_region *region, kept which) {
   }
 }
 
+/* What is being checked is not yet among the region's frames, and will be, as changed. */
+static void seal_windows(ufo_region *region, kept which) {
+  for (ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next)
+    if (frame->region == region && frame->present && !stays(region->chunks[frame->chunk], which)) frame->sealed = true;
+}
+
 static bool cut_off_all(ufo_pool *pool) {
   for (size_t i = 0; i < pool->table_count; i++) {
     ufo_region *region = pool->table[i];
@@ -92,6 +98,7 @@ static bool cut_off_all(ufo_pool *pool) {
     if (region->chunk_count == 0) continue;
     if (!cut_off_somehow(region, &which)) return false;
     settle_frames(region, which);
+    seal_windows(region, which);
   }
   return true;
 }

@@ -44,10 +44,18 @@ typedef enum ufo_chunk_state {
 struct ufo_frame;
 
 /* One word a chunk, in a table that takes memory only where chunks were used: bits 0-3 state, bit 4 "was evicted
- * before", bits 8-63 the frame while the chunk is resident or filling. */
+ * before", bit 5 "came in with its window, and may share a huge page with the rest of it", bit 6, of
+ * the first chunk of a window only, "no part of that page was protected alone" (window.c), bits 8-63 the frame while
+ * the chunk is resident or filling. */
 typedef uint64_t ufo_chunk;
 
-enum { UFO_CHUNK_STATE_MASK = 0xF, UFO_CHUNK_EVICTED_BEFORE = 0x10, UFO_CHUNK_FRAME_SHIFT = 8 };
+enum {
+  UFO_CHUNK_STATE_MASK = 0xF,
+  UFO_CHUNK_EVICTED_BEFORE = 0x10,
+  UFO_CHUNK_IN_WINDOW = 0x20,
+  UFO_CHUNK_WHOLE_WINDOW = 0x40,
+  UFO_CHUNK_FRAME_SHIFT = 8
+};
 
 static inline ufo_chunk_state ufo_chunk_get_state(ufo_chunk chunk) {
   return (ufo_chunk_state)(chunk & UFO_CHUNK_STATE_MASK);

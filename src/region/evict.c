@@ -26,6 +26,7 @@ static bool drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
   char *address = ufo_chunk_address(region, frame->chunk);
   /* Nothing would fill it again, and the next touch would find zeros. */
   if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error), false;
+  ufo_window_split(region, frame->chunk);
   if (!ufo_memory_drop(address, frame->bytes)) {
     ufo_fail_errno(error, errno, "cannot drop a chunk of %llu bytes: its memory is locked (mlock, mlockall)",
                    (unsigned long long)frame->bytes);
@@ -155,15 +156,20 @@ static void release_writers(ufo_region *region, ufo_frame *frame) {
   ufo_uffd_wake(&region->pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes);
 }
 
-bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
+enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room, char *keep) {
   ufo_region *region = frame->region;
   uint64_t chunk = frame->chunk;
   ufo_chunk *word = &region->chunks[chunk];
   ufo_error error = {.code = UFO_OK};
   bool freed = false, stuck = false;
+  enum ufo_evicted window = UFO_EVICTED_NOTHING;
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
-  if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN) {
+  if (*word & UFO_CHUNK_IN_WINDOW && frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN)
+    window = ufo_window_drop(region, frame, keep);
+  if (window != UFO_EVICTED_NOTHING) {
+    freed = true;
+  } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN) {
     freed = drop_evicted(region, frame, false, &error);
     stuck = !freed;
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room) {
@@ -186,7 +192,7 @@ bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
   if (!freed) put_back(pool, frame, stuck, &error);
   hands_free(pool);
   ufo_region_leave(region);
-  return freed;
+  return window == UFO_EVICTED_KEPT ? window : freed ? UFO_EVICTED : UFO_EVICTED_NOTHING;
 }
 
 /* ---- the evictor thread ----------------------------------------------------------------------------------------- */
@@ -198,10 +204,10 @@ void *ufo_evictor_run(void *argument) {
   ufo_thread_set_name("ufo-evictor");
   pthread_mutex_lock(&pool->residency_lock);
   while (!pool->stopping) {
-    if (pool->resident > pool->high) down_to_low = true;
-    if (pool->resident <= pool->low) down_to_low = false;
+    if (pool->resident + pool->staged > pool->high) down_to_low = true;
+    if (pool->resident + pool->staged <= pool->low) down_to_low = false;
     ufo_frame *frame = NULL;
-    if (down_to_low || pool->evictor_kicked) frame = ufo_residency_pick(pool, false);
+    if (down_to_low || pool->evictor_kicked) frame = ufo_residency_pick(pool, false, true);
     if (!frame) {
       /* Nothing to do, or nothing that can be done: whoever waits for room must find out for itself. */
       down_to_low = false;
@@ -213,7 +219,7 @@ void *ufo_evictor_run(void *argument) {
       continue;
     }
     pthread_mutex_unlock(&pool->residency_lock);
-    bool freed = ufo_evict_frame(pool, frame, &room);
+    bool freed = ufo_evict_frame(pool, frame, &room, NULL) != UFO_EVICTED_NOTHING;
     if (room.size > UFO_KEPT_BUFFER_BYTES) ufo_copy_room_free(&room);
     pthread_mutex_lock(&pool->residency_lock);
     if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;
@@ -348,6 +354,12 @@ static int ascending(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
+static bool windows_before(const ufo_region *region, uint64_t when_ns) {
+  for (const ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next)
+    if (frame->region == region && frame->streamed && frame->begun_ns <= when_ns) return true;
+  return false;
+}
+
 /* The residency lock is held. Counts the chunks, and lists them if `chunks` is not NULL. */
 static size_t list_chunks(ufo_region *region, bool dirty_only, uint64_t *chunks) {
   size_t count = 0;
@@ -357,7 +369,7 @@ static size_t list_chunks(ufo_region *region, bool dirty_only, uint64_t *chunks)
     count++;
   }
   for (ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next) {
-    if (frame->region != region || (dirty_only && !frame->for_write)) continue;
+    if (frame->region != region || (dirty_only && (!frame->for_write || frame->streamed))) continue;
     if (chunks) chunks[count] = frame->chunk;
     count++;
   }
@@ -369,7 +381,15 @@ ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint6
   ufo_pool *pool = region->pool;
   *chunks_out = NULL;
   *count_out = 0;
+  /* Whether a window was written to is known when it was checked; those to come were not written to before this call.
+   */
+  uint64_t now = ufo_clock_monotonic_ns();
   pthread_mutex_lock(&pool->residency_lock);
+  while (dirty_only && windows_before(region, now)) {
+    pthread_mutex_unlock(&pool->residency_lock);
+    wait_for_others(pool);
+    pthread_mutex_lock(&pool->residency_lock);
+  }
   size_t count = list_chunks(region, dirty_only, NULL);
   uint64_t *chunks = count ? malloc(count * sizeof *chunks) : NULL;
   if (chunks) list_chunks(region, dirty_only, chunks);

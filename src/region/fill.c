@@ -62,6 +62,27 @@ static int produce(void *user) {
                                        ufo_chunk_body_bytes(region, p->chunk), p->buffer, p->error);
 }
 
+/* The chunk's mapped bytes at p->start, zeros after the last element. */
+static ufo_status produce_at(production *p) {
+  ufo_region *region = p->region;
+  ufo_error *error = p->error;
+  error->code = UFO_OK;
+  error->message[0] = '\0';
+  int status = UFO_OK;
+  ufo_status guarded = ufo_guarded(NULL, produce, p, &status, error);
+  if (guarded != UFO_OK) return guarded;
+  uint64_t used = ufo_chunk_body_bytes(region, p->chunk), mapped = ufo_chunk_mapped_bytes(region, p->chunk);
+  if (status != UFO_OK && ufo_planted("zeros-for-failure")) {
+    memset(p->start, 0, mapped);
+  } else if (status != UFO_OK) {
+    if (error->code == UFO_OK)
+      return ufo_fail(error, UFO_IO, "the source of the region failed with status %d and no message", status);
+    return error->code;
+  }
+  memset(p->start + used, 0, mapped - used);
+  return UFO_OK;
+}
+
 /* The chunk's mapped bytes at *start_out, zeros after the last element. */
 static ufo_status produce_chunk(ufo_region *region, uint64_t chunk, ufo_fill_memory *memory, char **start_out,
                                 ufo_error *error) {
@@ -69,22 +90,14 @@ static ufo_status produce_chunk(ufo_region *region, uint64_t chunk, ufo_fill_mem
   char *buffer = fill_memory(memory, ufo_region_largest_chunk(region) + 2 * region->element_bytes);
   if (!buffer) return ufo_fail(error, UFO_FULL, "out of memory for a chunk of %llu bytes", (unsigned long long)mapped);
   production p = {.region = region, .chunk = chunk, .buffer = buffer, .error = error};
-  error->code = UFO_OK;
-  error->message[0] = '\0';
-  int status = UFO_OK;
-  ufo_status guarded = ufo_guarded(NULL, produce, &p, &status, error);
-  if (guarded != UFO_OK) return guarded;
-  if (status != UFO_OK && ufo_planted("zeros-for-failure")) {
-    memset(p.start, 0, mapped);
-  } else if (status != UFO_OK) {
-    if (error->code == UFO_OK)
-      return ufo_fail(error, UFO_IO, "the source of the region failed with status %d and no message", status);
-    return error->code;
-  }
-  uint64_t used = ufo_chunk_body_bytes(region, chunk);
-  memset(p.start + used, 0, mapped - used);
+  ufo_status status = produce_at(&p);
   *start_out = p.start;
-  return UFO_OK;
+  return status;
+}
+
+ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, ufo_error *error) {
+  production p = {.region = region, .chunk = chunk, .buffer = target, .error = error};
+  return produce_at(&p);
 }
 
 /* ---- publishing them ----------------------------------------------------------------------------------------- */
@@ -194,6 +207,9 @@ static void make_dirty(ufo_region *region, uint64_t chunk) {
   ufo_chunk *word = &region->chunks[chunk];
   ufo_frame *frame = ufo_chunk_get_frame(*word);
   ufo_chunk_set_state(word, UFO_DIRTY);
+  /* Unprotecting a part of a huge page takes it apart. */
+  if (*word & UFO_CHUNK_IN_WINDOW)
+    region->chunks[chunk - chunk % region->window_chunks] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
   pthread_mutex_lock(&pool->residency_lock);
   ufo_frame_mark_dirty(pool, frame, true);
   /* A frame in an evictor's hands is in no list: the evictor sees the new state and puts it back. */
@@ -211,6 +227,8 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   uint64_t bytes = ufo_chunk_mapped_bytes(region, chunk);
   bool write = (fault->write || fault->protected_) && region->access == UFO_ACCESS_READ_WRITE;
   ufo_frame *to_fill = NULL;
+  ufo_slot *slot = NULL;
+  enum ufo_ahead ahead = UFO_AHEAD_NONE;
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
   ufo_chunk *word = &region->chunks[chunk];
@@ -220,12 +238,14 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   }
   switch (ufo_chunk_get_state(*word)) {
   case UFO_ABSENT:
-    to_fill = begin_fill(region, chunk, write, depth);
+    if (ufo_window_of(region, chunk) < region->window_count) ahead = ufo_ahead_touch(region, chunk, &slot);
+    if (ahead == UFO_AHEAD_NONE) to_fill = begin_fill(region, chunk, write, depth);
     break;
   case UFO_FILLING:
     /* The thread that fills will wake the faulting one. If that is a fill itself, others must know that it waits; when
      * the message is older than the fill, a new one will tell for certain. */
-    if (depth > 0 && !ufo_residency_fill_awaited(pool, ufo_chunk_get_frame(*word), fault->read_ns))
+    if (ufo_chunk_get_frame(*word)->present) ahead = UFO_AHEAD_CHECK;
+    else if (depth > 0 && !ufo_residency_fill_awaited(pool, ufo_chunk_get_frame(*word), fault->read_ns))
       ufo_uffd_wake(&pool->uffd, address, bytes);
     break;
   case UFO_CLEAN:
@@ -246,4 +266,7 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   }
   pthread_mutex_unlock(lock);
   if (to_fill) fill(region, to_fill, write, memory);
+  if (ahead == UFO_AHEAD_PRESENT) ufo_window_publish(pool, slot);
+  else if (ahead == UFO_AHEAD_HELP) ufo_ahead_help(region, chunk);
+  else if (ahead == UFO_AHEAD_CHECK) ufo_ahead_check(region, chunk);
 }

@@ -71,6 +71,7 @@ static void renew_waiting(ufo_pool *pool) {
   pthread_cond_init(&pool->room, NULL);
   pthread_cond_init(&pool->evictor_wanted, NULL);
   pthread_cond_init(&pool->resolver_ended, NULL);
+  pthread_cond_init(&pool->ahead_wanted, NULL);
   pool->fills_waiting = pool->fills_running = pool->fills_blocked = pool->fills_awaited = pool->evictions = 0;
   pool->evictor_kicked = pool->evictor_running = pool->changing = false;
   pool->limit = pool->budget;
@@ -99,6 +100,13 @@ static void forget_fills(ufo_pool *pool) {
   ufo_frame *frame;
   while ((frame = pool->lists[UFO_LIST_FILLING].head)) {
     ufo_chunk *word = &frame->region->chunks[frame->chunk];
+    if (frame->present && !frame->region->closing) {
+      /* Perhaps written meanwhile: nobody will find out. */
+      ufo_chunk_set_state(word, UFO_DIRTY);
+      frame->present = false;
+      ufo_frame_settle(pool, frame, true);
+      continue;
+    }
     if (ufo_chunk_get_state(*word) == UFO_FILLING) {
       ufo_chunk_set_state(word, UFO_ABSENT);
       ufo_chunk_set_frame(word, NULL);
@@ -148,12 +156,11 @@ static bool register_region(ufo_pool *pool, ufo_region *region) {
 /* Poison markers are inherited as they are, so only registration and protection are to be renewed. Dirty chunks need no
  * protection: their next write is nothing new. */
 static bool rearm(ufo_pool *pool) {
-  bool user_faults_only = pool->flags & UFO_POOL_USER_FAULTS_ONLY;
-  bool no_poison = pool->flags & UFO_POOL_NO_POISON;
   bool poisons = atomic_load(&pool->uffd.can_poison);
   ufo_uffd_close(&pool->uffd);
-  if (ufo_uffd_open(&pool->uffd, user_faults_only, no_poison, NULL) != UFO_OK) return false;
+  if (ufo_uffd_open(&pool->uffd, ufo_pool_uffd_without(pool), NULL) != UFO_OK) return false;
   if (!poisons) atomic_store(&pool->uffd.can_poison, false); /* failed chunks are of the other kind */
+  if (!ufo_ahead_register(pool)) return false;
   for (size_t i = 0; i < pool->table_count; i++) {
     ufo_region *region = pool->table[i];
     if (region->chunk_count == 0 || ufo_planted("fork-unarmed")) continue;
@@ -167,17 +174,20 @@ static bool rearm(ufo_pool *pool) {
 
 /* Without the reservations of fills that died, and without regions that were being released. */
 static void count_again(ufo_pool *pool) {
-  pool->resident = pool->dirty = pool->pinned = 0;
+  pool->resident = pool->streamed = pool->dirty = pool->pinned = 0;
   for (size_t i = 0; i < pool->table_count; i++) {
     pool->resident += pool->table[i]->resident;
     pool->dirty += pool->table[i]->dirty;
     pool->pinned += pool->table[i]->pinned;
+    for (const ufo_frame *frame = pool->table[i]->frames; frame; frame = frame->region_next)
+      if (frame->streamed) pool->streamed += frame->bytes;
   }
 }
 
 static void after_fork_in_child(void) {
   for (ufo_pool *pool = pools; pool; pool = pool->next_pool) {
     renew_waiting(pool);
+    ufo_ahead_abandon(pool);
     forget_fills(pool);
     for (size_t i = 0; i < pool->table_count; i++) settle_chunks(pool->table[i]);
     forget_released(pool);

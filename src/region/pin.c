@@ -1,4 +1,6 @@
 /* pin.c - keeping a range in memory, for system calls that cannot wait for a fault. */
+#include <unistd.h>
+
 #include "os/memory.h"
 #include "region/range.h"
 #include "util/checked.h"
@@ -146,8 +148,10 @@ ufo_status ufo_region_pin(ufo_region *region, uint64_t offset, uint64_t bytes, i
                     (unsigned long long)bytes);
   for (uint64_t chunk = range.first; chunk < range.end && status == UFO_OK; chunk++) {
     /* The touch brings it in; an evictor may be faster than the pin, then once more. */
-    while (status == UFO_OK && !pin_if_ready(region, chunk, for_write, &promise))
+    for (int tries = 0; status == UFO_OK && !pin_if_ready(region, chunk, for_write, &promise); tries++) {
+      if (tries > 0) usleep(20); /* it is there, but its window is still being checked */
       status = ufo_chunk_touch(region, chunk, for_write, error);
+    }
     if (status == UFO_OK) continue;
     while (chunk > range.first) unpin_chunk(region, --chunk);
     break;

@@ -36,6 +36,12 @@ void ufo_pool_set_event_handler(ufo_pool *pool, ufo_event_fn handler, void *user
 static uint64_t default_high(uint64_t budget) { return budget - budget / 16; }
 static uint64_t default_low(uint64_t budget) { return budget - budget / 8; }
 
+/* One for each processor of a small machine: see resolver.c. */
+static unsigned default_resolvers(void) {
+  unsigned processors = ufo_thread_processors();
+  return processors < 2 || processors > 8 ? 2 : processors;
+}
+
 static ufo_status read_options(const ufo_pool_options *options, ufo_pool_options *read, ufo_error *error) {
   *read = (ufo_pool_options){.struct_size = sizeof *read};
   if (options) {
@@ -47,7 +53,7 @@ static ufo_status read_options(const ufo_pool_options *options, ufo_pool_options
   if (read->budget_bytes == 0) read->budget_bytes = ufo_memory_limit_bytes() / 2;
   if (read->high_bytes == 0) read->high_bytes = default_high(read->budget_bytes);
   if (read->low_bytes == 0) read->low_bytes = ufo_min(default_low(read->budget_bytes), read->high_bytes);
-  if (read->resolver_threads == 0) read->resolver_threads = 2;
+  if (read->resolver_threads == 0) read->resolver_threads = default_resolvers();
   if (read->resolver_threads > UFO_OUTER_FILLS_MAX) read->resolver_threads = UFO_OUTER_FILLS_MAX;
   if (read->budget_bytes < 2 * ufo_page_bytes())
     return ufo_fail(error, UFO_USAGE, "a budget of %llu bytes is too small: two pages are the least",
@@ -65,14 +71,15 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
   ufo_status status = UFO_OK;
   bool retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident > pool->limit) {
-    ufo_frame *frame = ufo_residency_pick(pool, false);
+  while (pool->resident + pool->staged > pool->limit) {
+    if (ufo_ahead_shed(pool)) continue;
+    ufo_frame *frame = ufo_residency_pick(pool, false, false);
     if (!frame) {
       if (!retried && ufo_residency_retry_stuck(pool)) {
         retried = true;
         continue;
       }
-      if (pool->evictions > 0 || pool->fills_running > pool->fills_blocked) {
+      if (pool->evictions > 0 || pool->fills_running > pool->fills_blocked || pool->staged > 0) {
         pthread_cond_wait(&pool->room, &pool->residency_lock);
         continue;
       }
@@ -82,7 +89,7 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
       break;
     }
     pthread_mutex_unlock(&pool->residency_lock);
-    ufo_evict_frame(pool, frame, &room);
+    ufo_evict_frame(pool, frame, &room, NULL);
     pthread_mutex_lock(&pool->residency_lock);
   }
   pthread_mutex_unlock(&pool->residency_lock);
@@ -153,6 +160,7 @@ static void init_locks(ufo_pool *pool) {
   pthread_cond_init(&pool->room, NULL);
   pthread_cond_init(&pool->evictor_wanted, NULL);
   pthread_cond_init(&pool->resolver_ended, NULL);
+  pthread_cond_init(&pool->ahead_wanted, NULL);
 }
 
 static void free_pool(ufo_pool *pool) {
@@ -166,6 +174,8 @@ static void free_pool(ufo_pool *pool) {
   pthread_cond_destroy(&pool->room);
   pthread_cond_destroy(&pool->evictor_wanted);
   pthread_cond_destroy(&pool->resolver_ended);
+  pthread_cond_destroy(&pool->ahead_wanted);
+  ufo_ahead_free(pool);
   free(pool->table);
   free(pool);
 }
@@ -218,7 +228,7 @@ ufo_status ufo_pool_create(const ufo_pool_options *options, ufo_pool **pool_out,
   pool->on_event = read.on_event;
   pool->event_user = read.event_user;
   atomic_store(&pool->has_events, read.on_event != NULL);
-  status = ufo_uffd_open(&pool->uffd, read.flags & UFO_POOL_USER_FAULTS_ONLY, read.flags & UFO_POOL_NO_POISON, error);
+  status = ufo_uffd_open(&pool->uffd, ufo_pool_uffd_without(pool), error);
   if (status == UFO_OK) status = ufo_scratch_create(read.scratch_dir, &pool->scratch, error);
   if (status != UFO_OK) {
     free_pool(pool);
@@ -264,7 +274,7 @@ void ufo_pool_get_stats(const ufo_pool *pool, ufo_pool_stats *stats) {
       .budget_bytes = pool->budget,
       .high_bytes = pool->high,
       .low_bytes = pool->low,
-      .resident_bytes = pool->resident,
+      .resident_bytes = pool->resident + pool->staged,
       .resident_bytes_peak = pool->resident_peak,
       .dirty_bytes = pool->dirty,
       .pinned_bytes = pool->pinned,
@@ -283,6 +293,8 @@ void ufo_pool_get_stats(const ufo_pool *pool, ufo_pool_stats *stats) {
   now.writebacks = atomic_load(&counters->writebacks);
   now.writeback_bytes = atomic_load(&counters->writeback_bytes);
   now.writeback_failures = atomic_load(&counters->writeback_failures);
+  now.windows = atomic_load(&counters->windows);
+  now.windows_wasted = atomic_load(&counters->windows_wasted);
   now.waits = atomic_load(&counters->waits);
   now.broken = ufo_pool_is_broken(pool);
   memcpy(stats, &now, ufo_min(struct_size, sizeof now));

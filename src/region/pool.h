@@ -5,6 +5,8 @@
  *   region.c     create, find, release, reset                  table.c      which region holds an address
  *   pin.c advise.c   ranges kept or wanted                     guard.c      failed touches: signals, ufo_guarded
  *   backing.c    changes of regions without a writeback        fork.c       both sides of fork()
+ *   stream.c     which touches come one after the other        ahead.c      windows produced before they are touched
+ *   window.c     whole windows: absent -> resident -> absent
  *   broken.c     the end of a pool that the kernel does not serve any more
  *
  * LOCK ORDER, outermost first. A thread may take a later one while it holds an earlier one, never the reverse, and at
@@ -54,6 +56,8 @@ typedef struct ufo_frame {
   bool for_write;      /* constant: the fill was begun by a write, so the chunk will be dirty */
   bool waiting;        /* a fill without its memory yet */
   bool ending;         /* a fill that waits for nothing any more */
+  bool streamed;       /* came with its window */
+  bool present;        /* of a window that is being checked: filling, but its pages are there */
   unsigned awaited;    /* running fills that cannot go on before this fill has ended */
   uint64_t begun_ns;   /* monotonic; constant: when the fill began */
   struct ufo_frame *previous, *next;               /* in `list` */
@@ -64,6 +68,7 @@ enum ufo_frame_list {
   UFO_LIST_NONE = 0, /* in an evictor's hands */
   UFO_LIST_FILLING,  /* so that the child of a fork finds what its parent's threads had begun */
   UFO_LIST_CLEAN,
+  UFO_LIST_STREAMED, /* clean, and came with a window: of a scan, most likely */
   UFO_LIST_DIRTY,
   UFO_LIST_STUCK, /* could not be written back, or not dropped; tried again when nothing else is left */
   UFO_LIST_PINNED,
@@ -81,9 +86,61 @@ typedef struct ufo_resolver_slot {
   int depth;  /* of the fill that it runs; 0: none */
 } ufo_resolver_slot;
 
+/* ---- windows ----------------------------------------------------------------------------------------------------
+ * A window is 2 MiB of a region's body, aligned like a huge page, a whole number of chunks. Chunks ahead of a stream of
+ * touches are produced in slots, each a page of that size. The touch that reaches the window finds it ready: the page
+ * is moved in, all chunks of it at once, and a page that is not needed any more is moved out to be the next slot's.
+ *
+ *   IDLE --asked for--> WANTED --has a page--> FILLING --all chunks--> READY --touched--> MOVING --> CHECKING --> IDLE
+ *                          |                      |                      |                  |
+ *                          +-- no memory for it   +-- a chunk failed     +-- given up       +-- not all absent --->
+ * IDLE
+ */
+#define UFO_WINDOW_BYTES (UINT64_C(2) << 20)
+enum { UFO_SLOTS = 16, UFO_WINDOW_CHUNKS_MAX = 512, UFO_STREAMS = 8 };
+
+typedef enum ufo_slot_state {
+  UFO_SLOT_IDLE = 0,
+  UFO_SLOT_WANTED,
+  UFO_SLOT_PREPARING, /* a thread is finding memory for it */
+  UFO_SLOT_FILLING,
+  UFO_SLOT_READY,
+  UFO_SLOT_MOVING,   /* in the hands of the thread that moves it in */
+  UFO_SLOT_CHECKING, /* its page is in the region; was it written before it could be protected? */
+} ufo_slot_state;
+
+/* Fields are guarded by the residency lock; those of its content belong to whoever the state says. */
+typedef struct ufo_slot {
+  char *arena;   /* constant: where pages come back to */
+  char *nursery; /* constant: where new pages come from */
+  char *page;    /* one of the two; NULL: none */
+  ufo_slot_state state;
+  bool spoiled; /* a chunk of the window became resident meanwhile, or must not be shown any more */
+  bool failed;  /* a chunk could not be produced: who touches it will be told */
+  bool awaited; /* a touch waits for it */
+  bool urgent;  /* MOVING: who moves it in checks it, too, as a write waits for that */
+  bool blocked; /* WANTED, and to be looked at again when another slot ends */
+  int direction;
+  ufo_region *region;
+  uint64_t window;
+  uint64_t asked;    /* when, in requests of the pool */
+  unsigned next;     /* chunks that were given out to threads */
+  unsigned working;  /* threads at work on one */
+  ufo_frame *frames; /* of the chunks, linked by region_next, made ahead of need */
+  uint64_t hashes[UFO_WINDOW_CHUNKS_MAX];
+} ufo_slot;
+
+/* Touches of absent chunks that came one after the other, of whichever thread: the places tell streams apart. */
+typedef struct ufo_stream {
+  unsigned run; /* touches in a row; 0: free */
+  int direction;
+  uint64_t chunk; /* the last one */
+  uint64_t used;  /* when, in touches of the region */
+} ufo_stream;
+
 typedef struct ufo_counters {
   _Atomic uint64_t faults, write_faults, fills, fill_bytes, fill_failures, evictions_clean, evictions_dirty, writebacks,
-      writeback_bytes, writeback_failures, waits;
+      writeback_bytes, writeback_failures, waits, windows, windows_wasted;
 } ufo_counters;
 
 struct ufo_pool {
@@ -106,6 +163,8 @@ struct ufo_pool {
   bool changing;     /* such a change is going on: one at a time */
   uint64_t promised; /* to pins that are bringing their chunks in */
   uint64_t resident, resident_peak, dirty, pinned;
+  uint64_t streamed; /* of `resident`, what came with windows */
+  uint64_t staged;   /* pages of slots: memory in use besides `resident`, within the same budget */
   ufo_frame_queue lists[UFO_LIST_COUNT];
   unsigned fills_waiting; /* fills without their memory yet */
   unsigned fills_running; /* fills that have it */
@@ -119,6 +178,12 @@ struct ufo_pool {
   unsigned resolver_count, resolver_idle, resolver_standing;
   unsigned resolver_outer; /* at work on a touch from outside any callback */
   pthread_cond_t resolver_ended;
+
+  pthread_cond_t ahead_wanted; /* slots have work */
+  ufo_slot *slots;             /* UFO_SLOTS of them, from the first request on */
+  uint64_t requests;
+  unsigned workers;   /* running */
+  bool ahead_refused; /* slots or threads could not be had: no more attempts */
 
   bool lost; /* a child of fork() could not set it up again: its memory is inaccessible */
 
@@ -149,6 +214,12 @@ struct ufo_region {
   ufo_chunk *chunks; /* chunk locks */
   uint32_t hash;     /* spreads the chunk locks */
   _Atomic int advice;
+  uint64_t window_chunks; /* chunks of a window; 1: no windows, each chunk for itself */
+  uint64_t window_count;  /* whole windows */
+
+  ufo_stream streams[UFO_STREAMS]; /* residency lock */
+  uint64_t touches;                /* residency lock */
+  unsigned patience;               /* residency lock: touches in a row that make a stream */
 
   ufo_frame *frames;                /* residency lock */
   uint64_t resident, dirty, pinned; /* residency lock */
@@ -220,8 +291,9 @@ void ufo_frame_enlist(ufo_pool *pool, ufo_frame *frame, enum ufo_frame_list list
 /* The list where a frame belongs at rest. */
 enum ufo_frame_list ufo_frame_home(const ufo_frame *frame);
 void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty);
-/* Takes the best victim off its list, marks its region busy and counts an eviction; NULL if there is none. */
-ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only);
+/* Takes the best victim off its list, marks its region busy and counts an eviction; NULL if there is none. If
+ * `patient`, rather none than what is used again and again, while windows of a stream are in the hands of others. */
+ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient);
 /* The frame becomes one of its region's, counted as resident by it; its memory was reserved before. */
 void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty);
 /* The budget no longer counts the frame, and it is freed. */
@@ -229,12 +301,79 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame);
 /* Frees a frame that never settled. Reservations are not its matter. */
 void ufo_frame_discard(ufo_pool *pool, ufo_frame *frame);
 
+/* ---- stream.c: the callers hold the residency lock -----------------------------------------------------------------
+ */
+/* Records that an absent chunk was touched. Returns where the touches are going: 1, -1, or 0 for nowhere yet. */
+int ufo_stream_note(ufo_region *region, uint64_t chunk);
+/* A stream has come to a window, all chunks of which are about to be there. */
+void ufo_stream_enter(ufo_region *region, uint64_t window, int direction);
+/* Windows that were made ahead of a stream were used, or made in vain. */
+void ufo_stream_judge(ufo_region *region, bool used);
+
+/* ---- ahead.c --------------------------------------------------------------------------------------------------- */
+enum ufo_ahead {
+  UFO_AHEAD_NONE,    /* fill the chunk */
+  UFO_AHEAD_COMING,  /* somebody will wake whoever waits for the window */
+  UFO_AHEAD_HELP,    /* the same, and the caller may help, with ufo_ahead_help */
+  UFO_AHEAD_CHECK,   /* it is there, but a write has to wait for its check, with ufo_ahead_check */
+  UFO_AHEAD_PRESENT, /* *slot_out is the caller's, for ufo_window_publish */
+};
+/* The chunk lock is held, and the chunk is absent: is its window there, or on its way? If not, nobody will show it
+ * from now on. Asks for the next windows if the touch belongs to a stream. */
+enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **slot_out);
+/* No lock is held. Takes part in the work on that window until nothing of it is left to be begun. */
+void ufo_ahead_help(ufo_region *region, uint64_t chunk);
+/* No lock is held. A write waits for the check of that window: it is done here and now, or by whoever is at it. */
+void ufo_ahead_check(ufo_region *region, uint64_t chunk);
+/* The residency lock is held. A slot in the caller's hands becomes idle, and its page is given back. */
+void ufo_slot_end(ufo_pool *pool, ufo_slot *slot);
+/* The residency lock is held. Is a window being moved in or checked? */
+bool ufo_ahead_busy(const ufo_pool *pool);
+/* The residency lock is held. Gives back the memory of a window that nobody has touched yet; false if there is none. */
+bool ufo_ahead_shed(ufo_pool *pool);
+/* No lock is held. Windows of the region that were produced before this call will not be shown any more. */
+void ufo_ahead_forget(ufo_region *region);
+/* No lock is held. Address space for the slots, once there is a region that can use them. */
+void ufo_ahead_prepare(ufo_pool *pool);
+/* The residency lock is held, `stopping` is set: waits for the end of the threads. */
+void ufo_ahead_stop(ufo_pool *pool);
+/* In the child of a fork, where no threads run: what was ahead is forgotten. */
+void ufo_ahead_abandon(ufo_pool *pool);
+bool ufo_ahead_register(ufo_pool *pool); /* with the pool's userfaultfd */
+void ufo_ahead_free(ufo_pool *pool);
+
+/* What came of an attempt to evict. */
+enum ufo_evicted {
+  UFO_EVICTED_NOTHING = 0,
+  UFO_EVICTED, /* memory was freed: the chunk's, or that of its whole window */
+  UFO_EVICTED_KEPT,
+};
+
+/* ---- window.c -------------------------------------------------------------------------------------------------- */
+static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) { return chunk / region->window_chunks; }
+/* No lock is held. Is no chunk of the window resident, being filled, or failed? */
+bool ufo_window_is_absent(ufo_region *region, uint64_t window);
+/* No lock is held. Moves a slot's page in, or gives it up if chunks of its window are not absent any more, and wakes
+ * whoever waits. The slot, MOVING, is CHECKING or IDLE afterwards. */
+void ufo_window_publish(ufo_pool *pool, ufo_slot *slot);
+/* No lock is held. Finds out which chunks of the window were written between its move and its protection, makes those
+ * dirty and the others clean. The slot is IDLE afterwards. */
+void ufo_window_check(ufo_pool *pool, ufo_slot *slot);
+/* The chunk lock is held. The frame is in the caller's hands, its chunk is CLEAN and came with its window. Drops the
+ * whole window, if all of it may go, keeping its page at `keep` if that is not NULL and it is a whole one. */
+enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep);
+/* The chunk lock is held. A part of the window will be dropped alone. */
+void ufo_window_split(ufo_region *region, uint64_t chunk);
+
 /* ---- fill.c ---------------------------------------------------------------------------------------------------- */
 typedef struct ufo_fill_memory {
   void *buffer;
   uint64_t bytes;
 } ufo_fill_memory;
 void ufo_fill_memory_free(ufo_fill_memory *memory);
+/* The content of a chunk at `target`, which has room for its mapped bytes; zeros after the last element. Not for
+ * regions by elements that do not divide a chunk. */
+ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, ufo_error *error);
 /* Serves one fault. `depth` is that of the fill that the faulting thread runs itself, or 0 for other threads. */
 void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_fill_memory *memory);
 /* Poisons a filling chunk; the chunk lock is held. */
@@ -250,9 +389,10 @@ typedef struct ufo_copy_room {
   uint64_t size;
 } ufo_copy_room;
 void ufo_copy_room_free(ufo_copy_room *room);
-/* Carries out the eviction of a frame from ufo_residency_pick; afterwards it is gone or back in a list. Returns
- * whether memory was freed. `room` is grown as needed; NULL for clean frames only. */
-bool ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room);
+/* Carries out the eviction of a frame from ufo_residency_pick; afterwards it is gone or back in a list. `room` is grown
+ * as needed; NULL for clean frames only. If `keep` is not NULL and the frame's window goes as one huge page, that page
+ * is at `keep` afterwards and counts as staged. */
+enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room, char *keep);
 /* Writes one chunk back if it is dirty, and drops it if `drop`, waiting for whoever is at work on it. */
 ufo_status ufo_chunk_clean(ufo_region *region, uint64_t chunk, bool drop, void *copy, ufo_error *error);
 /* Forgets a chunk's content, changed or not, and its failure, waiting for whoever is at work on it. UFO_USAGE if it is
@@ -304,6 +444,12 @@ static inline bool ufo_pool_is_broken(const ufo_pool *pool) { return atomic_load
 ufo_status ufo_pool_fail_broken(const ufo_pool *pool, ufo_error *error);
 
 /* ---- pool.c ---------------------------------------------------------------------------------------------------- */
+/* What of userfaultfd the pool is to do without, by its flags. */
+static inline unsigned ufo_pool_uffd_without(const ufo_pool *pool) {
+  return (pool->flags & UFO_POOL_USER_FAULTS_ONLY ? UFO_UFFD_USER_FAULTS_ONLY : 0u) |
+         (pool->flags & UFO_POOL_NO_POISON ? UFO_UFFD_NO_POISON : 0u) |
+         (pool->flags & UFO_POOL_NO_MOVE ? UFO_UFFD_NO_MOVE : 0u);
+}
 bool ufo_pool_start_threads(ufo_pool *pool, ufo_error *error);
 void ufo_pool_init_rwlocks(ufo_pool *pool);
 /* The chunk lock is held, or the event concerns the whole region. */

@@ -12,7 +12,8 @@ enum { DEFAULT_CHUNK_BYTES = 64 * 1024 };
 static const uint64_t element_bytes_max = (uint64_t)1 << 30, chunk_bytes_max = (uint64_t)1 << 30;
 
 pthread_mutex_t *ufo_chunk_lock(const ufo_region *region, uint64_t chunk) {
-  return &region->pool->chunk_locks[(region->hash + chunk) % UFO_CHUNK_LOCKS];
+  /* All chunks of a window have the same. */
+  return &region->pool->chunk_locks[(region->hash + chunk / region->window_chunks) % UFO_CHUNK_LOCKS];
 }
 
 void ufo_region_leave(ufo_region *region) {
@@ -41,6 +42,18 @@ static ufo_status check_options(const ufo_region_options *options, ufo_error *er
   return UFO_OK;
 }
 
+/* Windows are moved only between writable mappings. */
+static void measure_windows(ufo_region *region) {
+  const ufo_source *source = &region->source;
+  bool whole = UFO_WINDOW_BYTES % region->chunk_bytes == 0 &&
+               (source->populate_bytes || region->chunk_bytes % region->element_bytes == 0);
+  bool wanted = (source->flags & UFO_SOURCE_READ_AHEAD) && region->access == UFO_ACCESS_READ_WRITE;
+  region->window_chunks = 1;
+  if (!whole || !wanted || region->mapped_bytes < UFO_WINDOW_BYTES) return;
+  region->window_chunks = UFO_WINDOW_BYTES / region->chunk_bytes;
+  region->window_count = region->mapped_bytes / UFO_WINDOW_BYTES;
+}
+
 /* All sizes, each overflow-checked. */
 static bool measure(ufo_region *region, const ufo_region_options *options) {
   uint64_t page = ufo_page_bytes();
@@ -56,6 +69,7 @@ static bool measure(ufo_region *region, const ufo_region_options *options) {
   if (ufo_round_up_overflows(options->header_bytes, page, &header)) return false;
   if (ufo_add_overflows(header, region->mapped_bytes, &region->mapping_bytes)) return false;
   region->chunk_count = ufo_div_up(region->body_bytes, region->chunk_bytes);
+  measure_windows(region);
   return region->mapping_bytes < (uint64_t)1 << 56;
 }
 
@@ -77,7 +91,13 @@ static void free_region(ufo_region *region) {
 static ufo_status map_region(ufo_region *region, ufo_error *error) {
   bool writable = region->access == UFO_ACCESS_READ_WRITE;
   uint64_t header = region->mapping_bytes - region->mapped_bytes;
-  region->mapping = ufo_memory_reserve_watched(region->mapping_bytes);
+  /* The body begins where a huge page does. */
+  uint64_t before = region->window_count ? -header & (UFO_WINDOW_BYTES - 1) : 0;
+  char *reserved = region->window_count
+                       ? ufo_memory_reserve_watched_aligned(before + region->mapping_bytes, UFO_WINDOW_BYTES)
+                       : ufo_memory_reserve_watched(region->mapping_bytes);
+  region->mapping = reserved ? reserved + before : NULL;
+  if (reserved && before) ufo_memory_release(reserved, before);
   region->chunks = ufo_memory_reserve_watched(table_bytes(region));
   if (!region->mapping || !region->chunks || !ufo_memory_allow(region->chunks, table_bytes(region), true))
     return ufo_fail_errno(error, errno,
@@ -145,6 +165,7 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
                                       : ufo_fail(error, UFO_FULL, "out of memory for the table of regions");
     goto failed;
   }
+  if (region->window_count) ufo_ahead_prepare(pool);
   ufo_event_emit(region, UFO_EVENT_REGION_CREATED, 0, region->body_bytes);
   *region_out = region;
   return UFO_OK;
@@ -163,6 +184,7 @@ void ufo_region_release(ufo_region *region) {
   region->closing = true;
   pthread_cond_broadcast(&pool->room); /* fills of touches that were given up */
   pthread_mutex_unlock(&pool->residency_lock);
+  ufo_ahead_forget(region);
   /* Such a fill may still touch lower chunks of the region, so it can be found until nobody is at work on it. */
   while (!ufo_table_remove_idle(pool, region)) {
     pthread_mutex_lock(&pool->residency_lock);
@@ -229,6 +251,7 @@ ufo_status ufo_region_reset(ufo_region *region, ufo_error *error) {
   ufo_u64map pieces = ufo_backing_take(region);
   if (region->source.reset) region->source.reset(region->source.user);
   /* Again: what was filled from the old content meanwhile. Its places may be reused once those fills are over. */
+  ufo_ahead_forget(region);
   ufo_fills_await(region);
   status = forget_resident(region, error);
   ufo_backing_discard(region, &pieces);

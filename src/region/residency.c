@@ -2,7 +2,10 @@
  *
  * Memory is reserved before a fill begins, so the sum of reservations is what the budget bounds. Victims are taken
  * clean first, oldest first (FIFO: user space is not told about accesses), with a second chance for chunks that came
- * back after an eviction; changed chunks go first once clean ones are few, or a small hot set would thrash.
+ * back after an eviction; changed chunks go first once clean ones are few, or a small hot set would thrash. What came
+ * with the windows of a stream goes first once it takes a quarter of the budget, with what is made ahead, so that a
+ * scan of anything does not drive out what is used again and again (as in the 2Q algorithm of Johnson and Shasha, VLDB
+ * 1994, whose A1in it is).
  *
  * A fill that finds no room waits for whoever can make some. Nobody can when every running fill is itself waiting for
  * a nested one, nothing is being evicted and nothing is left to evict: then the fill fails, rather than hang. */
@@ -39,7 +42,7 @@ void ufo_frame_enlist(ufo_pool *pool, ufo_frame *frame, enum ufo_frame_list list
 
 enum ufo_frame_list ufo_frame_home(const ufo_frame *frame) {
   if (frame->pins > 0) return UFO_LIST_PINNED;
-  return frame->dirty ? UFO_LIST_DIRTY : UFO_LIST_CLEAN;
+  return frame->dirty ? UFO_LIST_DIRTY : frame->streamed ? UFO_LIST_STREAMED : UFO_LIST_CLEAN;
 }
 
 void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty) {
@@ -66,6 +69,7 @@ void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty) {
 
 void ufo_frame_discard(ufo_pool *pool, ufo_frame *frame) {
   unlink_frame(pool, frame);
+  if (frame->streamed) pool->streamed -= frame->bytes;
   free(frame);
 }
 
@@ -80,6 +84,7 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame) {
   UFO_ASSERT(pool->resident >= frame->bytes && region->resident >= frame->bytes);
   pool->resident -= frame->bytes;
   region->resident -= frame->bytes;
+  if (frame->streamed) pool->streamed -= frame->bytes;
   free(frame);
   pthread_cond_broadcast(&pool->room);
 }
@@ -104,13 +109,20 @@ static ufo_frame *oldest(ufo_pool *pool, enum ufo_frame_list list) {
   return NULL;
 }
 
-ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only) {
-  ufo_frame *frame = NULL;
-  if (ufo_pool_is_broken(pool)) return NULL;
-  bool clean_are_few = pool->lists[UFO_LIST_CLEAN].bytes < pool->budget / 16;
-  if (clean_only || !clean_are_few) frame = oldest(pool, UFO_LIST_CLEAN);
-  if (!frame && !clean_only) frame = oldest(pool, UFO_LIST_DIRTY);
-  if (!frame && !clean_only) frame = oldest(pool, UFO_LIST_CLEAN);
+static ufo_frame *oldest_clean(ufo_pool *pool, bool patient) {
+  ufo_frame *streamed = oldest(pool, UFO_LIST_STREAMED);
+  bool many = pool->streamed + pool->staged >= pool->budget / 4;
+  if (many && (streamed || (patient && ufo_ahead_busy(pool)))) return streamed;
+  ufo_frame *other = oldest(pool, UFO_LIST_CLEAN);
+  return streamed && (!other || streamed->begun_ns < other->begun_ns) ? streamed : other;
+}
+
+ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient) {
+  if (ufo_pool_is_broken(pool)) return NULL; /* what was written back would be changed again, without end */
+  uint64_t clean = pool->lists[UFO_LIST_CLEAN].bytes + pool->lists[UFO_LIST_STREAMED].bytes;
+  bool dirty_first = !clean_only && clean < pool->budget / 16;
+  ufo_frame *frame = dirty_first ? oldest(pool, UFO_LIST_DIRTY) : oldest_clean(pool, patient);
+  if (!frame && !clean_only) frame = dirty_first ? oldest_clean(pool, patient) : oldest(pool, UFO_LIST_DIRTY);
   if (!frame) return NULL;
   unlink_frame(pool, frame);
   frame->region->busy++;
@@ -119,14 +131,14 @@ ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only) {
 }
 
 static bool anything_evictable(const ufo_pool *pool) {
-  return pool->lists[UFO_LIST_CLEAN].head || pool->lists[UFO_LIST_DIRTY].head;
+  return pool->lists[UFO_LIST_CLEAN].head || pool->lists[UFO_LIST_STREAMED].head || pool->lists[UFO_LIST_DIRTY].head;
 }
 
 bool ufo_residency_retry_stuck(ufo_pool *pool) {
   bool any = false;
   while (pool->lists[UFO_LIST_STUCK].head) {
     ufo_frame *frame = pool->lists[UFO_LIST_STUCK].head;
-    ufo_frame_enlist(pool, frame, frame->dirty ? UFO_LIST_DIRTY : UFO_LIST_CLEAN);
+    ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
     any = true;
   }
   return any;
@@ -135,7 +147,7 @@ bool ufo_residency_retry_stuck(ufo_pool *pool) {
 /* May a waiting fill hope? Of waiting fills those that block others give up first, since that frees the others. */
 static bool others_may_free(const ufo_pool *pool, const ufo_frame *frame) {
   return pool->evictions > 0 || pool->fills_running > pool->fills_blocked || anything_evictable(pool) ||
-         (frame->awaited == 0 && pool->fills_awaited > 0) || pool->limit < pool->budget;
+         (frame->awaited == 0 && pool->fills_awaited > 0) || pool->limit < pool->budget || pool->staged > 0;
 }
 
 void ufo_residency_fill_begins(ufo_pool *pool, ufo_frame *frame, bool nested) {
@@ -195,12 +207,13 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   uint64_t bytes = frame->bytes;
   bool waited = false, retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident + bytes > pool->limit) {
+  while (pool->resident + pool->staged + bytes > pool->limit) {
+    if (ufo_ahead_shed(pool)) continue;
     /* Dropping a clean chunk costs microseconds: do it here rather than wait for the evictor. */
-    ufo_frame *victim = ufo_residency_pick(pool, true);
+    ufo_frame *victim = ufo_residency_pick(pool, true, false);
     if (victim) {
       pthread_mutex_unlock(&pool->residency_lock);
-      ufo_evict_frame(pool, victim, NULL);
+      ufo_evict_frame(pool, victim, NULL, NULL);
       pthread_mutex_lock(&pool->residency_lock);
       continue;
     }
@@ -234,8 +247,8 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   if (status == UFO_OK) {
     pool->fills_running++;
     pool->resident += bytes;
-    if (pool->resident > pool->resident_peak) pool->resident_peak = pool->resident;
-    if (pool->resident > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+    if (pool->resident + pool->staged > pool->resident_peak) pool->resident_peak = pool->resident + pool->staged;
+    if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
   } else {
     unblock(pool, frame);
     /* Others may wait for a reason that has just changed. */

@@ -76,7 +76,7 @@ static ufo_status make_region(ufo_view *view, ufo_error *error) {
       .count = bytes / unit,
       .chunk_elements = view->chunk_bytes / unit,
       .access = view->access,
-      .source = {.populate_bytes = populate, .writeback = writeback, .user = view},
+      .source = {.populate_bytes = populate, .writeback = writeback, .user = view, .flags = UFO_SOURCE_READ_AHEAD},
   };
   ufo_status status = ufo_region_create(view->pool, &options, &view->region, error);
   if (status != UFO_OK)

@@ -22,13 +22,12 @@ for command in create ls info stat put get import export rm mv snapshot verify c
   expect 2 "$command" "" "" ""
 done
 
-# What a later version brings is refused clearly and not offered.
-for later in bench; do
-  expect 2 "$later" store.ufo
-  says "'$later' is not in this version"
-done
+# bench needs no operand: without, it runs everything.
+expect 2 bench --no-such-option; says "unknown option '--no-such-option'"
+expect 0 bench --help; shows "usage: ufostore bench"; shows "--quick"
+expect 0 help bench
+
 expect 0 --help
-hides bench
 shows "3 the file is not a store, or damaged"
 expect 0 verify --help
 shows "--preflight"
@@ -36,7 +35,7 @@ shows "--preflight"
 expect 0 --version
 grep -Eq '^ufostore [0-9]+\.[0-9]+\.[0-9]+$' out || failed "no version"
 expect 0 --help
-for command in create ls info stat put get import export rm mv snapshot verify compact; do shows "  $command "; done
+for command in create ls info stat put get import export rm mv snapshot verify compact bench; do shows "  $command "; done
 
 expect 2 put s.ufo x; says "--type is missing"; says "usage: ufostore put --type TYPE [--chunk SIZE] PATH NAME [FILE]"
 expect 2 import; says "usage: ufostore import [--delim C] [--no-header] [--na STRING] PATH NAME FILE.csv"

@@ -43,7 +43,7 @@ if grep -lE '#include <lmdb' src/*/*.[ch] | grep -v '^src/store/'; then
   echo "only src/store may include LMDB"
   status=1
 fi
-for file in tools/cli/*.[ch] tools/examples/*.c tools/demo/*.c bindings/r/src/*.[ch]; do
+for file in tools/cli/*.[ch] tools/bench/*.[ch] tools/examples/*.c tools/demo/*.c bindings/r/src/*.[ch]; do
   [ -e "$file" ] || continue
   if grep -nE '#include ["<](\.\./)*(src/)?(util|os|region|codec|store|view|source)/' "$file"; then
     echo "$file includes internal headers"

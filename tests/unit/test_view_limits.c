@@ -103,3 +103,29 @@ Test(limits, a_full_scratch_disk_is_an_error_until_there_is_room) {
   ufo_store_close(scarce);
   cr_assert_eq(umount2(disk, MNT_DETACH), 0);
 }
+
+/* Windows that were moved in ahead of a reader, and are still to be checked, are no changes. */
+Test(limits, reading_changes_nothing) {
+  enum { COUNT = 3 << 20, STEP = 4096 };
+  double *values = malloc(COUNT * sizeof *values);
+  cr_assert_not_null(values);
+  for (uint64_t i = 0; i < COUNT; i++) values[i] = (double)i;
+  put_now(store, "long", spec_of(UFO_DOUBLE, 0, COUNT, 65536), values);
+  free(values);
+  ufo_pool *pool;
+  ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = 32 << 20};
+  OK(ufo_pool_create(&options, &pool, &error));
+  for (int pass = 0; pass < 4; pass++) {
+    ufo_view *view;
+    OK(ufo_view_open(store, NULL, pool, "long", NULL, &view, &error));
+    const double *data = ufo_view_data(view);
+    for (uint64_t i = 0; i < COUNT; i += STEP) {
+      ufo_view_info info = {.struct_size = sizeof info};
+      cr_assert_eq(data[i], (double)i);
+      OK(ufo_view_get_info(view, &info, &error));
+      cr_assert_eq(info.chunks_changed, 0);
+    }
+    ufo_view_release(view);
+  }
+  OK(ufo_pool_destroy(pool, &error));
+}

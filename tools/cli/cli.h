@@ -40,7 +40,7 @@ typedef struct command {
 } command;
 
 extern const command cmd_create, cmd_ls, cmd_info, cmd_stat, cmd_put, cmd_get, cmd_import, cmd_export, cmd_rm, cmd_mv,
-    cmd_snapshot, cmd_verify, cmd_compact;
+    cmd_snapshot, cmd_verify, cmd_compact, cmd_bench;
 
 /* Prints "ufostore: message" on standard error, control bytes escaped. Returns EXIT_FAILED. */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -12,12 +12,9 @@
 
 static const command *const commands[] = {
     &cmd_create, &cmd_ls, &cmd_info, &cmd_stat,     &cmd_put,    &cmd_get,     &cmd_import,
-    &cmd_export, &cmd_rm, &cmd_mv,   &cmd_snapshot, &cmd_verify, &cmd_compact,
+    &cmd_export, &cmd_rm, &cmd_mv,   &cmd_snapshot, &cmd_verify, &cmd_compact, &cmd_bench,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
-
-/* Announced for a later version; they are answered, not offered. */
-static const char *const later[] = {"bench"};
 
 static void print_commands(void) {
   puts("usage: ufostore COMMAND ...\n\n"
@@ -48,8 +45,6 @@ static void print_command(const command *cmd) {
 
 static int unknown_command(const char *word) {
   const char *names[COMMAND_COUNT + 1];
-  for (unsigned i = 0; i < sizeof later / sizeof *later; i++)
-    if (strcmp(word, later[i]) == 0) return fail_usage(NULL, "the command '%s' is not in this version", word);
   for (int i = 0; i < COMMAND_COUNT; i++) names[i] = commands[i]->name;
   names[COMMAND_COUNT] = NULL;
   const char *near = args_nearest(word, names);

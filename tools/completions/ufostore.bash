@@ -12,7 +12,7 @@ _ufostore_labels() {
 _ufostore() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]-} options= IFS=$'\n'
   if [ "$COMP_CWORD" = 1 ]; then
-    COMPREPLY=($(compgen -W $'create\nls\ninfo\nstat\nput\nget\nimport\nexport\nrm\nmv\nsnapshot\nverify\ncompact\n--help\n--version' -- "$word"))
+    COMPREPLY=($(compgen -W $'create\nls\ninfo\nstat\nput\nget\nimport\nexport\nrm\nmv\nsnapshot\nverify\ncompact\nbench\n--help\n--version' -- "$word"))
     return
   fi
   case $command in
@@ -23,6 +23,7 @@ _ufostore() {
     get) options=$'--range\n--as\n--version\n--snapshot' ;;
     export) options=--snapshot ;;
     verify) options=$'--json\n--preflight\n--salvage' ;;
+    bench) options=$'--quick\n--json\n--list\n--folder\n--budget\n--runs' ;;
     import) options=$'--delim\n--no-header\n--na' ;;
   esac
   case ${COMP_WORDS[COMP_CWORD - 1]} in
@@ -33,6 +34,10 @@ _ufostore() {
   case $word in
     -*) COMPREPLY=($(compgen -W "$options"$'\n--help' -- "$word")); return ;;
   esac
+  if [ "$command" = bench ] && [ "${COMP_WORDS[COMP_CWORD - 1]}" != --folder ]; then
+    COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" bench --list 2>/dev/null | sed 's/ .*//')" -- "$word"))
+    return
+  fi
   if [ "$command" = snapshot ]; then
     case $COMP_CWORD in
       2) COMPREPLY=($(compgen -W $'create\nls\nrm' -- "$word")); return ;;

@@ -1,0 +1,59 @@
+/* stream.c - which touches come one after the other, so that what comes next can be there before it is touched.
+ *
+ * Only touches of absent chunks are seen. A stream is a place and a direction; two threads that read different parts of
+ * a region are two streams, and so are two places that one thread reads by turns. Where streams turn out to be none,
+ * more touches in a row are asked for before the next is believed. */
+#include "region/pool.h"
+
+enum { PATIENCE_MIN = 3, PATIENCE_MAX = 64 };
+
+/* How many touches in a row make a stream: a program that says it reads on is believed at once. */
+static unsigned patience(const ufo_region *region) {
+  if (atomic_load(&region->advice) == UFO_ADVICE_SEQUENTIAL) return 2;
+  return region->patience ? region->patience : PATIENCE_MIN;
+}
+
+static bool follows(const ufo_stream *stream, uint64_t chunk, int *direction) {
+  if (stream->run == 0) return false;
+  *direction = chunk == stream->chunk + 1 ? 1 : chunk + 1 == stream->chunk ? -1 : 0;
+  return *direction && (stream->run == 1 || stream->direction == *direction);
+}
+
+static ufo_stream *least_used(ufo_region *region) {
+  ufo_stream *oldest = &region->streams[0];
+  for (unsigned i = 1; i < UFO_STREAMS; i++)
+    if (region->streams[i].used < oldest->used) oldest = &region->streams[i];
+  return oldest;
+}
+
+int ufo_stream_note(ufo_region *region, uint64_t chunk) {
+  if (atomic_load(&region->advice) == UFO_ADVICE_RANDOM) return 0;
+  region->touches++;
+  for (unsigned i = 0; i < UFO_STREAMS; i++) {
+    ufo_stream *stream = &region->streams[i];
+    int direction;
+    if (!follows(stream, chunk, &direction)) continue;
+    *stream = (ufo_stream){.run = stream->run + 1, .direction = direction, .chunk = chunk, .used = region->touches};
+    return stream->run >= patience(region) ? direction : 0;
+  }
+  *least_used(region) = (ufo_stream){.run = 1, .chunk = chunk, .used = region->touches};
+  return 0;
+}
+
+void ufo_stream_enter(ufo_region *region, uint64_t window, int direction) {
+  uint64_t first = window * region->window_chunks, last = first + region->window_chunks - 1;
+  uint64_t entry = direction > 0 ? first : last, exit = direction > 0 ? last : first;
+  ufo_stream *stream = NULL;
+  for (unsigned i = 0; i < UFO_STREAMS && !stream; i++)
+    if (region->streams[i].run && region->streams[i].chunk == entry - (uint64_t)(int64_t)direction)
+      stream = &region->streams[i];
+  if (!stream) stream = least_used(region);
+  region->touches++;
+  *stream = (ufo_stream){.run = PATIENCE_MAX, .direction = direction, .chunk = exit, .used = region->touches};
+}
+
+void ufo_stream_judge(ufo_region *region, bool used) {
+  unsigned now = region->patience ? region->patience : PATIENCE_MIN;
+  unsigned more = now * 2 > PATIENCE_MAX ? PATIENCE_MAX : now * 2;
+  region->patience = used ? PATIENCE_MIN : more;
+}

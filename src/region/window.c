@@ -1,0 +1,327 @@
+/* window.c - whole windows: a page full of chunks moved in at once, and dropped or moved out at once.
+ *
+ * UFFDIO_MOVE cannot write-protect what it moves. So the window is moved, protected, and then its chunks are compared
+ * with the hashes of what was moved: equal means that no write slipped in before the protection, and later ones fault;
+ * different means that the chunk is dirty. Until then its chunks are FILLING: reads go on, a write waits for the end of
+ * the check, nobody evicts or flushes them. Where a page cannot be moved (a child of fork() shares it, or the kernel
+ * does not know how) it is copied, protected from the first.
+ *
+ * The kernel frees the memory of a huge page only when its last part is dropped. So a window goes as a whole, or its
+ * page is split before the first chunk of it goes alone: of 31 chunks in 32 that were dropped from unsplit pages
+ * nothing was freed. Splitting takes 160 us, dropping a whole window 7, moving a page out 2. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "os/clock.h"
+#include "os/memory.h"
+#include "region/pool.h"
+#include "util/plant.h"
+
+static uint64_t first_chunk(const ufo_region *region, uint64_t chunk) { return chunk - chunk % region->window_chunks; }
+
+/* ---- in ---------------------------------------------------------------------------------------------------------- */
+
+static bool all_absent(const ufo_region *region, uint64_t first) {
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    if (ufo_chunk_get_state(region->chunks[first + i]) != UFO_ABSENT) return false;
+  return true;
+}
+
+bool ufo_window_is_absent(ufo_region *region, uint64_t window) {
+  uint64_t first = window * region->window_chunks;
+  pthread_mutex_t *lock = ufo_chunk_lock(region, first);
+  pthread_mutex_lock(lock);
+  bool absent = all_absent(region, first);
+  pthread_mutex_unlock(lock);
+  return absent;
+}
+
+/* Counts the window as resident. False if it would have to be there twice for a moment and there is no room. */
+static bool account(ufo_pool *pool, bool copied) {
+  pthread_mutex_lock(&pool->residency_lock);
+  bool room = !copied || pool->resident + pool->staged + UFO_WINDOW_BYTES <= pool->limit;
+  if (room) {
+    pool->resident += UFO_WINDOW_BYTES;
+    if (!copied) pool->staged -= UFO_WINDOW_BYTES;
+    uint64_t used = pool->resident + pool->staged;
+    if (used > pool->resident_peak) pool->resident_peak = used;
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+  return room;
+}
+
+enum shown { NOT_SHOWN, PROTECTED, TO_BE_CHECKED, UNPROTECTED };
+
+/* The chunk lock is held, and moving the window as a whole has failed. True if some of it was moved: then all of it is
+ * there afterwards, since somebody may have written to what was moved. If the kernel does not let it be completed, that
+ * is the end of the pool, and with it of such writes. */
+static bool complete(ufo_pool *pool, ufo_slot *slot, char *address) {
+  uint64_t page = ufo_page_bytes();
+  enum { PATIENCE = 1000 };
+  int tries = 0;
+  for (uint64_t at = 0; at < UFO_WINDOW_BYTES; at += page) {
+    bool there = ufo_uffd_move(&pool->uffd, address + at, slot->page + at, page) || errno == EEXIST || errno == ENOENT;
+    if (!there && at == 0) return false; /* nothing was moved: the kernel goes from the first page on */
+    while (!there && !ufo_uffd_has_failed(&pool->uffd)) {
+      there = ufo_uffd_copy(&pool->uffd, address + at, slot->page + at, page, true);
+      if (!there && ++tries == PATIENCE) ufo_uffd_give_up(&pool->uffd, "UFFDIO_COPY", errno);
+      if (!there) usleep(1000); /* no memory, it may be */
+    }
+    if (!there) return false;
+  }
+  ufo_memory_drop(slot->page, UFO_WINDOW_BYTES); /* what was copied */
+  return true;
+}
+
+/* The chunk lock is held, nothing of the window is present. */
+static enum shown bring_in(ufo_pool *pool, ufo_slot *slot, char *address) {
+  /* What was dropped chunk by chunk has left a table of pages, which a huge page would have to be split for. */
+  ufo_memory_drop(address, UFO_WINDOW_BYTES);
+  if (pool->uffd.can_move &&
+      (ufo_uffd_move(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES) || complete(pool, slot, address))) {
+    account(pool, false);
+    slot->page = NULL;
+    bool protected_ = ufo_planted("move-unprotected") || ufo_uffd_protect(&pool->uffd, address, UFO_WINDOW_BYTES, true);
+    return protected_ ? TO_BE_CHECKED : UNPROTECTED;
+  }
+  bool room = !ufo_uffd_has_failed(&pool->uffd) && account(pool, true);
+  if (!room) {
+    ufo_memory_drop(address, UFO_WINDOW_BYTES);
+    return NOT_SHOWN;
+  }
+  if (ufo_uffd_copy(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES, true)) return PROTECTED;
+  ufo_memory_drop(address, UFO_WINDOW_BYTES);
+  pthread_mutex_lock(&pool->residency_lock);
+  pool->resident -= UFO_WINDOW_BYTES;
+  pthread_mutex_unlock(&pool->residency_lock);
+  return NOT_SHOWN;
+}
+
+static void emit_filled(ufo_region *region, const ufo_frame *frame) {
+  ufo_event_emit(region, UFO_EVENT_CHUNK_FILLED, frame->chunk * region->chunk_bytes, frame->bytes);
+}
+
+/* The chunk lock is held. The chunks are being filled, as if for writes: who writes to the window before it can be
+ * protected and flushes at once must find them, and wait for the check. */
+static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
+  ufo_pool *pool = region->pool;
+  uint64_t now = ufo_clock_monotonic_ns();
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_frame *frame = slot->frames;
+    slot->frames = frame->region_next;
+    *frame = (ufo_frame){.region = region,
+                         .chunk = first + i,
+                         .bytes = region->chunk_bytes,
+                         .for_write = true,
+                         .streamed = true,
+                         .ending = true,
+                         .begun_ns = now};
+    ufo_chunk_set_state(&region->chunks[first + i], UFO_FILLING);
+    ufo_chunk_set_frame(&region->chunks[first + i], frame);
+    ufo_frame_enlist(pool, frame, UFO_LIST_FILLING);
+  }
+  pool->fills_running++;
+  pool->streamed += UFO_WINDOW_BYTES;
+  pthread_mutex_unlock(&pool->residency_lock);
+}
+
+/* The residency lock is held. The chunks have left FILLING. */
+static void end(ufo_pool *pool) {
+  UFO_ASSERT(pool->fills_running > 0);
+  pool->fills_running--;
+  if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+  pthread_cond_broadcast(&pool->room);
+}
+
+/* The chunk lock is held. What became of the chunks. */
+static void conclude(ufo_region *region, uint64_t first, enum shown shown) {
+  ufo_pool *pool = region->pool;
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_chunk *word = &region->chunks[first + i];
+    ufo_frame *frame = ufo_chunk_get_frame(*word);
+    if (shown == NOT_SHOWN) {
+      ufo_chunk_set_state(word, UFO_ABSENT);
+      ufo_chunk_set_frame(word, NULL);
+      ufo_frame_discard(pool, frame);
+      continue;
+    }
+    *word &= ~(uint64_t)(UFO_CHUNK_EVICTED_BEFORE | UFO_CHUNK_WHOLE_WINDOW);
+    if (shown != PROTECTED) *word |= UFO_CHUNK_IN_WINDOW;
+    frame->present = shown == TO_BE_CHECKED;
+    if (frame->present) continue;
+    ufo_chunk_set_state(word, shown == PROTECTED ? UFO_CLEAN : UFO_DIRTY);
+    ufo_frame_settle(pool, frame, shown == UNPROTECTED);
+  }
+  if (shown == TO_BE_CHECKED) region->chunks[first] |= UFO_CHUNK_WHOLE_WINDOW;
+  else end(pool);
+  pthread_mutex_unlock(&pool->residency_lock);
+  bool settled = shown == PROTECTED || shown == UNPROTECTED;
+  for (uint64_t i = 0; settled && i < region->window_chunks; i++)
+    emit_filled(region, ufo_chunk_get_frame(region->chunks[first + i]));
+}
+
+void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
+  ufo_region *region = slot->region;
+  uint64_t first = slot->window * region->window_chunks;
+  char *address = ufo_chunk_address(region, first);
+  pthread_mutex_t *lock = ufo_chunk_lock(region, first);
+  enum shown shown = NOT_SHOWN;
+  pthread_mutex_lock(lock);
+  if (all_absent(region, first) && !ufo_pool_is_broken(pool)) {
+    begin(region, slot, first);
+    shown = bring_in(pool, slot, address);
+    conclude(region, first, shown);
+  }
+  pthread_mutex_unlock(lock);
+  ufo_counters *counters = &pool->counters;
+  if (shown != NOT_SHOWN) {
+    ufo_count(&counters->windows, 1);
+    ufo_count(&counters->fills, region->window_chunks);
+    ufo_count(&counters->fill_bytes, UFO_WINDOW_BYTES);
+  }
+  pthread_mutex_lock(&pool->residency_lock);
+  ufo_stream_judge(region, shown != NOT_SHOWN);
+  bool check_now = shown == TO_BE_CHECKED && slot->urgent;
+  if (shown == TO_BE_CHECKED) {
+    slot->state = UFO_SLOT_CHECKING;
+    slot->next = check_now;
+    if (!check_now) pthread_cond_signal(&pool->ahead_wanted);
+  } else {
+    ufo_slot_end(pool, slot);
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+  /* Only now: until then, who touches the window is told that it is coming, and waits. */
+  ufo_uffd_wake(&pool->uffd, address, UFO_WINDOW_BYTES);
+  if (check_now) ufo_window_check(pool, slot);
+}
+
+/* ---- written meanwhile? ------------------------------------------------------------------------------------------ */
+
+typedef struct comparison {
+  const ufo_slot *slot;
+  bool written[UFO_WINDOW_CHUNKS_MAX];
+} comparison;
+
+static int compare(void *user) {
+  comparison *c = user;
+  const ufo_region *region = c->slot->region;
+  uint64_t first = c->slot->window * region->window_chunks;
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    uint64_t hash = XXH3_64bits(ufo_chunk_address(region, first + i), region->chunk_bytes);
+    c->written[i] = hash != c->slot->hashes[i] && !ufo_planted("move-unchecked");
+  }
+  return 0;
+}
+
+void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
+  ufo_region *region = slot->region;
+  uint64_t first = slot->window * region->window_chunks;
+  comparison c = {.slot = slot};
+  bool *written = c.written;
+  /* A pool that breaks may take the window away. */
+  if (ufo_guarded(NULL, compare, &c, NULL, NULL) != UFO_OK) memset(c.written, 1, sizeof c.written);
+  pthread_mutex_t *lock = ufo_chunk_lock(region, first);
+  pthread_mutex_lock(lock);
+  pthread_mutex_lock(&pool->residency_lock);
+  bool unseen = ufo_pool_is_broken(pool); /* writes are, from then on */
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_chunk *word = &region->chunks[first + i];
+    ufo_frame *frame = ufo_chunk_get_frame(*word);
+    if (unseen) written[i] = true;
+    ufo_chunk_set_state(word, written[i] ? UFO_DIRTY : UFO_CLEAN);
+    frame->present = false;
+    ufo_frame_settle(pool, frame, written[i]);
+    if (written[i]) region->chunks[first] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
+  }
+  end(pool);
+  pthread_mutex_unlock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    const ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
+    if (written[i] && !unseen) ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, first + i), frame->bytes, false);
+    emit_filled(region, frame);
+  }
+  pthread_mutex_unlock(lock);
+  /* Who wrote meanwhile waits. */
+  ufo_uffd_wake(&pool->uffd, ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
+  pthread_mutex_lock(&pool->residency_lock);
+  ufo_slot_end(pool, slot);
+  pthread_mutex_unlock(&pool->residency_lock);
+}
+
+/* ---- out --------------------------------------------------------------------------------------------------------- */
+
+/* Takes all other frames of the window off their lists, or none if one of them may not go. */
+static bool take_all(ufo_region *region, uint64_t first, const ufo_frame *mine) {
+  ufo_pool *pool = region->pool;
+  bool may_go = true;
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
+    ufo_chunk word = region->chunks[first + i];
+    const ufo_frame *frame = ufo_chunk_get_frame(word);
+    may_go = ufo_chunk_get_state(word) == UFO_CLEAN && (word & UFO_CHUNK_IN_WINDOW) && frame->pins == 0 &&
+             (frame == mine || frame->list == UFO_LIST_STREAMED);
+  }
+  for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
+    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
+    if (frame != mine) ufo_frame_enlist(pool, frame, UFO_LIST_NONE);
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+  return may_go;
+}
+
+static void give_back(ufo_region *region, uint64_t first, const ufo_frame *mine) {
+  ufo_pool *pool = region->pool;
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
+    if (frame != mine) ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
+  }
+  pthread_mutex_unlock(&pool->residency_lock);
+}
+
+enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep) {
+  ufo_pool *pool = region->pool;
+  uint64_t first = first_chunk(region, frame->chunk);
+  char *address = ufo_chunk_address(region, first);
+  if (ufo_pool_is_broken(pool) || !take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
+  bool tried = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW);
+  bool kept = tried && ufo_uffd_move(&pool->uffd, keep, address, UFO_WINDOW_BYTES);
+  /* Pages that were swapped out come with their protection, and nobody serves faults there. */
+  kept = kept && ufo_uffd_protect(&pool->uffd, keep, UFO_WINDOW_BYTES, false);
+  if (tried && !kept) ufo_memory_drop(keep, UFO_WINDOW_BYTES); /* where some of it may be */
+  /* Refused for memory that is locked, of which nothing can have been moved either. */
+  if (!kept && !ufo_memory_drop(address, UFO_WINDOW_BYTES)) {
+    give_back(region, first, frame);
+    return UFO_EVICTED_NOTHING;
+  }
+  pthread_mutex_lock(&pool->residency_lock);
+  for (uint64_t i = 0; i < region->window_chunks; i++) {
+    ufo_chunk *word = &region->chunks[first + i];
+    ufo_frame *gone = ufo_chunk_get_frame(*word);
+    ufo_chunk_set_state(word, UFO_EVICTING);
+    ufo_chunk_set_frame(word, NULL);
+    *word &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
+    *word |= UFO_CHUNK_EVICTED_BEFORE;
+    ufo_chunk_set_state(word, UFO_ABSENT);
+    ufo_frame_free(pool, gone);
+  }
+  if (kept) pool->staged += UFO_WINDOW_BYTES;
+  pthread_mutex_unlock(&pool->residency_lock);
+  ufo_count(&pool->counters.evictions_clean, region->window_chunks);
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    ufo_event_emit(region, UFO_EVENT_CHUNK_EVICTED_CLEAN, (first + i) * region->chunk_bytes, region->chunk_bytes);
+  return kept ? UFO_EVICTED_KEPT : UFO_EVICTED;
+}
+
+void ufo_window_split(ufo_region *region, uint64_t chunk) {
+  if (!(region->chunks[chunk] & UFO_CHUNK_IN_WINDOW)) return;
+  uint64_t first = first_chunk(region, chunk);
+  if (!ufo_planted("page-unsplit")) ufo_memory_split_huge(ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
+  for (uint64_t i = 0; i < region->window_chunks; i++)
+    region->chunks[first + i] &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
+}

@@ -1,0 +1,376 @@
+/* Windows made ahead of a stream: they come where touches follow each other and nowhere else, hold what they should,
+ * stay within the budget, and are forgotten when they must not be shown any more. */
+#include "region_kit.h"
+
+#include <sys/mman.h>
+
+enum { MIB = 1 << 20, CHUNK = 64 << 10, WINDOW = 2 << 20, WORDS_A_CHUNK = CHUNK / 8, WORDS_A_WINDOW = WINDOW / 8 };
+enum { BUDGET = 32 * MIB, BODY = 4 * BUDGET, COUNT = BODY / 8 };
+
+static const ufo_source ahead_formula = {.populate = populate_formula, .flags = UFO_SOURCE_READ_AHEAD};
+
+static ufo_region *new_streamed(ufo_pool *pool) {
+  return new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, ahead_formula);
+}
+
+/* A figure of a file of lines "NAME VALUE"; UINT64_MAX if it is not there. */
+static uint64_t figure(const char *path, const char *name) {
+  char line[256];
+  uint64_t value = UINT64_MAX;
+  FILE *file = fopen(path, "r");
+  while (file && fgets(line, sizeof line, file))
+    if (strncmp(line, name, strlen(name)) == 0) value = strtoull(line + strlen(name), NULL, 10);
+  if (file) fclose(file);
+  return value;
+}
+
+/* Of this process's memory that is no file's, in bytes. */
+static uint64_t anonymous_bytes(void) { return figure("/proc/self/status", "RssAnon:") * 1024; }
+
+/* How many huge pages were taken apart since the machine was started, by anybody. */
+static uint64_t pages_split(void) { return figure("/proc/vmstat", "thp_split_page "); }
+
+static bool huge_pages_on_request(void) {
+  char line[64] = "";
+  FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+  if (file && !fgets(line, sizeof line, file)) line[0] = 0;
+  if (file) fclose(file);
+  return line[0] && !strstr(line, "[never]");
+}
+
+static uint64_t wrong_words(const uint64_t *body, uint64_t begin, uint64_t end, uint64_t step) {
+  uint64_t wrong = 0;
+  for (uint64_t i = begin; i < end; i += step) wrong += body[i] != value_of(i);
+  return wrong;
+}
+
+Test(windows, a_scan_is_served_ahead, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *region = new_streamed(pool);
+  const uint64_t *body = ufo_region_body(region);
+  cr_assert_eq((uintptr_t)body % WINDOW, 0);
+  cr_assert_eq(wrong_words(body, 0, COUNT, 1), 0);
+  ufo_pool_stats stats = stats_of(pool);
+  cr_assert_geq(stats.windows, BODY / WINDOW - 2); /* all but the one in which the stream began, and a neighbour */
+  cr_assert_leq(stats.faults, 2 * BODY / WINDOW + CHUNK / 1024);
+  cr_assert_leq(stats.resident_bytes_peak, BUDGET);
+  cr_assert_eq(stats.dirty_bytes, 0);
+  cr_assert_eq(stats.writebacks, 0);
+  ufo_region_release(region);
+  cr_assert_eq(stats_of(pool).resident_bytes, 0);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, backwards_too, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *region = new_streamed(pool);
+  const uint64_t *body = ufo_region_body(region);
+  for (uint64_t i = COUNT; i-- > 0;)
+    if (body[i] != value_of(i)) cr_assert_fail("word %" PRIu64 " is wrong", i);
+  cr_assert_geq(stats_of(pool).windows, BODY / WINDOW - 2);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, not_where_touches_do_not_follow_each_other, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *region = new_streamed(pool);
+  const uint64_t *body = ufo_region_body(region);
+  /* The head of a vector; then places at random, each chunk at most once, no two neighbours in a row. */
+  cr_assert_eq(wrong_words(body, 0, 2 * WORDS_A_CHUNK, 1), 0);
+  for (uint64_t k = 1; k < 200; k++) {
+    uint64_t i = k * 1021 % (BODY / CHUNK) * WORDS_A_CHUNK + k;
+    cr_assert_eq(body[i], value_of(i));
+  }
+  ufo_pool_stats stats = stats_of(pool);
+  cr_assert_eq(stats.windows + stats.windows_wasted, 0);
+  cr_assert_leq(stats.fill_bytes, 201 * CHUNK);
+  /* A stream, but the program says that it means nothing. */
+  OK(ufo_region_advise(region, 0, BODY, UFO_ADVICE_RANDOM, &error));
+  cr_assert_eq(wrong_words(body, COUNT / 2, COUNT / 2 + 4 * WORDS_A_WINDOW, 512), 0);
+  cr_assert_eq(stats_of(pool).windows, 0);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, not_for_sources_that_do_not_ask_for_them, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *region =
+      new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, (ufo_source){.populate = populate_formula});
+  cr_assert_eq(wrong_words(ufo_region_body(region), 0, 4 * WORDS_A_WINDOW, 512), 0);
+  cr_assert_eq(stats_of(pool).windows, 0);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+/* As on kernels that cannot move pages; a region that ends within a window, and elements that do not fill the last
+ * page; chunks of other sizes, down to a page and up to a whole window. */
+Test(windows, every_shape, .timeout = 100) {
+  static const uint64_t chunk_words[] = {512, 2048, WORDS_A_CHUNK, WORDS_A_WINDOW, 3 * 512, 2 * WORDS_A_WINDOW};
+  for (unsigned flags = 0; flags <= UFO_POOL_NO_MOVE; flags += UFO_POOL_NO_MOVE) {
+    for (unsigned c = 0; c < sizeof chunk_words / sizeof *chunk_words; c++) {
+      ufo_pool *pool = new_pool_with((ufo_pool_options){.budget_bytes = BUDGET, .flags = flags});
+      uint64_t count = 24 * WORDS_A_WINDOW + 70001;
+      ufo_region_options options = {.struct_size = sizeof options,
+                                    .header_bytes = 48,
+                                    .element_bytes = 8,
+                                    .count = count,
+                                    .chunk_elements = chunk_words[c],
+                                    .source = ahead_formula};
+      ufo_region *region;
+      OK(ufo_region_create(pool, &options, &region, &error));
+      const uint64_t *body = ufo_region_body(region);
+      for (int pass = 0; pass < 2; pass++) cr_assert_eq(wrong_words(body, 0, count, 1), 0);
+      memset(ufo_region_header(region), 1, 48);
+      ufo_pool_stats stats = stats_of(pool);
+      cr_assert_leq(stats.resident_bytes_peak, BUDGET);
+      cr_assert(WORDS_A_WINDOW % chunk_words[c] ? stats.windows == 0 : stats.windows >= 12, "%" PRIu64 " windows",
+                stats.windows);
+      ufo_region_release(region);
+      OK(ufo_pool_destroy(pool, &error));
+    }
+  }
+}
+
+static int writeback_the_fifth(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *e) {
+  EXPECT(offset % WINDOW == 5 * CHUNK && bytes == CHUNK);
+  return memory_writeback(user, offset, bytes, data, e);
+}
+
+/* The kernel keeps a huge page until its last part is dropped, and does not show it: what is not mapped any more is not
+ * counted as the process's. So it must have been taken apart. */
+Test(windows, memory_is_given_back_in_truth, .timeout = 100) {
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s = {.size = BODY,
+                     .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+  cr_assert_neq(s.bytes, MAP_FAILED);
+  ufo_source source = source_of(&s);
+  source.flags = UFO_SOURCE_READ_AHEAD;
+  source.writeback = writeback_the_fifth;
+  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  uint64_t *body = ufo_region_body(region), before = anonymous_bytes(), most = 0, split = pages_split();
+  for (int pass = 0; pass < 3; pass++) {
+    for (uint64_t i = 0; i < COUNT; i += 512) {
+      cr_assert_eq(body[i], i % WORDS_A_WINDOW == WORDS_A_CHUNK * 5 ? (uint64_t)pass : 0);
+      if (i % WORDS_A_WINDOW == WORDS_A_CHUNK * 5) body[i]++; /* one chunk of each window */
+      if (i % WORDS_A_WINDOW == 0) most = anonymous_bytes() > most ? anonymous_bytes() : most;
+    }
+  }
+  cr_assert_leq(stats_of(pool).resident_bytes_peak, BUDGET);
+#if !defined(__SANITIZE_ADDRESS__)
+  cr_assert_leq(most - before, BUDGET + 6 * MIB, "%" PRIu64 " bytes in memory, %" PRIu64 " before", most, before);
+#else
+  (void)before;
+#endif
+  if (huge_pages_on_request() && split != UINT64_MAX) {
+    uint64_t since = pages_split() - split, windows = stats_of(pool).windows;
+    cr_assert_geq(since, windows / 2, "%" PRIu64 " pages of %" PRIu64 " windows", since, windows);
+  }
+  OK(ufo_region_flush(region, &error));
+  cr_assert_geq(atomic_load(&s.writebacks), BODY / WINDOW);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+  cr_assert_eq(kit_wrong, 0);
+}
+
+static int sum_all(void *user) {
+  ufo_region *region = user;
+  return wrong_words(ufo_region_body(region), 0, info_of(region).count, 512) != 0;
+}
+
+typedef struct broken_source {
+  uint64_t chunk; /* that cannot be produced */
+} broken_source;
+
+static int populate_but_one(void *user, uint64_t first, uint64_t count, void *target, ufo_error *e) {
+  if (first / WORDS_A_CHUNK != ((const broken_source *)user)->chunk)
+    return populate_formula(NULL, first, count, target, e);
+  e->code = UFO_CORRUPT;
+  snprintf(e->message, sizeof e->message, "chunk %" PRIu64 " is broken", first / WORDS_A_CHUNK);
+  return UFO_CORRUPT;
+}
+
+Test(windows, a_chunk_that_fails_fails_alone, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  broken_source s = {.chunk = 10 * WINDOW / CHUNK + 7};
+  ufo_source source = {.populate = populate_but_one, .user = &s, .flags = UFO_SOURCE_READ_AHEAD};
+  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  for (int pass = 0; pass < 3; pass++) {
+    int wrong = 0;
+    ufo_error e;
+    cr_assert_eq(ufo_guarded(region, sum_all, region, &wrong, &e), UFO_CORRUPT);
+    cr_assert(strstr(e.message, "is broken"), "%s", e.message);
+  }
+  const uint64_t *body = ufo_region_body(region);
+  cr_assert_eq(wrong_words(body, 0, s.chunk * WORDS_A_CHUNK, 1), 0);
+  cr_assert_eq(wrong_words(body, (s.chunk + 1) * WORDS_A_CHUNK, COUNT, 1), 0);
+  cr_assert_gt(stats_of(pool).windows, 0);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, a_reset_forgets_what_was_ahead, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s = {.size = BODY,
+                     .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+  ufo_source source = source_of(&s);
+  source.flags = UFO_SOURCE_READ_AHEAD;
+  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  const volatile uint64_t *body = ufo_region_body(region);
+  for (uint64_t round = 1; round <= 20; round++) {
+    uint64_t end = (2 + round % 9) * WORDS_A_WINDOW + 100; /* the windows behind it are ready, or on their way */
+    for (uint64_t i = 0; i < end; i += 512) cr_assert_eq(body[i], round - 1);
+    for (uint64_t i = 0; i < COUNT; i += 512) ((uint64_t *)s.bytes)[i] = round;
+    OK(ufo_region_reset(region, &error));
+    cr_assert_eq(stats_of(pool).resident_bytes, 0);
+  }
+  cr_assert_gt(stats_of(pool).windows, 0);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+/* What is produced ahead must not be older than what a resident chunk of the window is written back as. */
+Test(windows, a_change_behind_their_back_is_seen, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s = {.size = BODY,
+                     .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+  ufo_source source = source_of(&s);
+  source.flags = UFO_SOURCE_READ_AHEAD;
+  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  volatile uint64_t *body = ufo_region_body(region);
+  for (uint64_t round = 1; round <= 20; round++) {
+    uint64_t window = 3 + round % 11, changed = window * WORDS_A_WINDOW + 7 * WORDS_A_CHUNK + round;
+    body[changed] = round;
+    for (uint64_t i = 0; i < window * WORDS_A_WINDOW; i += 512) (void)body[i];
+    usleep(2000); /* the windows behind it have been asked for */
+    OK(ufo_region_advise(region, 0, BODY, UFO_ADVICE_DONTNEED, &error));
+    for (uint64_t i = window * WORDS_A_WINDOW; i < (window + 1) * WORDS_A_WINDOW; i += 512) (void)body[i];
+    cr_assert_eq(body[changed], round, "round %" PRIu64 ": %" PRIu64, round, body[changed]);
+    OK(ufo_region_advise(region, 0, BODY, UFO_ADVICE_DONTNEED, &error));
+  }
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, a_release_does_too, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  for (uint64_t round = 0; round < 50; round++) {
+    ufo_region *region = new_streamed(pool);
+    cr_assert_eq(wrong_words(ufo_region_body(region), 0, (1 + round % 5) * WORDS_A_WINDOW + 9, 512), 0);
+    ufo_region_release(region);
+    cr_assert_eq(stats_of(pool).resident_bytes, 0);
+  }
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, a_child_reads_and_writes_on, .timeout = 100) {
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *region = new_streamed(pool);
+  uint64_t *body = ufo_region_body(region);
+  for (uint64_t round = 0; round < 12; round++) {
+    uint64_t at = (round * 5 + 2) * WORDS_A_WINDOW + round * 1000;
+    cr_assert_eq(wrong_words(body, at - 2 * WORDS_A_WINDOW, at, 512), 0);
+    pid_t child = fork();
+    if (child == 0) {
+      uint64_t wrong = wrong_words(body, at, at + 6 * WORDS_A_WINDOW, 512);
+      for (uint64_t i = 0; i < COUNT; i += WORDS_A_WINDOW) body[i + 3] = i;
+      for (uint64_t i = 0; i < COUNT; i += WORDS_A_WINDOW) wrong += body[i + 3] != i || body[i + 4] != value_of(i + 4);
+      _exit(wrong != 0);
+    }
+    cr_assert_eq(wrong_words(body, at, at + 4 * WORDS_A_WINDOW, 512), 0);
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "round %" PRIu64 ": status %d", round, status);
+  }
+  cr_assert_gt(stats_of(pool).windows, 0);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, a_smaller_budget_takes_them_back, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *region = new_streamed(pool);
+  uint64_t *body = ufo_region_body(region);
+  for (int round = 0; round < 6; round++) {
+    cr_assert_eq(wrong_words(body, 0, 8 * WORDS_A_WINDOW + 5, 512), 0);
+    OK(ufo_pool_set_budget(pool, 1 * MIB, &error));
+    cr_assert_leq(stats_of(pool).resident_bytes, 1 * MIB);
+    cr_assert_eq(wrong_words(body, COUNT / 2, COUNT / 2 + WORDS_A_WINDOW, 512), 0);
+    OK(ufo_pool_set_budget(pool, BUDGET, &error));
+  }
+  /* Pins go before what nobody has asked for. */
+  cr_assert_eq(wrong_words(body, 0, 8 * WORDS_A_WINDOW + 5, 512), 0);
+  OK(ufo_region_pin(region, 0, BUDGET - 2 * CHUNK, 1, &error));
+  cr_assert_eq(wrong_words(body, COUNT / 2, COUNT / 2 + WORDS_A_WINDOW, 512), 0);
+  cr_assert_leq(stats_of(pool).resident_bytes_peak, BUDGET);
+  ufo_region_unpin(region, 0, BUDGET - 2 * CHUNK);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+/* What is used again and again stays, whatever is scanned meanwhile. */
+Test(windows, a_hot_set_survives_a_scan, .timeout = 60) {
+  enum { HOT = BUDGET / 2 / CHUNK, SCANNED = 10 * BUDGET };
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *hot = new_streamed(pool);
+  ufo_region *scanned = new_region(pool, 8, SCANNED / 8, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, ahead_formula);
+  const uint64_t *used = ufo_region_body(hot), *body = ufo_region_body(scanned);
+  for (uint64_t k = 0; k < HOT; k++) {
+    uint64_t i = k * 97 % HOT * 3 * WORDS_A_CHUNK; /* no two neighbours */
+    cr_assert_eq(used[i], value_of(i));
+  }
+  for (uint64_t i = 0; i < SCANNED / 8; i += 512) cr_assert_eq(body[i], value_of(i));
+  cr_assert_geq(info_of(hot).resident_bytes, (uint64_t)HOT * CHUNK * 9 / 10, "%" PRIu64 " of %d chunks are left",
+                info_of(hot).resident_bytes / CHUNK, HOT);
+  cr_assert_geq(stats_of(pool).windows, SCANNED / WINDOW - 8);
+  ufo_region_release(hot);
+  ufo_region_release(scanned);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+/* Pages that wait in slots belong to no region: whoever touches them, as mlockall does, must not wait for ever. */
+Test(windows, memory_can_be_locked, .timeout = 60) {
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    ufo_pool *pool = new_pool(BUDGET);
+    ufo_region *region = new_region(pool, 8, 2 * WORDS_A_WINDOW, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, ahead_formula);
+    int locked = mlockall(MCL_CURRENT) == 0 || errno == ENOMEM || errno == EPERM || errno == EAGAIN;
+    munlockall();
+    _exit(!locked || wrong_words(ufo_region_body(region), 0, 2 * WORDS_A_WINDOW, 512));
+  }
+  int status;
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %d", status);
+}
+
+typedef struct scanner {
+  pthread_t thread;
+  const uint64_t *body;
+  uint64_t begin, end;
+} scanner;
+
+static void *scan_part(void *argument) {
+  const scanner *s = argument;
+  EXPECT(wrong_words(s->body, s->begin, s->end, 64) == 0);
+  return NULL;
+}
+
+Test(windows, for_several_streams_at_once, .timeout = 60) {
+  enum { STREAMS = 6 };
+  ufo_pool *pool = new_pool(BUDGET);
+  ufo_region *region = new_streamed(pool);
+  scanner part[STREAMS];
+  for (uint64_t i = 0; i < STREAMS; i++) {
+    part[i] =
+        (scanner){.body = ufo_region_body(region), .begin = COUNT / STREAMS * i, .end = COUNT / STREAMS * (i + 1)};
+    cr_assert_eq(pthread_create(&part[i].thread, NULL, scan_part, &part[i]), 0);
+  }
+  for (int i = 0; i < STREAMS; i++) pthread_join(part[i].thread, NULL);
+  cr_assert_eq(kit_wrong, 0);
+  ufo_pool_stats stats = stats_of(pool);
+  cr_assert_gt(stats.windows, 0);
+  cr_assert_leq(stats.resident_bytes_peak, BUDGET);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
