@@ -50,6 +50,7 @@ typedef struct ufo_salvager {
   ufo_progress_fn progress;
   void *user;
   uint64_t damages, done_bytes, total_bytes, shown_bytes, steps;
+  uint64_t file_bytes; /* of the damaged one */
   bool ended;
 
   ufo_filling index, attic, out;

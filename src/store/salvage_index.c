@@ -289,7 +289,7 @@ ufo_status ufo_salvage_scan(ufo_salvager *s, ufo_error *error) {
   ufo_scan *scan;
   ufo_status status = ufo_scan_create(s->fd, &calls, &scan, error);
   if (status) return status;
-  s->total_bytes = ufo_scan_file_bytes(scan);
+  s->total_bytes = s->file_bytes = ufo_scan_file_bytes(scan);
   status = ufo_scan_tables(scan, error);
   bool hurt = false;
   for (int table = 0; table < UFO_TABLE_COUNT; table++) hurt |= s->hurt[table];

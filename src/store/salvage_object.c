@@ -7,6 +7,8 @@
 #include "store/catalogue.h"
 #include "store/map.h"
 #include "store/salvage.h"
+#include "util/bytes.h"
+#include "util/checked.h"
 #include "util/fail.h"
 
 enum { LABEL_BYTES = UFO_NAME_MAX + 64 };
@@ -132,9 +134,40 @@ static ufo_status copy_child(ufo_salvager *s, const char *name, uint64_t list, u
   return status ? status : ufo_filling_count(&s->out, UFO_ENTRY_BYTES_MAX, error);
 }
 
+/* One more than the highest element that there is an entry of. */
+static ufo_status count_elements(ufo_etxn *txn, uint64_t list, uint64_t *count, ufo_error *error) {
+  uint8_t from[UFO_MAP_KEY_BYTES];
+  ufo_cursor *cursor;
+  ufo_slice key, value;
+  ufo_key_map(from, list, 0, UINT64_MAX);
+  ufo_status status = ufo_cursor_open(txn, UFO_TABLE_MAP, &cursor, error);
+  if (status) return status;
+  status = ufo_cursor_seek(cursor, from, sizeof from, &key, &value, error);
+  for (; !status && ufo_get_be64(key.data) == list; status = ufo_cursor_next(cursor, &key, &value, error)) {
+    uint64_t index = ufo_get_be64(key.data + 8);
+    if (index < UINT64_MAX && *count <= index) *count = index + 1;
+  }
+  ufo_cursor_close(cursor);
+  return status == UFO_END ? UFO_OK : status;
+}
+
+/* Each element takes an entry in the file. A list that says that it has more than fit there, as only a hostile file
+ * can, has as many as were found, or else what stands for the others would fill the disk. */
+static ufo_status limit_length(ufo_salvager *s, const char *name, uint64_t id, uint64_t version, ufo_record *record,
+                               ufo_error *error) {
+  uint64_t most = s->file_bytes / UFO_MAP_KEY_BYTES, found = 0;
+  if (record->length <= most) return UFO_OK;
+  ufo_status status = count_elements(s->current, id, &found, error);
+  if (!status) status = count_elements(s->past, id, &found, error);
+  record->length = ufo_min(found, most);
+  if (status) return status;
+  return ufo_salvage_damage(s, UFO_DAMAGE_OBJECT, name, version,
+                            "the list says that it has more elements than the file has room for");
+}
+
 static ufo_status copy_children(ufo_salvager *s, const char *name, uint64_t id, uint64_t version, ufo_record *record,
                                 bool doubtful, int depth, ufo_error *error) {
-  ufo_status status = UFO_OK;
+  ufo_status status = limit_length(s, name, id, version, record, error);
   record->chunks_written = record->stored_bytes = 0;
   record->chunks_changed = record->length;
   for (uint64_t i = 0; i < record->length && !status; i++) {

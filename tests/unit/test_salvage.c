@@ -2,6 +2,7 @@
  * Damage at random is in ../fault/salvage.c, stores of other formats in ../fault/golden.c. */
 #include "fixture.h"
 
+#include "edit.h"
 #include "pages_kit.h"
 
 TestSuite(salvage, .init = fixture_make, .fini = fixture_remove, .timeout = 100);
@@ -173,4 +174,36 @@ Test(salvage, progress_comes_to_its_end) {
     free(i.bytes);
   }
   free(noise);
+}
+
+static int note_any(void *user, const ufo_damage *d) {
+  (void)d;
+  ++*(int *)user;
+  return 0;
+}
+
+/* A list that says that it has more elements than any file holds keeps those that are there, and the salvage ends. */
+Test(salvage, a_list_that_claims_too_much) {
+  char *path = in_folder("s.ufo"), *out = in_folder("out.ufo");
+  ufo_store *store = open_store(path);
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, CHUNK);
+  for (int i = 0; i < 2; i++) OK(ufo_txn_put(txn, i ? "b" : "a", &spec, &(int32_t){i + 5}, &error));
+  OK(ufo_txn_put_list(txn, "list", (const char *[]){"a", "b"}, 2, &error));
+  OK(ufo_txn_commit(txn, &error));
+  uint64_t id = info_of(store, NULL, "list").id;
+  ufo_store_close(store);
+  uint8_t key[UFO_OBJECT_KEY_BYTES], length[8];
+  ufo_key_object(key, id, 1);
+  ufo_put_le64(length, UINT64_C(1) << 40);
+  edit_field_now(path, UFO_TABLE_OBJECTS, key, sizeof key, 8, length, sizeof length);
+  int damages = 0;
+  cr_assert_eq(ufo_store_salvage(path, out, note_any, NULL, &damages, &error), UFO_CORRUPT);
+  cr_assert_geq(damages, 1);
+  store = open_store(out);
+  cr_assert_eq(info_of(store, NULL, "list").length, 2);
+  int32_t value = 0;
+  OK(ufo_store_read(store, NULL, "list[[2]]", 0, 0, 1, &value, &error));
+  cr_assert_eq(value, 6);
+  ufo_store_close(store);
 }
