@@ -30,8 +30,8 @@ for folder in src/*/; do
   done
 done
 
-# The framework knows no storage, and the store no page faults.
-if grep -nE '#include <(lmdb|lz4|xxhash)' src/region/*.[ch] src/os/*.[ch] src/util/*.[ch]; then
+# The framework knows no storage, and the store no page faults. (A hash is no storage: windows are compared by it.)
+if grep -nE '#include <(lmdb|lz4)' src/region/*.[ch] src/os/*.[ch] src/util/*.[ch]; then
   echo "region, os and util must not know the storage libraries"
   status=1
 fi
