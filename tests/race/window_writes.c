@@ -24,7 +24,7 @@
 enum { WINDOW = 2 << 20, WINDOWS = 24, CHUNK = 64 << 10, CHUNKS = WINDOWS * WINDOW / CHUNK, WRITERS = 2 };
 enum { WORDS = WINDOWS * (WINDOW / 8), WINDOW_WORDS = WINDOW / 8, OWNERS = WRITERS + 1 };
 
-static uint64_t *body;
+static uint64_t *_Atomic body;   /* set when the pool has its threads */
 static uint64_t kept[WORDS];     /* what the source has; kept_lock */
 static uint64_t expected[WORDS]; /* word i is written by thread i % OWNERS alone */
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
