@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 typedef struct resources {
@@ -42,8 +43,10 @@ static inline resources resources_now(const char *locked_path) {
                    .threads = count_entries_of("/proc/self/task")};
   struct stat file;
   if (locked_path && stat(locked_path, &file) == 0) {
-    char inode[32];
-    snprintf(inode, sizeof inode, ":%" PRIu64 " ", (uint64_t)file.st_ino);
+    char inode[48];
+    /* With its device: other files, of other tests, may have the same number. */
+    snprintf(inode, sizeof inode, "%02x:%02x:%" PRIu64 " ", major(file.st_dev), minor(file.st_dev),
+             (uint64_t)file.st_ino);
     now.locks = count_lines_of("/proc/locks", inode);
   }
   FILE *statm = fopen("/proc/self/statm", "r");

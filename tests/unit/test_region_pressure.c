@@ -208,8 +208,9 @@ Test(pressure, a_fill_is_served_while_all_of_memory_is_being_written, .timeout =
       for (uint64_t before = *writers[i].counter; *writers[i].counter < before + 1000;) usleep(100);
     cr_assert_eq(((volatile uint8_t *)body)[(2 + round % 6) * PAGE], 0);
   }
-  /* Without giving way, one such touch took up to 35 s and thousands of cleanings. */
-  cr_assert_lt(atomic_load(&source.writebacks), 10 * 30);
+  /* Without giving way, one such touch took up to 35 s and thousands of cleanings; with it, five, and some dozens on a
+   * busy machine. */
+  cr_assert_lt(atomic_load(&source.writebacks), 10 * 100);
   atomic_store(&stop, true);
   for (int i = 0; i < WRITERS; i++) pthread_join(writers[i].thread, NULL);
   for (int i = 0; i < WRITERS; i++) cr_assert_eq(*writers[i].counter, writers[i].count);
