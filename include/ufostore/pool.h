@@ -39,9 +39,7 @@
  *   - Besides the budget, each thread that fills or evicts holds one chunk in a buffer, which it keeps if it has at
  *     most 4 MiB.
  *   - A chunk that cannot be produced raises SIGBUS at the touched address. ufo_guarded() turns that into an error.
- *   - Callbacks run on the pool's threads, some of which stay on one processor; threads and processes that a callback
- *     starts inherit that.
- *   - Callbacks may touch other regions, but must not wait for a thread that might be
+ *   - Callbacks run on the pool's threads. They may touch other regions, but must not wait for a thread that might be
  *     blocked in a fault. */
 #ifndef UFOSTORE_POOL_H
 #define UFOSTORE_POOL_H
@@ -98,7 +96,7 @@ typedef struct ufo_pool_options {
   uint64_t high_bytes;       /* background eviction begins above this; 0: 15/16 of the budget */
   uint64_t low_bytes;        /* ... and ends below this; 0: 7/8 of the budget */
   unsigned resolver_threads; /* threads kept ready for faults; more start when fills nest. 0: one for each of up
-                                to 8 processors, which stays there, or 2 */
+                                to 8 processors, else 2 */
   unsigned flags;            /* UFO_POOL_... */
   const char *scratch_dir;   /* where evicted changes without a writeback go, in an unlinked file; NULL: the value of
                                 $UFOSTORE_SCRATCH, else $TMPDIR, else /var/tmp, else /tmp. Copied. */

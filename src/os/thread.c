@@ -48,16 +48,3 @@ unsigned ufo_thread_processors(void) {
   cpu_set_t allowed;
   return allowed_processors(&allowed) ? (unsigned)CPU_COUNT(&allowed) : 1;
 }
-
-bool ufo_thread_stay(unsigned which) {
-  cpu_set_t allowed, one;
-  if (!allowed_processors(&allowed)) return false;
-  which %= (unsigned)CPU_COUNT(&allowed);
-  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-    if (!CPU_ISSET(cpu, &allowed) || which-- > 0) continue;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    return sched_setaffinity(0, sizeof one, &one) == 0;
-  }
-  return false;
-}

@@ -13,7 +13,5 @@ void ufo_thread_set_name(const char *name);
 int ufo_thread_id(void);
 /* Processors that the process may use, at least 1. */
 unsigned ufo_thread_processors(void);
-/* Keeps the calling thread on one of them, the `which`th modulo their number. False if it stays free to move. */
-bool ufo_thread_stay(unsigned which);
 
 #endif

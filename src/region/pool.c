@@ -36,7 +36,7 @@ void ufo_pool_set_event_handler(ufo_pool *pool, ufo_event_fn handler, void *user
 static uint64_t default_high(uint64_t budget) { return budget - budget / 16; }
 static uint64_t default_low(uint64_t budget) { return budget - budget / 8; }
 
-/* One for each processor of a small machine: see resolver.c. */
+/* One for each processor of a small machine: */
 static unsigned default_resolvers(void) {
   unsigned processors = ufo_thread_processors();
   return processors < 2 || processors > 8 ? 2 : processors;

@@ -2,12 +2,7 @@
  *
  * Leader and followers: whoever reads a message serves it himself, so no hand-over costs a switch; before he begins he
  * makes sure that somebody else is left to read, starting one more thread if need be, because the populate callback
- * may fault in its turn. A thread that finds many more than the standing number idle ends.
- *
- * Waking a thread on another processor takes longer than all the rest: 72 us for a chunk of a page, against 11 where
- * the resolver is on the processor of the faulting thread, which has just gone to sleep there. So on small machines
- * there is a standing resolver for each processor, which stays there. All of them are woken; the one at home is the
- * first to run, since it need not be fetched, and the others find the message gone. */
+ * may fault in its turn. A thread that finds many more than the standing number idle ends. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -100,9 +95,6 @@ static void *run(void *argument) {
   /* There are as many slots as threads. */
   ufo_resolver_slot *slot = claim_slot(pool);
   UFO_ASSERT(slot != NULL);
-  unsigned index = (unsigned)(slot - pool->resolvers);
-  bool at_home = index < pool->resolver_standing && pool->resolver_standing == ufo_thread_processors();
-  if (at_home) ufo_thread_stay(index);
   for (bool surplus = false; !surplus && !pool->stopping;) {
     pthread_mutex_unlock(&pool->residency_lock);
     ufo_fault fault;
@@ -112,7 +104,7 @@ static void *run(void *argument) {
     slot->depth = 0;
     if (!got) break;
     pool->resolver_idle++;
-    surplus = !at_home && pool->resolver_idle > pool->resolver_standing + SPARE_RESOLVERS;
+    surplus = pool->resolver_idle > pool->resolver_standing + SPARE_RESOLVERS;
   }
   bool failed = ufo_uffd_has_failed(&pool->uffd);
   pthread_mutex_unlock(&pool->residency_lock);
