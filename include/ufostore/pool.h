@@ -21,12 +21,12 @@
  *   for a page), the pool breaks, for good, and everybody who waits is released. What is in memory then stays there
  *   and can be read and written, and counts as changed wherever it can be written to: ufo_region_flush and putting a
  *   view hand it over as ever, but chunks that were only read are then handed over, too. What is not in memory cannot
- * be touched any more (SIGBUS; an error of ufo_guarded), new regions and views, reset and a new budget are errors,
+ *   be touched any more (SIGBUS; an error of ufo_guarded), new regions and views, reset and a new budget are errors,
  *   nothing is evicted. Releasing and destroying work. Changes that had been evicted before are with their writeback,
- * and of views they can be put; those in the pool's own scratch file, of regions without a writeback, end with the
- * region. Changes that are in memory are lost only where the process has so many mappings (vm.max_map_count) that the
- * pages cannot be kept apart; flushing them is an error then. A new pool can be created, and what is flushed or
- * committed be opened there. In a child of fork() a broken pool is broken, too.
+ *   and of views they can be put; those in the pool's own scratch file, of regions without a writeback, end with the
+ *   region. Changes that are in memory are lost only where the process has so many mappings (vm.max_map_count) that the
+ *   pages cannot be kept apart; flushing them is an error then. A new pool can be created, and what is flushed or
+ *   committed be opened there. In a child of fork() a broken pool is broken, too.
  *
  * CAVEATS
  *   - Without privilege (capabilities().kernel_faults == 0), a system call handed a pointer into a chunk that is not
@@ -95,8 +95,7 @@ typedef struct ufo_pool_options {
                                 process's memory cgroup, has */
   uint64_t high_bytes;       /* background eviction begins above this; 0: 15/16 of the budget */
   uint64_t low_bytes;        /* ... and ends below this; 0: 7/8 of the budget */
-  unsigned resolver_threads; /* threads kept ready for faults; more start when fills nest. 0: one for each of up
-                                to 8 processors, else 2 */
+  unsigned resolver_threads; /* threads kept ready for faults; more start when fills nest. 0: 2 */
   unsigned flags;            /* UFO_POOL_... */
   const char *scratch_dir;   /* where evicted changes without a writeback go, in an unlinked file; NULL: the value of
                                 $UFOSTORE_SCRATCH, else $TMPDIR, else /var/tmp, else /tmp. Copied. */

@@ -28,10 +28,14 @@ void *ufo_memory_reserve(uint64_t bytes, bool writable) {
   return address == MAP_FAILED ? NULL : address;
 }
 
+void ufo_memory_want_huge(void *address, uint64_t bytes, bool huge) {
+  madvise(address, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE); /* fails where there are none, which is as good */
+}
+
 /* Where the process locks all its memory (mlockall), an accessible mapping is filled with zeros at once, and pages of
  * it could not be dropped; and a huge page made of it by the kernel would fill in zeros for what is absent. */
 static bool keep_to_ourselves(void *address, uint64_t bytes) {
-  madvise(address, bytes, MADV_NOHUGEPAGE); /* fails where the kernel has no huge pages, which is as good */
+  ufo_memory_want_huge(address, bytes, false);
   return munlock(address, bytes) == 0;
 }
 
@@ -54,10 +58,6 @@ void *ufo_memory_reserve_watched_aligned(uint64_t bytes, uint64_t alignment) {
   if (alignment > before) munmap(wide + before + bytes, alignment - before);
   return wide + before;
 }
-
-bool ufo_memory_want_huge(void *address, uint64_t bytes) { return madvise(address, bytes, MADV_HUGEPAGE) == 0; }
-
-void ufo_memory_want_small(void *address, uint64_t bytes) { madvise(address, bytes, MADV_NOHUGEPAGE); }
 
 /* That MADV_COLD for less than the page splits it is behaviour, not documented: measured on 6.18, where dropping 31 of
  * the 32 chunks of each page freed nothing without it and all of it with it. Older kernels than 5.4 know no MADV_COLD;

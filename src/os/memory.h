@@ -15,10 +15,8 @@ void *ufo_memory_reserve(uint64_t bytes, bool writable);
 void *ufo_memory_reserve_watched(uint64_t bytes);
 /* The same, beginning at a multiple of `alignment`, a power of two of at least a page. */
 void *ufo_memory_reserve_watched_aligned(uint64_t bytes, uint64_t alignment);
-/* Asks the kernel to back the range by huge pages. False where it has none. */
-bool ufo_memory_want_huge(void *address, uint64_t bytes);
-/* Asks it not to, from the next page on. */
-void ufo_memory_want_small(void *address, uint64_t bytes);
+/* Asks the kernel to back the range by huge pages from now on, where it has any, or not to. */
+void ufo_memory_want_huge(void *address, uint64_t bytes, bool huge);
 /* Where a part of a huge page is dropped or protected alone, the kernel keeps all of its memory until the last part is
  * dropped. This takes the page apart, so that each part is memory of its own; content and protection stay. */
 void ufo_memory_split_huge(void *address, uint64_t bytes);

@@ -6,11 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Those of the main thread: what a thread may use that stays at home says nothing of the others. */
-static bool allowed_processors(cpu_set_t *allowed) {
-  return sched_getaffinity(getpid(), sizeof *allowed, allowed) == 0 && CPU_COUNT(allowed) > 0;
-}
-
 bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached) {
   pthread_attr_t attributes;
   int failed = pthread_attr_init(&attributes);
@@ -27,9 +22,6 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
   sigdelset(&blocked, SIGFPE);
   sigdelset(&blocked, SIGILL);
   pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  /* Nor is it to inherit the place of a starter that stays at home. */
-  cpu_set_t allowed;
-  if (allowed_processors(&allowed)) pthread_attr_setaffinity_np(&attributes, sizeof allowed, &allowed);
   failed = pthread_create(thread, &attributes, run, argument);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
@@ -46,5 +38,6 @@ int ufo_thread_id(void) { return (int)syscall(SYS_gettid); }
 
 unsigned ufo_thread_processors(void) {
   cpu_set_t allowed;
-  return allowed_processors(&allowed) ? (unsigned)CPU_COUNT(&allowed) : 1;
+  int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  return count > 0 ? (unsigned)count : 1;
 }

@@ -22,6 +22,7 @@
 
 #include "os/clock.h"
 #include "os/memory.h"
+#include "util/checked.h"
 #include "util/fail.h"
 
 #ifndef UFFD_USER_MODE_ONLY
@@ -194,12 +195,14 @@ bool ufo_uffd_register_target(const ufo_uffd *uffd, void *address, uint64_t byte
 
 /* Bit 57 of a page's word tells: Documentation/admin-guide/mm/pagemap.rst. */
 static bool all_protected(const char *address, uint64_t bytes) {
-  uint64_t page = ufo_page_bytes();
+  enum { BATCH = 512 };
+  uint64_t words[BATCH], page = ufo_page_bytes(), count = bytes / page, first = (uint64_t)(uintptr_t)address / page;
   int file = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   bool protected_ = file >= 0;
-  for (uint64_t at = 0; protected_ && at < bytes; at += page) {
-    uint64_t word = 0, place = (uint64_t)(uintptr_t)(address + at) / page * sizeof word;
-    protected_ = pread(file, &word, sizeof word, (off_t)place) == (ssize_t)sizeof word && (word >> 57 & 1);
+  for (uint64_t done = 0; protected_ && done < count; done += BATCH) {
+    size_t some = (size_t)ufo_min(count - done, BATCH) * sizeof *words;
+    protected_ = pread(file, words, some, (off_t)((first + done) * sizeof *words)) == (ssize_t)some;
+    for (size_t i = 0; protected_ && i < some / sizeof *words; i++) protected_ = words[i] >> 57 & 1;
   }
   if (file >= 0) close(file);
   return protected_;

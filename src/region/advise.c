@@ -9,7 +9,7 @@ static ufo_status will_need(ufo_region *region, ufo_chunk_range range, ufo_error
   ufo_pool *pool = region->pool;
   for (uint64_t chunk = range.first; chunk < range.end; chunk++) {
     pthread_mutex_lock(&pool->residency_lock);
-    bool room = pool->resident + pool->staged + ufo_region_largest_chunk(region) <= pool->low;
+    bool room = ufo_pool_used(pool) + ufo_region_largest_chunk(region) <= pool->low;
     pthread_mutex_unlock(&pool->residency_lock);
     if (!room) return UFO_OK;
     ufo_status status = ufo_chunk_touch(region, chunk, false, error);

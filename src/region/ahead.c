@@ -100,12 +100,11 @@ static bool provide_page(ufo_pool *pool, ufo_slot *slot) {
   for (;;) {
     pthread_mutex_lock(&pool->residency_lock);
     if (slot->spoiled) break;
-    uint64_t used = pool->resident + pool->staged;
     while (pool->staged + UFO_WINDOW_BYTES > depth(pool) * UFO_WINDOW_BYTES && shed_stale(pool)) continue;
     if (pool->staged + UFO_WINDOW_BYTES > depth(pool) * UFO_WINDOW_BYTES) break;
-    if (used + UFO_WINDOW_BYTES <= ufo_min(pool->high, pool->limit)) {
+    if (ufo_pool_used(pool) + UFO_WINDOW_BYTES <= ufo_min(pool->high, pool->limit)) {
       pool->staged += UFO_WINDOW_BYTES;
-      if (used + UFO_WINDOW_BYTES > pool->resident_peak) pool->resident_peak = used + UFO_WINDOW_BYTES;
+      ufo_pool_note_peak(pool);
       slot->page = slot->nursery;
       break;
     }
@@ -131,7 +130,8 @@ static bool produce(const ufo_slot *slot, unsigned i, uint64_t *hash) {
   ufo_region *region = slot->region;
   ufo_error error = {.code = UFO_OK};
   char *target = slot->page + i * region->chunk_bytes;
-  if (ufo_chunk_produce(region, slot->window * region->window_chunks + i, target, &error) != UFO_OK) return false;
+  if (ufo_chunk_produce(region, ufo_window_first_chunk(region, slot->window) + i, target, &error) != UFO_OK)
+    return false;
   *hash = XXH3_64bits(target, region->chunk_bytes);
   return true;
 }
@@ -151,7 +151,7 @@ static bool make_frames(ufo_slot *slot) {
  */
 
 static void give_up(ufo_pool *pool, ufo_slot *slot) {
-  char *address = ufo_chunk_address(slot->region, slot->window * slot->region->window_chunks);
+  char *address = ufo_chunk_address(slot->region, ufo_window_first_chunk(slot->region, slot->window));
   bool awaited = slot->awaited;
   ufo_slot_end(pool, slot);
   if (awaited) ufo_uffd_wake(&pool->uffd, address, UFO_WINDOW_BYTES);
@@ -388,11 +388,11 @@ static ufo_slot *make_slots(ufo_uffd *uffd) {
     made = slot->arena && slot->nursery && ufo_uffd_register_target(uffd, slot->arena, UFO_WINDOW_BYTES) &&
            ufo_memory_allow(slot->arena, UFO_WINDOW_BYTES, true) &&
            ufo_memory_allow(slot->nursery, UFO_WINDOW_BYTES, true);
-    if (made) ufo_memory_want_huge(slot->nursery, UFO_WINDOW_BYTES); /* else small pages move, more slowly */
+    if (made) ufo_memory_want_huge(slot->nursery, UFO_WINDOW_BYTES, true); /* else small pages move, more slowly */
   }
   if (made && uffd->can_move &&
       !ufo_uffd_split_keeps_protection(uffd, slots[0].arena, slots[0].nursery, UFO_WINDOW_BYTES))
-    for (unsigned i = 0; i < UFO_SLOTS; i++) ufo_memory_want_small(slots[i].nursery, UFO_WINDOW_BYTES);
+    for (unsigned i = 0; i < UFO_SLOTS; i++) ufo_memory_want_huge(slots[i].nursery, UFO_WINDOW_BYTES, false);
   if (made) return slots;
   free_slots(slots);
   return NULL;

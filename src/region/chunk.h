@@ -27,6 +27,7 @@
 #define UFO_REGION_CHUNK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "util/assert.h"
@@ -85,6 +86,14 @@ static inline void ufo_chunk_set_state(ufo_chunk *chunk, ufo_chunk_state to) {
 
 static inline void ufo_chunk_set_frame(ufo_chunk *chunk, struct ufo_frame *frame) {
   *chunk = (*chunk & 0xFF) | ((uint64_t)(uintptr_t)frame << UFO_CHUNK_FRAME_SHIFT);
+}
+
+/* Its pages were dropped. */
+static inline void ufo_chunk_set_evicted(ufo_chunk *chunk) {
+  ufo_chunk_set_state(chunk, UFO_EVICTING);
+  ufo_chunk_set_frame(chunk, NULL);
+  *chunk |= UFO_CHUNK_EVICTED_BEFORE;
+  ufo_chunk_set_state(chunk, UFO_ABSENT);
 }
 
 #endif

@@ -22,7 +22,6 @@ enum { FRUITLESS_CLEANINGS_MAX = 3 };
  * if the kernel refuses, which it does for locked memory (mlock); the chunk then stays as it is. */
 static bool drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
   ufo_pool *pool = region->pool;
-  ufo_chunk *word = &region->chunks[frame->chunk];
   char *address = ufo_chunk_address(region, frame->chunk);
   /* Nothing would fill it again, and the next touch would find zeros. */
   if (ufo_pool_is_broken(pool)) return ufo_pool_fail_broken(pool, error), false;
@@ -33,10 +32,7 @@ static bool drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
     return false;
   }
   if (frame->held) ufo_uffd_wake(&pool->uffd, address, frame->bytes);
-  ufo_chunk_set_state(word, UFO_EVICTING);
-  ufo_chunk_set_frame(word, NULL);
-  *word |= UFO_CHUNK_EVICTED_BEFORE;
-  ufo_chunk_set_state(word, UFO_ABSENT);
+  ufo_chunk_set_evicted(&region->chunks[frame->chunk]);
   pthread_mutex_lock(&pool->residency_lock);
   ufo_frame_free(pool, frame);
   pthread_mutex_unlock(&pool->residency_lock);
@@ -204,8 +200,8 @@ void *ufo_evictor_run(void *argument) {
   ufo_thread_set_name("ufo-evictor");
   pthread_mutex_lock(&pool->residency_lock);
   while (!pool->stopping) {
-    if (pool->resident + pool->staged > pool->high) down_to_low = true;
-    if (pool->resident + pool->staged <= pool->low) down_to_low = false;
+    if (ufo_pool_used(pool) > pool->high) down_to_low = true;
+    if (ufo_pool_used(pool) <= pool->low) down_to_low = false;
     ufo_frame *frame = NULL;
     if (down_to_low || pool->evictor_kicked) frame = ufo_residency_pick(pool, false, true);
     if (!frame) {
@@ -247,22 +243,24 @@ static void wait_for_others(ufo_pool *pool) {
   pthread_mutex_unlock(&pool->residency_lock);
 }
 
-static bool fills_before(const ufo_region *region, uint64_t when_ns) {
+static bool fills_before(const ufo_region *region, uint64_t when_ns, bool windows_only) {
   for (const ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next)
-    if (frame->region == region && frame->begun_ns <= when_ns) return true;
+    if (frame->region == region && frame->begun_ns <= when_ns && (frame->streamed || !windows_only)) return true;
   return false;
 }
 
-void ufo_fills_await(ufo_region *region) {
+static void await_fills(ufo_region *region, bool windows_only) {
   ufo_pool *pool = region->pool;
   uint64_t now = ufo_clock_monotonic_ns();
   for (bool running = true; running;) {
     pthread_mutex_lock(&pool->residency_lock);
-    running = fills_before(region, now);
+    running = fills_before(region, now, windows_only);
     pthread_mutex_unlock(&pool->residency_lock);
     if (running) wait_for_others(pool);
   }
 }
+
+void ufo_fills_await(ufo_region *region) { await_fills(region, false); }
 
 /* Takes the frame of a chunk out of its list, so that no evictor picks it. The chunk lock is held. False if one has. */
 static bool take_frame(ufo_pool *pool, ufo_frame *frame) {
@@ -354,12 +352,6 @@ static int ascending(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
-static bool windows_before(const ufo_region *region, uint64_t when_ns) {
-  for (const ufo_frame *frame = region->pool->lists[UFO_LIST_FILLING].head; frame; frame = frame->next)
-    if (frame->region == region && frame->streamed && frame->begun_ns <= when_ns) return true;
-  return false;
-}
-
 /* The residency lock is held. Counts the chunks, and lists them if `chunks` is not NULL. */
 static size_t list_chunks(ufo_region *region, bool dirty_only, uint64_t *chunks) {
   size_t count = 0;
@@ -383,13 +375,8 @@ ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint6
   *count_out = 0;
   /* Whether a window was written to is known when it was checked; those to come were not written to before this call.
    */
-  uint64_t now = ufo_clock_monotonic_ns();
+  if (dirty_only) await_fills(region, true);
   pthread_mutex_lock(&pool->residency_lock);
-  while (dirty_only && windows_before(region, now)) {
-    pthread_mutex_unlock(&pool->residency_lock);
-    wait_for_others(pool);
-    pthread_mutex_lock(&pool->residency_lock);
-  }
   size_t count = list_chunks(region, dirty_only, NULL);
   uint64_t *chunks = count ? malloc(count * sizeof *chunks) : NULL;
   if (chunks) list_chunks(region, dirty_only, chunks);

@@ -209,7 +209,7 @@ static void make_dirty(ufo_region *region, uint64_t chunk) {
   ufo_chunk_set_state(word, UFO_DIRTY);
   /* Unprotecting a part of a huge page takes it apart. */
   if (*word & UFO_CHUNK_IN_WINDOW)
-    region->chunks[chunk - chunk % region->window_chunks] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
+    region->chunks[ufo_window_first_chunk(region, ufo_window_of(region, chunk))] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
   pthread_mutex_lock(&pool->residency_lock);
   ufo_frame_mark_dirty(pool, frame, true);
   /* A frame in an evictor's hands is in no list: the evictor sees the new state and puts it back. */

@@ -36,12 +36,6 @@ void ufo_pool_set_event_handler(ufo_pool *pool, ufo_event_fn handler, void *user
 static uint64_t default_high(uint64_t budget) { return budget - budget / 16; }
 static uint64_t default_low(uint64_t budget) { return budget - budget / 8; }
 
-/* One for each processor of a small machine: */
-static unsigned default_resolvers(void) {
-  unsigned processors = ufo_thread_processors();
-  return processors < 2 || processors > 8 ? 2 : processors;
-}
-
 static ufo_status read_options(const ufo_pool_options *options, ufo_pool_options *read, ufo_error *error) {
   *read = (ufo_pool_options){.struct_size = sizeof *read};
   if (options) {
@@ -53,7 +47,7 @@ static ufo_status read_options(const ufo_pool_options *options, ufo_pool_options
   if (read->budget_bytes == 0) read->budget_bytes = ufo_memory_limit_bytes() / 2;
   if (read->high_bytes == 0) read->high_bytes = default_high(read->budget_bytes);
   if (read->low_bytes == 0) read->low_bytes = ufo_min(default_low(read->budget_bytes), read->high_bytes);
-  if (read->resolver_threads == 0) read->resolver_threads = default_resolvers();
+  if (read->resolver_threads == 0) read->resolver_threads = 2;
   if (read->resolver_threads > UFO_OUTER_FILLS_MAX) read->resolver_threads = UFO_OUTER_FILLS_MAX;
   if (read->budget_bytes < 2 * ufo_page_bytes())
     return ufo_fail(error, UFO_USAGE, "a budget of %llu bytes is too small: two pages are the least",
@@ -71,7 +65,7 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
   ufo_status status = UFO_OK;
   bool retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident + pool->staged > pool->limit) {
+  while (ufo_pool_used(pool) > pool->limit) {
     if (ufo_ahead_shed(pool)) continue;
     ufo_frame *frame = ufo_residency_pick(pool, false, false);
     if (!frame) {
@@ -274,7 +268,7 @@ void ufo_pool_get_stats(const ufo_pool *pool, ufo_pool_stats *stats) {
       .budget_bytes = pool->budget,
       .high_bytes = pool->high,
       .low_bytes = pool->low,
-      .resident_bytes = pool->resident + pool->staged,
+      .resident_bytes = ufo_pool_used(pool),
       .resident_bytes_peak = pool->resident_peak,
       .dirty_bytes = pool->dirty,
       .pinned_bytes = pool->pinned,

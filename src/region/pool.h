@@ -267,6 +267,13 @@ uint64_t ufo_table_largest_chunk(ufo_pool *pool);
 /* The region whose body holds `address`, marked busy so that it outlives the caller's work; NULL if there is none. */
 ufo_region *ufo_table_take(ufo_pool *pool, uint64_t address);
 
+/* The residency lock is held. All memory that the budget counts. */
+static inline uint64_t ufo_pool_used(const ufo_pool *pool) { return pool->resident + pool->staged; }
+/* The residency lock is held. To be called when that has grown. */
+static inline void ufo_pool_note_peak(ufo_pool *pool) {
+  if (ufo_pool_used(pool) > pool->resident_peak) pool->resident_peak = ufo_pool_used(pool);
+}
+
 /* ---- residency.c: the callers hold the residency lock unless said otherwise ----------------------------------------
  */
 /* Takes no lock before. A fill is about to wait for its memory; `nested` tells whether another running fill waits for
@@ -351,6 +358,9 @@ enum ufo_evicted {
 
 /* ---- window.c -------------------------------------------------------------------------------------------------- */
 static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) { return chunk / region->window_chunks; }
+static inline uint64_t ufo_window_first_chunk(const ufo_region *region, uint64_t window) {
+  return window * region->window_chunks;
+}
 /* No lock is held. Is no chunk of the window resident, being filled, or failed? */
 bool ufo_window_is_absent(ufo_region *region, uint64_t window);
 /* No lock is held. Moves a slot's page in, or gives it up if chunks of its window are not absent any more, and wakes

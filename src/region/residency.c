@@ -207,7 +207,7 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   uint64_t bytes = frame->bytes;
   bool waited = false, retried = false;
   pthread_mutex_lock(&pool->residency_lock);
-  while (pool->resident + pool->staged + bytes > pool->limit) {
+  while (ufo_pool_used(pool) + bytes > pool->limit) {
     if (ufo_ahead_shed(pool)) continue;
     /* Dropping a clean chunk costs microseconds: do it here rather than wait for the evictor. */
     ufo_frame *victim = ufo_residency_pick(pool, true, false);
@@ -247,8 +247,8 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   if (status == UFO_OK) {
     pool->fills_running++;
     pool->resident += bytes;
-    if (pool->resident + pool->staged > pool->resident_peak) pool->resident_peak = pool->resident + pool->staged;
-    if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+    ufo_pool_note_peak(pool);
+    if (ufo_pool_used(pool) > pool->high) pthread_cond_signal(&pool->evictor_wanted);
   } else {
     unblock(pool, frame);
     /* Others may wait for a reason that has just changed. */

@@ -41,7 +41,7 @@ int ufo_stream_note(ufo_region *region, uint64_t chunk) {
 }
 
 void ufo_stream_enter(ufo_region *region, uint64_t window, int direction) {
-  uint64_t first = window * region->window_chunks, last = first + region->window_chunks - 1;
+  uint64_t first = ufo_window_first_chunk(region, window), last = first + region->window_chunks - 1;
   uint64_t entry = direction > 0 ? first : last, exit = direction > 0 ? last : first;
   ufo_stream *stream = NULL;
   for (unsigned i = 0; i < UFO_STREAMS && !stream; i++)

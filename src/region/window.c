@@ -20,8 +20,6 @@
 #include "region/pool.h"
 #include "util/plant.h"
 
-static uint64_t first_chunk(const ufo_region *region, uint64_t chunk) { return chunk - chunk % region->window_chunks; }
-
 /* ---- in ---------------------------------------------------------------------------------------------------------- */
 
 static bool all_absent(const ufo_region *region, uint64_t first) {
@@ -31,7 +29,7 @@ static bool all_absent(const ufo_region *region, uint64_t first) {
 }
 
 bool ufo_window_is_absent(ufo_region *region, uint64_t window) {
-  uint64_t first = window * region->window_chunks;
+  uint64_t first = ufo_window_first_chunk(region, window);
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   pthread_mutex_lock(lock);
   bool absent = all_absent(region, first);
@@ -42,12 +40,11 @@ bool ufo_window_is_absent(ufo_region *region, uint64_t window) {
 /* Counts the window as resident. False if it would have to be there twice for a moment and there is no room. */
 static bool account(ufo_pool *pool, bool copied) {
   pthread_mutex_lock(&pool->residency_lock);
-  bool room = !copied || pool->resident + pool->staged + UFO_WINDOW_BYTES <= pool->limit;
+  bool room = !copied || ufo_pool_used(pool) + UFO_WINDOW_BYTES <= pool->limit;
   if (room) {
     pool->resident += UFO_WINDOW_BYTES;
     if (!copied) pool->staged -= UFO_WINDOW_BYTES;
-    uint64_t used = pool->resident + pool->staged;
-    if (used > pool->resident_peak) pool->resident_peak = used;
+    ufo_pool_note_peak(pool);
   }
   pthread_mutex_unlock(&pool->residency_lock);
   return room;
@@ -133,7 +130,7 @@ static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
 static void end(ufo_pool *pool) {
   UFO_ASSERT(pool->fills_running > 0);
   pool->fills_running--;
-  if (pool->resident + pool->staged > pool->high) pthread_cond_signal(&pool->evictor_wanted);
+  if (ufo_pool_used(pool) > pool->high) pthread_cond_signal(&pool->evictor_wanted);
   pthread_cond_broadcast(&pool->room);
 }
 
@@ -167,7 +164,7 @@ static void conclude(ufo_region *region, uint64_t first, enum shown shown) {
 
 void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
   ufo_region *region = slot->region;
-  uint64_t first = slot->window * region->window_chunks;
+  uint64_t first = ufo_window_first_chunk(region, slot->window);
   char *address = ufo_chunk_address(region, first);
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   enum shown shown = NOT_SHOWN;
@@ -210,7 +207,7 @@ typedef struct comparison {
 static int compare(void *user) {
   comparison *c = user;
   const ufo_region *region = c->slot->region;
-  uint64_t first = c->slot->window * region->window_chunks;
+  uint64_t first = ufo_window_first_chunk(region, c->slot->window);
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     uint64_t hash = XXH3_64bits(ufo_chunk_address(region, first + i), region->chunk_bytes);
     c->written[i] = hash != c->slot->hashes[i] && !ufo_planted("move-unchecked");
@@ -220,7 +217,7 @@ static int compare(void *user) {
 
 void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
   ufo_region *region = slot->region;
-  uint64_t first = slot->window * region->window_chunks;
+  uint64_t first = ufo_window_first_chunk(region, slot->window);
   comparison c = {.slot = slot};
   bool *written = c.written;
   /* A pool that breaks may take the window away. */
@@ -286,7 +283,7 @@ static void give_back(ufo_region *region, uint64_t first, const ufo_frame *mine)
 
 enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep) {
   ufo_pool *pool = region->pool;
-  uint64_t first = first_chunk(region, frame->chunk);
+  uint64_t first = ufo_window_first_chunk(region, ufo_window_of(region, frame->chunk));
   char *address = ufo_chunk_address(region, first);
   if (ufo_pool_is_broken(pool) || !take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
   bool tried = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW);
@@ -303,11 +300,8 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     ufo_chunk *word = &region->chunks[first + i];
     ufo_frame *gone = ufo_chunk_get_frame(*word);
-    ufo_chunk_set_state(word, UFO_EVICTING);
-    ufo_chunk_set_frame(word, NULL);
     *word &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
-    *word |= UFO_CHUNK_EVICTED_BEFORE;
-    ufo_chunk_set_state(word, UFO_ABSENT);
+    ufo_chunk_set_evicted(word);
     ufo_frame_free(pool, gone);
   }
   if (kept) pool->staged += UFO_WINDOW_BYTES;
@@ -320,7 +314,7 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
 
 void ufo_window_split(ufo_region *region, uint64_t chunk) {
   if (!(region->chunks[chunk] & UFO_CHUNK_IN_WINDOW)) return;
-  uint64_t first = first_chunk(region, chunk);
+  uint64_t first = ufo_window_first_chunk(region, ufo_window_of(region, chunk));
   if (!ufo_planted("page-unsplit")) ufo_memory_split_huge(ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
   for (uint64_t i = 0; i < region->window_chunks; i++)
     region->chunks[first + i] &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
