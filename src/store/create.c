@@ -95,22 +95,15 @@ ufo_status ufo_create_publish(const char *temporary, const char *path, bool repl
 }
 
 static ufo_status write_first_commit(ufo_engine *engine, uint32_t default_chunk_bytes, ufo_error *error) {
-  ufo_superblock superblock = {
-      .major = UFO_FORMAT_MAJOR,
-      .default_chunk_bytes = default_chunk_bytes,
-      .created_ns = ufo_clock_realtime_ns(),
-  };
-  if (getrandom(superblock.uuid, sizeof superblock.uuid, 0) != sizeof superblock.uuid) {
-    return ufo_fail_errno(error, errno, "no random numbers for the store's id");
-  }
-  superblock.uuid[6] = (uint8_t)((superblock.uuid[6] & 0x0F) | 0x40); /* a version 4 UUID */
-  superblock.uuid[8] = (uint8_t)((superblock.uuid[8] & 0x3F) | 0x80);
-  ufo_superblock_need(&superblock, UFO_INCOMPAT_GENERATIONS);
+  ufo_superblock superblock;
+  ufo_status status =
+      ufo_superblock_make(default_chunk_bytes, ufo_clock_realtime_ns(), UFO_INCOMPAT_GENERATIONS, &superblock, error);
+  if (status) return status;
   ufo_counters counters = {.next_object = 1, .next_blob = 1, .next_owner = 1, .generation = 0};
   uint8_t record[UFO_SUPERBLOCK_BYTES];
   ufo_record_encode_superblock(&superblock, record);
   ufo_etxn *txn;
-  ufo_status status = ufo_engine_begin_write(engine, NULL, &txn, error);
+  status = ufo_engine_begin_write(engine, NULL, &txn, error);
   if (status) return status;
   status = ufo_record_put(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), record,
                           sizeof record - UFO_SEAL_BYTES, false, error);

@@ -1,8 +1,10 @@
 /* record.c - see record.h; the offsets here are those of the tables in store-format/FORMAT.md. */
 #include "store/record.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <xxhash.h>
 
 #include "util/bytes.h"
@@ -144,6 +146,13 @@ ufo_status ufo_record_decode_object(ufo_slice content, ufo_record *record, ufo_e
     return ufo_fail(error, UFO_UNSUPPORTED, "objects of type number %d need a newer release", (int)at[0]);
   }
   return sizes_can_be(record) ? UFO_OK : fail_record("the type and sizes of an object", error);
+}
+
+void ufo_record_elements_of(const ufo_record *record, uint64_t first, uint64_t end, uint64_t *element_out,
+                            uint64_t *count_out) {
+  uint64_t chunk = record->chunk_bytes, width = record->element_bytes;
+  *element_out = first * chunk / width;
+  *count_out = ufo_min(ufo_div_up(end * chunk, width), record->length) - *element_out;
 }
 
 uint64_t ufo_record_body_bytes(const ufo_record *record) { return record->length * record->element_bytes; }
@@ -317,6 +326,18 @@ ufo_status ufo_record_decode_superblock(ufo_slice content, bool writable, ufo_su
   uint32_t chunk = superblock->default_chunk_bytes;
   bool chunk_can_be = ufo_is_power_of_two(chunk) && chunk >= UFO_CHUNK_BYTES_MIN && chunk <= UFO_CHUNK_BYTES_MAX;
   return chunk_can_be ? UFO_OK : fail_record("the superblock's chunk size", error);
+}
+
+ufo_status ufo_superblock_make(uint32_t default_chunk_bytes, int64_t created_ns, uint64_t incompat,
+                               ufo_superblock *superblock, ufo_error *error) {
+  *superblock =
+      (ufo_superblock){.major = UFO_FORMAT_MAJOR, .default_chunk_bytes = default_chunk_bytes, .created_ns = created_ns};
+  if (getrandom(superblock->uuid, sizeof superblock->uuid, 0) != sizeof superblock->uuid)
+    return ufo_fail_errno(error, errno, "no random numbers for the store's id");
+  superblock->uuid[6] = (uint8_t)((superblock->uuid[6] & 0x0F) | 0x40); /* a version 4 UUID */
+  superblock->uuid[8] = (uint8_t)((superblock->uuid[8] & 0x3F) | 0x80);
+  ufo_superblock_need(superblock, incompat);
+  return UFO_OK;
 }
 
 void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat) {

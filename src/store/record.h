@@ -72,6 +72,9 @@ void ufo_record_encode_object(const ufo_record *record, uint8_t *content);
 ufo_status ufo_record_decode_object(ufo_slice content, ufo_record *record, ufo_error *error);
 
 /* Bytes and chunks of a body; the record has been decoded or checked. */
+/* The elements of a vector that lie, if only in part, in its chunks first .. end - 1; there are so many chunks. */
+void ufo_record_elements_of(const ufo_record *record, uint64_t first, uint64_t end, uint64_t *element_out,
+                            uint64_t *count_out);
 uint64_t ufo_record_body_bytes(const ufo_record *record);
 uint64_t ufo_record_chunk_count(const ufo_record *record);
 uint32_t ufo_record_chunk_raw_bytes(const ufo_record *record, uint64_t chunk);
@@ -139,6 +142,9 @@ void ufo_record_encode_superblock(const ufo_superblock *superblock, uint8_t *con
 /* Also decides whether this library may read, and write, such a store (UFO_UNSUPPORTED). */
 ufo_status ufo_record_decode_superblock(ufo_slice content, bool writable, ufo_superblock *superblock, ufo_error *error);
 
+/* That of a store which is made now, with an id of its own, and needs these incompat features. UFO_IO. */
+ufo_status ufo_superblock_make(uint32_t default_chunk_bytes, int64_t created_ns, uint64_t incompat,
+                               ufo_superblock *superblock, ufo_error *error);
 /* The store needs these incompat features, and the minor version they came with, from now on. */
 void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat);
 /* In a write transaction: UFO_UNSUPPORTED if another release made the store one that this one must not write; else what

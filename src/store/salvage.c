@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,24 +18,21 @@
 /* ---- the new store --------------------------------------------------------------------------------------------- */
 
 static ufo_status write_meta(ufo_salvager *s, ufo_error *error) {
-  ufo_superblock old = {0}, superblock = {.major = UFO_FORMAT_MAJOR,
-                                          .default_chunk_bytes = UFO_CHUNK_BYTES_DEFAULT,
-                                          .created_ns = s->now_ns};
+  ufo_superblock old = {0}, superblock;
   ufo_slice content;
   size_t key_bytes = strlen(UFO_KEY_SUPERBLOCK);
   ufo_status status = ufo_record_get(s->current, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, key_bytes, &content, NULL);
   if (!status) status = ufo_record_decode_superblock(content, false, &old, error);
   if (status == UFO_UNSUPPORTED) return status;
-  if (!status) superblock.default_chunk_bytes = old.default_chunk_bytes;
-  else
+  if (status) {
+    old.default_chunk_bytes = UFO_CHUNK_BYTES_DEFAULT;
     status = ufo_salvage_damage(s, UFO_DAMAGE_STORE, NULL, 0,
                                 "the superblock is lost: the new store has the usual chunk size");
+  }
+  if (!status)
+    status = ufo_superblock_make(old.default_chunk_bytes, s->now_ns, UFO_INCOMPAT_GENERATIONS | s->features,
+                                 &superblock, error);
   if (status) return status;
-  if (getrandom(superblock.uuid, sizeof superblock.uuid, 0) != sizeof superblock.uuid)
-    return ufo_fail_errno(error, errno, "no random numbers for the store's id");
-  superblock.uuid[6] = (uint8_t)((superblock.uuid[6] & 0x0F) | 0x40); /* a version 4 UUID */
-  superblock.uuid[8] = (uint8_t)((superblock.uuid[8] & 0x3F) | 0x80);
-  ufo_superblock_need(&superblock, UFO_INCOMPAT_GENERATIONS | s->features);
   uint8_t record[UFO_SUPERBLOCK_BYTES];
   ufo_record_encode_superblock(&superblock, record);
   ufo_counters counters = {.next_object = s->next_object, .next_blob = s->next_blob, .next_owner = 1, .generation = 1};

@@ -148,16 +148,13 @@ typedef struct copying {
 
 static ufo_status report_lost(copying *c) {
   if (c->end == c->first_lost) return UFO_OK;
-  uint64_t width = c->from->element_bytes, length = c->from->length, bytes = c->from->chunk_bytes;
-  uint64_t first = c->first_lost * bytes / width, end = ufo_min(ufo_div_up(c->end * bytes, width), length);
-  const ufo_damage lost = {.kind = UFO_DAMAGE_CHUNK,
-                           .name = c->name,
-                           .version = c->version,
-                           .first = first,
-                           .count = end - first,
-                           .first_chunk = c->first_lost,
-                           .chunks = c->end - c->first_lost,
-                           .cause = c->cause};
+  ufo_damage lost = {.kind = UFO_DAMAGE_CHUNK,
+                     .name = c->name,
+                     .version = c->version,
+                     .first_chunk = c->first_lost,
+                     .chunks = c->end - c->first_lost,
+                     .cause = c->cause};
+  ufo_record_elements_of(c->from, c->first_lost, c->end, &lost.first, &lost.count);
   c->first_lost = c->end = 0;
   return ufo_salvage_report(c->s, &lost);
 }

@@ -26,9 +26,7 @@ static ufo_damage damage_at(ufo_verifier *v, uint64_t id, uint64_t version, uint
   if (known && record.type == UFO_LIST) {
     found = (ufo_damage){.kind = UFO_DAMAGE_ELEMENT, .version = version, .first = chunk, .count = 1, .cause = cause};
   } else if (known && record.element_bytes && chunk < ufo_record_chunk_count(&record)) { /* elements, if only in part */
-    uint64_t from = chunk * record.chunk_bytes, bytes = record.element_bytes;
-    found.first = from / bytes;
-    found.count = ufo_min(ufo_div_up(from + record.chunk_bytes, bytes), record.length) - found.first;
+    ufo_record_elements_of(&record, chunk, chunk + 1, &found.first, &found.count);
   }
   return found;
 }

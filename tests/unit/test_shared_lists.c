@@ -263,12 +263,19 @@ static int salvage(void *unused) {
 
 /* ---- changes: what is damaged can be taken away, and stands in the way of nothing else --------------------------- */
 
+/* NULL: it cannot. */
+static ufo_store *begin_change(ufo_txn **txn_out) {
+  ufo_store *store = opened(UFO_OPEN_READ_WRITE, NULL);
+  if (store && ufo_txn_begin(store, txn_out, &error) == UFO_OK) return store;
+  ufo_store_close(store);
+  return NULL;
+}
+
 static int edit_top(void *unused) {
   (void)unused;
   ufo_txn *txn;
-  ufo_store *store = opened(UFO_OPEN_READ_WRITE, NULL);
+  ufo_store *store = begin_change(&txn);
   CHECK(store);
-  CHECK(ufo_txn_begin(store, &txn, &error) == UFO_OK);
   CHECK(ufo_txn_rename(txn, "top", "other", &error) == UFO_CORRUPT && is_named() == 0);
   CHECK(ufo_txn_set_attributes(txn, "top", NULL, &error) == UFO_CORRUPT && is_named() == 0);
   CHECK(ufo_txn_put_list(txn, "more", (const char *[]){"top"}, 1, &error) == UFO_USAGE); /* it was not put */
@@ -280,7 +287,7 @@ static int edit_top(void *unused) {
 }
 
 /* Without the list, and once what was dropped is reclaimed, all that is wrong is an element that nothing leads to. */
-static int is_gone(ufo_store *store) {
+static int finish_gone(ufo_store *store) {
   ufo_store_stat stat = {.struct_size = sizeof stat};
   for (int32_t i = 0; i < 8; i++) {
     ufo_txn *txn;
@@ -292,20 +299,18 @@ static int is_gone(ufo_store *store) {
   CHECK(ufo_store_verify(store, note_damage, NULL, &named, &error) == UFO_CORRUPT);
   CHECK(!named);
   CHECK(ufo_store_get_stat(store, &stat, &error) == UFO_OK);
+  ufo_store_close(store);
   return 0;
 }
 
 static int remove_top(void *unused) {
   (void)unused;
   ufo_txn *txn;
-  ufo_store *store = opened(UFO_OPEN_READ_WRITE, NULL);
+  ufo_store *store = begin_change(&txn);
   CHECK(store);
-  CHECK(ufo_txn_begin(store, &txn, &error) == UFO_OK);
   CHECK(ufo_txn_remove(txn, "top", &error) == UFO_OK);
   CHECK(ufo_txn_commit(txn, &error) == UFO_OK);
-  int result = is_gone(store);
-  ufo_store_close(store);
-  return result;
+  return finish_gone(store);
 }
 
 static int replace_top(void *unused) {
@@ -313,31 +318,25 @@ static int replace_top(void *unused) {
   ufo_txn *txn;
   ufo_object_info found = {.struct_size = sizeof found};
   ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, 0);
-  ufo_store *store = opened(UFO_OPEN_READ_WRITE, NULL);
+  ufo_store *store = begin_change(&txn);
   CHECK(store);
-  CHECK(ufo_txn_begin(store, &txn, &error) == UFO_OK);
   CHECK(ufo_txn_put(txn, "one", &spec, &(int32_t){1}, &error) == UFO_OK);
   CHECK(ufo_txn_put(txn, "two", &spec, &(int32_t){2}, &error) == UFO_OK);
   CHECK(ufo_txn_put_list(txn, "top", (const char *[]){"one", "two"}, 2, &error) == UFO_OK);
   CHECK(ufo_txn_commit(txn, &error) == UFO_OK);
   CHECK(ufo_store_info(store, NULL, "top", 0, &found, &error) == UFO_OK && found.length == 2);
-  int result = is_gone(store);
-  ufo_store_close(store);
-  return result;
+  return finish_gone(store);
 }
 
 static int replace_by_vector(void *unused) {
   (void)unused;
   ufo_txn *txn;
   ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, 0);
-  ufo_store *store = opened(UFO_OPEN_READ_WRITE, NULL);
+  ufo_store *store = begin_change(&txn);
   CHECK(store);
-  CHECK(ufo_txn_begin(store, &txn, &error) == UFO_OK);
   CHECK(ufo_txn_put(txn, "top", &spec, &(int32_t){1}, &error) == UFO_OK);
   CHECK(ufo_txn_commit(txn, &error) == UFO_OK);
-  int result = is_gone(store);
-  ufo_store_close(store);
-  return result;
+  return finish_gone(store);
 }
 
 /* Deeper than anybody may follow. */
@@ -345,9 +344,8 @@ static int keep_chain(void *unused) {
   (void)unused;
   ufo_txn *txn;
   ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, 0);
-  ufo_store *store = opened(UFO_OPEN_READ_WRITE, NULL);
+  ufo_store *store = begin_change(&txn);
   CHECK(store);
-  CHECK(ufo_txn_begin(store, &txn, &error) == UFO_OK);
   CHECK(ufo_txn_remove(txn, "top", &error) == UFO_OK);
   CHECK(ufo_txn_commit(txn, &error) == UFO_CORRUPT && is_named() == 0);
   CHECK(ufo_txn_put(txn, "top", &spec, &(int32_t){1}, &error) == UFO_OK);

@@ -13,6 +13,17 @@ static ufo_region *new_streamed(ufo_pool *pool) {
   return new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, ahead_formula);
 }
 
+/* The same over bytes that `s` keeps, zeros at first. They end with the process. */
+static ufo_region *new_kept(ufo_pool *pool, memory_source *s, ufo_writeback_fn writeback) {
+  *s = (memory_source){.size = BODY,
+                       .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+  cr_assert_neq(s->bytes, MAP_FAILED);
+  ufo_source source = source_of(s);
+  source.writeback = writeback;
+  source.flags = UFO_SOURCE_READ_AHEAD;
+  return new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+}
+
 /* A figure of a file of lines "NAME VALUE"; UINT64_MAX if it is not there. */
 static uint64_t figure(const char *path, const char *name) {
   char line[256];
@@ -141,13 +152,8 @@ static int writeback_the_fifth(void *user, uint64_t offset, uint64_t bytes, cons
  * counted as the process's. So it must have been taken apart. */
 Test(windows, memory_is_given_back_in_truth, .timeout = 100) {
   ufo_pool *pool = new_pool(BUDGET);
-  memory_source s = {.size = BODY,
-                     .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
-  cr_assert_neq(s.bytes, MAP_FAILED);
-  ufo_source source = source_of(&s);
-  source.flags = UFO_SOURCE_READ_AHEAD;
-  source.writeback = writeback_the_fifth;
-  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  memory_source s;
+  ufo_region *region = new_kept(pool, &s, writeback_the_fifth);
   uint64_t *body = ufo_region_body(region), before = anonymous_bytes(), most = 0, split = pages_split();
   for (int pass = 0; pass < 3; pass++) {
     for (uint64_t i = 0; i < COUNT; i += 512) {
@@ -211,11 +217,8 @@ Test(windows, a_chunk_that_fails_fails_alone, .timeout = 60) {
 
 Test(windows, a_reset_forgets_what_was_ahead, .timeout = 60) {
   ufo_pool *pool = new_pool(BUDGET);
-  memory_source s = {.size = BODY,
-                     .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
-  ufo_source source = source_of(&s);
-  source.flags = UFO_SOURCE_READ_AHEAD;
-  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  memory_source s;
+  ufo_region *region = new_kept(pool, &s, memory_writeback);
   const volatile uint64_t *body = ufo_region_body(region);
   for (uint64_t round = 1; round <= 20; round++) {
     uint64_t end = (2 + round % 9) * WORDS_A_WINDOW + 100; /* the windows behind it are ready, or on their way */
@@ -232,11 +235,8 @@ Test(windows, a_reset_forgets_what_was_ahead, .timeout = 60) {
 /* What is produced ahead must not be older than what a resident chunk of the window is written back as. */
 Test(windows, a_change_behind_their_back_is_seen, .timeout = 60) {
   ufo_pool *pool = new_pool(BUDGET);
-  memory_source s = {.size = BODY,
-                     .bytes = mmap(NULL, BODY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
-  ufo_source source = source_of(&s);
-  source.flags = UFO_SOURCE_READ_AHEAD;
-  ufo_region *region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  memory_source s;
+  ufo_region *region = new_kept(pool, &s, memory_writeback);
   volatile uint64_t *body = ufo_region_body(region);
   for (uint64_t round = 1; round <= 20; round++) {
     uint64_t window = 3 + round % 11, changed = window * WORDS_A_WINDOW + 7 * WORDS_A_CHUNK + round;
