@@ -9,11 +9,11 @@
 #include "codec/memory.h"
 #include "codec/shuffle.h"
 #include "util/fail.h"
+#include "util/hash.h"
 #include "util/plant.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <xxhash.h>
 
 static ufo_status decode_constant(const ufo_chunk_meta *meta, uint8_t *target, ufo_error *error) {
   size_t width = meta->inline_bytes, done = width;
@@ -94,7 +94,7 @@ ufo_status ufo_codec_decode(ufo_codec_memory *memory, const ufo_chunk_meta *meta
                     (unsigned)UFO_CHUNK_BYTES_MAX);
   ufo_status status = decode(memory, meta, stored, target, error);
   if (status) return status;
-  uint64_t hash = XXH3_64bits(target, meta->raw_bytes);
+  uint64_t hash = ufo_hash(target, meta->raw_bytes);
   if (hash != meta->hash && !ufo_planted("chunk-checksum"))
     return ufo_fail(error, UFO_CORRUPT, "the checksum is %016" PRIx64 ", recorded is %016" PRIx64, hash, meta->hash);
   return UFO_OK;

@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "os/clock.h"
 #include "os/memory.h"
 #include "region/pool.h"
+#include "util/hash.h"
 #include "util/plant.h"
 
 /* ---- in ---------------------------------------------------------------------------------------------------------- */
@@ -209,7 +209,7 @@ static int compare(void *user) {
   const ufo_region *region = c->slot->region;
   uint64_t first = ufo_window_first_chunk(region, c->slot->window);
   for (uint64_t i = 0; i < region->window_chunks; i++) {
-    uint64_t hash = XXH3_64bits(ufo_chunk_address(region, first + i), region->chunk_bytes);
+    uint64_t hash = ufo_hash(ufo_chunk_address(region, first + i), region->chunk_bytes);
     c->written[i] = hash != c->slot->hashes[i] && !ufo_planted("move-unchecked");
   }
   return 0;
