@@ -95,7 +95,8 @@ typedef struct ufo_pool_options {
                                 process's memory cgroup, has */
   uint64_t high_bytes;       /* background eviction begins above this; 0: 15/16 of the budget */
   uint64_t low_bytes;        /* ... and ends below this; 0: 7/8 of the budget */
-  unsigned resolver_threads; /* threads kept ready for faults; more start when fills nest. 0: 2 */
+  unsigned resolver_threads; /* threads kept ready for faults; more start when fills nest. 0: one for each
+                                processor of a machine of 2 to 8, where it stays; else 2 */
   unsigned flags;            /* UFO_POOL_... */
   const char *scratch_dir;   /* where evicted changes without a writeback go, in an unlinked file; NULL: the value of
                                 $UFOSTORE_SCRATCH, else $TMPDIR, else /var/tmp, else /tmp. Copied. */

@@ -6,6 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What the calling thread may use when it does not stay in one place. */
+static _Thread_local cpu_set_t free_to_use;
+static _Thread_local bool stays;
+
 bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached) {
   pthread_attr_t attributes;
   int failed = pthread_attr_init(&attributes);
@@ -14,6 +18,7 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
     return false;
   }
   if (detached) pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (stays) pthread_attr_setaffinity_np(&attributes, sizeof free_to_use, &free_to_use);
   /* A thread inherits the mask. The faults that a callback itself may raise stay open: a blocked SIGBUS kills. */
   sigset_t blocked, before;
   sigfillset(&blocked);
@@ -36,8 +41,34 @@ void ufo_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), 
 
 int ufo_thread_id(void) { return (int)syscall(SYS_gettid); }
 
+/* More processors than a set of this size holds: nobody stays anywhere. */
+static bool allowed_processors(cpu_set_t *allowed) {
+  if (stays) *allowed = free_to_use;
+  return stays || sched_getaffinity(0, sizeof *allowed, allowed) == 0;
+}
+
 unsigned ufo_thread_processors(void) {
   cpu_set_t allowed;
-  int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  int count = allowed_processors(&allowed) ? CPU_COUNT(&allowed) : 1;
   return count > 0 ? (unsigned)count : 1;
+}
+
+bool ufo_thread_stay(unsigned which) {
+  cpu_set_t allowed, one;
+  if (!allowed_processors(&allowed) || CPU_COUNT(&allowed) < 2) return false;
+  which %= (unsigned)CPU_COUNT(&allowed);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &allowed) || which-- > 0) cpu++;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  if (sched_setaffinity(0, sizeof one, &one)) return false;
+  free_to_use = allowed;
+  stays = true;
+  return true;
+}
+
+void ufo_thread_roam(void) {
+  if (!stays) return;
+  stays = false;
+  sched_setaffinity(0, sizeof free_to_use, &free_to_use);
 }

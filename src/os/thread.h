@@ -11,7 +11,11 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
 void ufo_thread_set_name(const char *name);
 /* The kernel's id of the calling thread, as userfaultfd reports it. */
 int ufo_thread_id(void);
-/* Processors that the process may use, at least 1. */
+/* Processors that the calling thread may use, or may use when it roams; at least 1. */
 unsigned ufo_thread_processors(void);
+/* Keeps the calling thread on one of them, the `which`th modulo their number, until it roams. Threads that it starts
+ * are free from the first. False if it stays free to move. */
+bool ufo_thread_stay(unsigned which);
+void ufo_thread_roam(void);
 
 #endif

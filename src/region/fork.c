@@ -70,6 +70,7 @@ static void after_fork_in_parent(void) {
 static void renew_waiting(ufo_pool *pool) {
   pthread_cond_init(&pool->room, NULL);
   pthread_cond_init(&pool->evictor_wanted, NULL);
+  pthread_cond_init(&pool->resolver_wanted, NULL);
   pthread_cond_init(&pool->resolver_ended, NULL);
   pthread_cond_init(&pool->ahead_wanted, NULL);
   pool->fills_waiting = pool->fills_running = pool->fills_blocked = pool->fills_awaited = pool->evictions = 0;
@@ -78,6 +79,7 @@ static void renew_waiting(ufo_pool *pool) {
   pool->promised = 0;
   memset(pool->resolvers, 0, sizeof pool->resolvers);
   pool->resolver_count = pool->resolver_idle = pool->resolver_outer = pool->resolver_slots = 0;
+  pool->resolver_aside = pool->resolver_fetched = 0;
 }
 
 /* What evictors of the parent had in their hands comes to rest. */

@@ -36,6 +36,12 @@ void ufo_pool_set_event_handler(ufo_pool *pool, ufo_event_fn handler, void *user
 static uint64_t default_high(uint64_t budget) { return budget - budget / 16; }
 static uint64_t default_low(uint64_t budget) { return budget - budget / 8; }
 
+/* One for each processor of a small machine: see resolver.c. */
+static unsigned default_resolvers(void) {
+  unsigned processors = ufo_thread_processors();
+  return processors < 2 || processors > 8 ? 2 : processors;
+}
+
 static ufo_status read_options(const ufo_pool_options *options, ufo_pool_options *read, ufo_error *error) {
   *read = (ufo_pool_options){.struct_size = sizeof *read};
   if (options) {
@@ -47,7 +53,7 @@ static ufo_status read_options(const ufo_pool_options *options, ufo_pool_options
   if (read->budget_bytes == 0) read->budget_bytes = ufo_memory_limit_bytes() / 2;
   if (read->high_bytes == 0) read->high_bytes = default_high(read->budget_bytes);
   if (read->low_bytes == 0) read->low_bytes = ufo_min(default_low(read->budget_bytes), read->high_bytes);
-  if (read->resolver_threads == 0) read->resolver_threads = 2;
+  if (read->resolver_threads == 0) read->resolver_threads = default_resolvers();
   if (read->resolver_threads > UFO_OUTER_FILLS_MAX) read->resolver_threads = UFO_OUTER_FILLS_MAX;
   if (read->budget_bytes < 2 * ufo_page_bytes())
     return ufo_fail(error, UFO_USAGE, "a budget of %llu bytes is too small: two pages are the least",
@@ -153,6 +159,7 @@ static void init_locks(ufo_pool *pool) {
   for (unsigned i = 0; i < UFO_CHUNK_LOCKS; i++) pthread_mutex_init(&pool->chunk_locks[i], NULL);
   pthread_cond_init(&pool->room, NULL);
   pthread_cond_init(&pool->evictor_wanted, NULL);
+  pthread_cond_init(&pool->resolver_wanted, NULL);
   pthread_cond_init(&pool->resolver_ended, NULL);
   pthread_cond_init(&pool->ahead_wanted, NULL);
 }
@@ -167,6 +174,7 @@ static void free_pool(ufo_pool *pool) {
   for (unsigned i = 0; i < UFO_CHUNK_LOCKS; i++) pthread_mutex_destroy(&pool->chunk_locks[i]);
   pthread_cond_destroy(&pool->room);
   pthread_cond_destroy(&pool->evictor_wanted);
+  pthread_cond_destroy(&pool->resolver_wanted);
   pthread_cond_destroy(&pool->resolver_ended);
   pthread_cond_destroy(&pool->ahead_wanted);
   ufo_ahead_free(pool);

@@ -176,8 +176,9 @@ struct ufo_pool {
   ufo_resolver_slot resolvers[UFO_RESOLVERS_MAX];
   unsigned resolver_slots; /* in use are only slots below this */
   unsigned resolver_count, resolver_idle, resolver_standing;
-  unsigned resolver_outer; /* at work on a touch from outside any callback */
-  pthread_cond_t resolver_ended;
+  unsigned resolver_outer;                   /* at work on a touch from outside any callback */
+  unsigned resolver_aside, resolver_fetched; /* waiting for `resolver_wanted`; called back, but not there yet */
+  pthread_cond_t resolver_wanted, resolver_ended;
 
   pthread_cond_t ahead_wanted; /* slots have work */
   ufo_slot *slots;             /* UFO_SLOTS of them, from the first request on */
@@ -214,8 +215,9 @@ struct ufo_region {
   ufo_chunk *chunks; /* chunk locks */
   uint32_t hash;     /* spreads the chunk locks */
   _Atomic int advice;
-  uint64_t window_chunks; /* chunks of a window; 1: no windows, each chunk for itself */
-  uint64_t window_count;  /* whole windows */
+  _Atomic unsigned first_fills; /* so many faults were served when its callback was not known yet: see resolver.c */
+  uint64_t window_chunks;       /* chunks of a window; 1: no windows, each chunk for itself */
+  uint64_t window_count;        /* whole windows */
 
   ufo_stream streams[UFO_STREAMS]; /* residency lock */
   uint64_t touches;                /* residency lock */

@@ -1,6 +1,6 @@
-/* hash_avx2.c - xxhash.h once more, compiled into this file alone, for AVX2. The compiler ends each function by clearing
- * the upper halves of the registers (vzeroupper): where they are left behind, code for SSE runs at a third of its
- * speed, as it did after libxxhash's own XXH3_64bits_dispatch. */
+/* hash_avx2.c - xxhash.h once more, compiled into this file alone, for AVX2. The compiler ends each function by
+ * clearing the upper halves of the registers (vzeroupper): where they are left behind, code for SSE runs at a third of
+ * its speed, as it did after libxxhash's own XXH3_64bits_dispatch. */
 #include "util/hash_avx2.h"
 
 #if UFO_HASH_AVX2
