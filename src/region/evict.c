@@ -12,7 +12,7 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/thread.h"
-#include "region/pool.h"
+#include "region/window.h"
 #include "util/fail.h"
 #include "util/plant.h"
 

@@ -9,7 +9,7 @@
 
 #include "os/clock.h"
 #include "os/memory.h"
-#include "region/pool.h"
+#include "region/window.h"
 #include "util/checked.h"
 #include "util/fail.h"
 #include "util/plant.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "os/memory.h"
-#include "region/pool.h"
+#include "region/window.h"
 #include "util/plant.h"
 
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -162,7 +162,7 @@ static bool rearm(ufo_pool *pool) {
   ufo_uffd_close(&pool->uffd);
   if (ufo_uffd_open(&pool->uffd, ufo_pool_uffd_without(pool), NULL) != UFO_OK) return false;
   if (!poisons) atomic_store(&pool->uffd.can_poison, false); /* failed chunks are of the other kind */
-  if (!ufo_ahead_register(pool)) return false;
+  if (!ufo_slots_register(pool)) return false;
   for (size_t i = 0; i < pool->table_count; i++) {
     ufo_region *region = pool->table[i];
     if (region->chunk_count == 0 || ufo_planted("fork-unarmed")) continue;
@@ -189,7 +189,7 @@ static void count_again(ufo_pool *pool) {
 static void after_fork_in_child(void) {
   for (ufo_pool *pool = pools; pool; pool = pool->next_pool) {
     renew_waiting(pool);
-    ufo_ahead_abandon(pool);
+    ufo_slots_abandon(pool);
     forget_fills(pool);
     for (size_t i = 0; i < pool->table_count; i++) settle_chunks(pool->table[i]);
     forget_released(pool);

@@ -1,5 +1,5 @@
 /* pool.c - a pool's life, its budget, its events and its figures. */
-#include "region/pool.h"
+#include "region/window.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
   bool retried = false;
   pthread_mutex_lock(&pool->residency_lock);
   while (ufo_pool_used(pool) > pool->limit) {
-    if (ufo_ahead_shed(pool)) continue;
+    if (ufo_slot_shed(pool)) continue;
     ufo_frame *frame = ufo_residency_pick(pool, false, false);
     if (!frame) {
       if (!retried && ufo_residency_retry_stuck(pool)) {
@@ -177,7 +177,7 @@ static void free_pool(ufo_pool *pool) {
   pthread_cond_destroy(&pool->resolver_wanted);
   pthread_cond_destroy(&pool->resolver_ended);
   pthread_cond_destroy(&pool->ahead_wanted);
-  ufo_ahead_free(pool);
+  ufo_slots_free(pool);
   free(pool->table);
   free(pool);
 }

@@ -5,8 +5,8 @@
  *   region.c     create, find, release, reset                  table.c      which region holds an address
  *   pin.c advise.c   ranges kept or wanted                     guard.c      failed touches: signals, ufo_guarded
  *   backing.c    changes of regions without a writeback        fork.c       both sides of fork()
- *   stream.c     which touches come one after the other        ahead.c      windows produced before they are touched
- *   window.c     whole windows: absent -> resident -> absent
+ *   stream.c     which touches come one after the other        window.h     the map of windows: many chunks at once,
+ *                                                              before they are touched (slot.c ahead.c window.c)
  *   broken.c     the end of a pool that the kernel does not serve any more
  *
  * LOCK ORDER, outermost first. A thread may take a later one while it holds an earlier one, never the reverse, and at
@@ -30,6 +30,7 @@
 #include "os/scratch.h"
 #include "os/uffd.h"
 #include "region/chunk.h"
+#include "region/stream.h"
 #include "util/u64map.h"
 
 enum {
@@ -38,6 +39,8 @@ enum {
   UFO_OUTER_FILLS_MAX = 32,
   UFO_RESOLVERS_MAX = 512
 };
+
+typedef struct ufo_slot ufo_slot; /* window.h */
 
 /* A filling or resident chunk. Exists from the begin of the fill to the end of the eviction. */
 typedef struct ufo_frame {
@@ -85,58 +88,6 @@ typedef struct ufo_resolver_slot {
   int thread; /* kernel id; 0: free */
   int depth;  /* of the fill that it runs; 0: none */
 } ufo_resolver_slot;
-
-/* ---- windows ----------------------------------------------------------------------------------------------------
- * A window is 2 MiB of a region's body, aligned like a huge page, a whole number of chunks. Chunks ahead of a stream of
- * touches are produced in slots, each a page of that size. The touch that reaches the window finds it ready: the page
- * is moved in, all chunks of it at once, and a page that is not needed any more is moved out to be the next slot's.
- *
- *   IDLE --asked for--> WANTED --has a page--> FILLING --all chunks--> READY --touched--> MOVING --> CHECKING --> IDLE
- *                          |                      |                      |                  |
- *                          +-- no memory for it   +-- a chunk failed     +-- given up       +-- not all absent --->
- * IDLE
- */
-#define UFO_WINDOW_BYTES (UINT64_C(2) << 20)
-enum { UFO_SLOTS = 16, UFO_WINDOW_CHUNKS_MAX = 512, UFO_STREAMS = 8 };
-
-typedef enum ufo_slot_state {
-  UFO_SLOT_IDLE = 0,
-  UFO_SLOT_WANTED,
-  UFO_SLOT_PREPARING, /* a thread is finding memory for it */
-  UFO_SLOT_FILLING,
-  UFO_SLOT_READY,
-  UFO_SLOT_MOVING,   /* in the hands of the thread that moves it in */
-  UFO_SLOT_CHECKING, /* its page is in the region; was it written before it could be protected? */
-} ufo_slot_state;
-
-/* Fields are guarded by the residency lock; those of its content belong to whoever the state says. */
-typedef struct ufo_slot {
-  char *arena;   /* constant: where pages come back to */
-  char *nursery; /* constant: where new pages come from */
-  char *page;    /* one of the two; NULL: none */
-  ufo_slot_state state;
-  bool spoiled; /* a chunk of the window became resident meanwhile, or must not be shown any more */
-  bool failed;  /* a chunk could not be produced: who touches it will be told */
-  bool awaited; /* a touch waits for it */
-  bool urgent;  /* MOVING: who moves it in checks it, too, as a write waits for that */
-  bool blocked; /* WANTED, and to be looked at again when another slot ends */
-  int direction;
-  ufo_region *region;
-  uint64_t window;
-  uint64_t asked;    /* when, in requests of the pool */
-  unsigned next;     /* chunks that were given out to threads */
-  unsigned working;  /* threads at work on one */
-  ufo_frame *frames; /* of the chunks, linked by region_next, made ahead of need */
-  uint64_t hashes[UFO_WINDOW_CHUNKS_MAX];
-} ufo_slot;
-
-/* Touches of absent chunks that came one after the other, of whichever thread: the places tell streams apart. */
-typedef struct ufo_stream {
-  unsigned run; /* touches in a row; 0: free */
-  int direction;
-  uint64_t chunk; /* the last one */
-  uint64_t used;  /* when, in touches of the region */
-} ufo_stream;
 
 typedef struct ufo_counters {
   _Atomic uint64_t faults, write_faults, fills, fill_bytes, fill_failures, evictions_clean, evictions_dirty, writebacks,
@@ -310,72 +261,12 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame);
 /* Frees a frame that never settled. Reservations are not its matter. */
 void ufo_frame_discard(ufo_pool *pool, ufo_frame *frame);
 
-/* ---- stream.c: the callers hold the residency lock -----------------------------------------------------------------
- */
-/* Records that an absent chunk was touched. Returns where the touches are going: 1, -1, or 0 for nowhere yet. */
-int ufo_stream_note(ufo_region *region, uint64_t chunk);
-/* A stream has come to a window, all chunks of which are about to be there. */
-void ufo_stream_enter(ufo_region *region, uint64_t window, int direction);
-/* Windows that were made ahead of a stream were used, or made in vain. */
-void ufo_stream_judge(ufo_region *region, bool used);
-
-/* ---- ahead.c --------------------------------------------------------------------------------------------------- */
-enum ufo_ahead {
-  UFO_AHEAD_NONE,    /* fill the chunk */
-  UFO_AHEAD_COMING,  /* somebody will wake whoever waits for the window */
-  UFO_AHEAD_HELP,    /* the same, and the caller may help, with ufo_ahead_help */
-  UFO_AHEAD_CHECK,   /* it is there, but a write has to wait for its check, with ufo_ahead_check */
-  UFO_AHEAD_PRESENT, /* *slot_out is the caller's, for ufo_window_publish */
-};
-/* The chunk lock is held, and the chunk is absent: is its window there, or on its way? If not, nobody will show it
- * from now on. Asks for the next windows if the touch belongs to a stream. */
-enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **slot_out);
-/* No lock is held. Takes part in the work on that window until nothing of it is left to be begun. */
-void ufo_ahead_help(ufo_region *region, uint64_t chunk);
-/* No lock is held. A write waits for the check of that window: it is done here and now, or by whoever is at it. */
-void ufo_ahead_check(ufo_region *region, uint64_t chunk);
-/* The residency lock is held. A slot in the caller's hands becomes idle, and its page is given back. */
-void ufo_slot_end(ufo_pool *pool, ufo_slot *slot);
-/* The residency lock is held. Is a window being moved in or checked? */
-bool ufo_ahead_busy(const ufo_pool *pool);
-/* The residency lock is held. Gives back the memory of a window that nobody has touched yet; false if there is none. */
-bool ufo_ahead_shed(ufo_pool *pool);
-/* No lock is held. Windows of the region that were produced before this call will not be shown any more. */
-void ufo_ahead_forget(ufo_region *region);
-/* No lock is held. Address space for the slots, once there is a region that can use them. */
-void ufo_ahead_prepare(ufo_pool *pool);
-/* The residency lock is held, `stopping` is set: waits for the end of the threads. */
-void ufo_ahead_stop(ufo_pool *pool);
-/* In the child of a fork, where no threads run: what was ahead is forgotten. */
-void ufo_ahead_abandon(ufo_pool *pool);
-bool ufo_ahead_register(ufo_pool *pool); /* with the pool's userfaultfd */
-void ufo_ahead_free(ufo_pool *pool);
-
 /* What came of an attempt to evict. */
 enum ufo_evicted {
   UFO_EVICTED_NOTHING = 0,
   UFO_EVICTED, /* memory was freed: the chunk's, or that of its whole window */
   UFO_EVICTED_KEPT,
 };
-
-/* ---- window.c -------------------------------------------------------------------------------------------------- */
-static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) { return chunk / region->window_chunks; }
-static inline uint64_t ufo_window_first_chunk(const ufo_region *region, uint64_t window) {
-  return window * region->window_chunks;
-}
-/* No lock is held. Is no chunk of the window resident, being filled, or failed? */
-bool ufo_window_is_absent(ufo_region *region, uint64_t window);
-/* No lock is held. Moves a slot's page in, or gives it up if chunks of its window are not absent any more, and wakes
- * whoever waits. The slot, MOVING, is CHECKING or IDLE afterwards. */
-void ufo_window_publish(ufo_pool *pool, ufo_slot *slot);
-/* No lock is held. Finds out which chunks of the window were written between its move and its protection, makes those
- * dirty and the others clean. The slot is IDLE afterwards. */
-void ufo_window_check(ufo_pool *pool, ufo_slot *slot);
-/* The chunk lock is held. The frame is in the caller's hands, its chunk is CLEAN and came with its window. Drops the
- * whole window, if all of it may go, keeping its page at `keep` if that is not NULL and it is a whole one. */
-enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep);
-/* The chunk lock is held. A part of the window will be dropped alone. */
-void ufo_window_split(ufo_region *region, uint64_t chunk);
 
 /* ---- fill.c ---------------------------------------------------------------------------------------------------- */
 typedef struct ufo_fill_memory {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "os/memory.h"
-#include "region/pool.h"
+#include "region/window.h"
 #include "util/checked.h"
 #include "util/fail.h"
 
@@ -165,7 +165,7 @@ ufo_status ufo_region_create(ufo_pool *pool, const ufo_region_options *options, 
                                       : ufo_fail(error, UFO_FULL, "out of memory for the table of regions");
     goto failed;
   }
-  if (region->window_count) ufo_ahead_prepare(pool);
+  if (region->window_count) ufo_slots_prepare(pool);
   ufo_event_emit(region, UFO_EVENT_REGION_CREATED, 0, region->body_bytes);
   *region_out = region;
   return UFO_OK;

@@ -9,7 +9,7 @@
  *
  * A fill that finds no room waits for whoever can make some. Nobody can when every running fill is itself waiting for
  * a nested one, nothing is being evicted and nothing is left to evict: then the fill fails, rather than hang. */
-#include "region/pool.h"
+#include "region/window.h"
 
 #include <stdlib.h>
 
@@ -112,7 +112,7 @@ static ufo_frame *oldest(ufo_pool *pool, enum ufo_frame_list list) {
 static ufo_frame *oldest_clean(ufo_pool *pool, bool patient) {
   ufo_frame *streamed = oldest(pool, UFO_LIST_STREAMED);
   bool many = pool->streamed + pool->staged >= pool->budget / 4;
-  if (many && (streamed || (patient && ufo_ahead_busy(pool)))) return streamed;
+  if (many && (streamed || (patient && ufo_slot_any_busy(pool)))) return streamed;
   ufo_frame *other = oldest(pool, UFO_LIST_CLEAN);
   return streamed && (!other || streamed->begun_ns < other->begun_ns) ? streamed : other;
 }
@@ -208,7 +208,7 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   bool waited = false, retried = false;
   pthread_mutex_lock(&pool->residency_lock);
   while (ufo_pool_used(pool) + bytes > pool->limit) {
-    if (ufo_ahead_shed(pool)) continue;
+    if (ufo_slot_shed(pool)) continue;
     /* Dropping a clean chunk costs microseconds: do it here rather than wait for the evictor. */
     ufo_frame *victim = ufo_residency_pick(pool, true, false);
     if (victim) {

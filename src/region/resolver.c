@@ -17,7 +17,7 @@
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/thread.h"
-#include "region/pool.h"
+#include "region/window.h"
 #include "util/fail.h"
 
 /* Idle threads beyond the standing ones that are kept for the next fill that nests or lasts; the first fills of a

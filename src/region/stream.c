@@ -3,7 +3,7 @@
  * Only touches of absent chunks are seen. A stream is a place and a direction; two threads that read different parts of
  * a region are two streams, and so are two places that one thread reads by turns. Where streams turn out to be none,
  * more touches in a row are asked for before the next is believed. */
-#include "region/pool.h"
+#include "region/window.h"
 
 enum { PATIENCE_MIN = 3, PATIENCE_MAX = 64 };
 

@@ -16,7 +16,7 @@
 
 #include "os/clock.h"
 #include "os/memory.h"
-#include "region/pool.h"
+#include "region/window.h"
 #include "util/hash.h"
 #include "util/plant.h"
 
