@@ -173,6 +173,7 @@ static void request(ufo_region *region, uint64_t window, int direction) {
     if (!slot) break;
     slot->state = UFO_SLOT_WANTED;
     slot->spoiled = slot->failed = slot->awaited = slot->blocked = slot->urgent = false;
+    slot->entered = slot->writing = false;
     slot->direction = direction;
     slot->region = region;
     slot->window = next;
@@ -183,7 +184,7 @@ static void request(ufo_region *region, uint64_t window, int direction) {
   if (any) pthread_cond_broadcast(&pool->ahead_wanted);
 }
 
-enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **slot_out) {
+enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, bool write, ufo_slot **slot_out) {
   ufo_pool *pool = region->pool;
   uint64_t window = ufo_window_of(region, chunk);
   enum ufo_ahead ahead = UFO_AHEAD_NONE;
@@ -201,7 +202,10 @@ enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **sl
   int direction = 0;
   if (usable) {
     direction = slot->direction;
-    if (ahead != UFO_AHEAD_COMING) ufo_stream_enter(region, window, direction);
+    if (ahead != UFO_AHEAD_COMING && !slot->entered) {
+      slot->writing = ufo_stream_enter(region, window, direction, write, &slot->prove);
+      slot->entered = true;
+    }
   } else if (slot && (slot->state == UFO_SLOT_FILLING || slot->state == UFO_SLOT_PREPARING)) {
     /* Somebody may be producing this very chunk, and nobody else may meanwhile. */
     slot->spoiled = slot->awaited = true;

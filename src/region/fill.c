@@ -142,6 +142,7 @@ static bool publish(ufo_region *region, uint64_t chunk, ufo_frame *frame, const 
   pthread_mutex_lock(&pool->residency_lock);
   frame->second_chance = came_back && atomic_load(&region->advice) != UFO_ADVICE_SEQUENTIAL;
   ufo_frame_settle(pool, frame, write);
+  if (write) ufo_stream_wrote(region, chunk);
   pthread_mutex_unlock(&pool->residency_lock);
   ufo_count(&pool->counters.fills, 1);
   ufo_count(&pool->counters.fill_bytes, frame->bytes);
@@ -210,8 +211,10 @@ static void make_dirty(ufo_region *region, uint64_t chunk) {
   /* Unprotecting a part of a huge page takes it apart. */
   if (*word & UFO_CHUNK_IN_WINDOW)
     region->chunks[ufo_window_first_chunk(region, ufo_window_of(region, chunk))] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
+  frame->presumed = false;
   pthread_mutex_lock(&pool->residency_lock);
   ufo_frame_mark_dirty(pool, frame, true);
+  ufo_stream_wrote(region, chunk);
   /* A frame in an evictor's hands is in no list: the evictor sees the new state and puts it back. */
   if (frame->list != UFO_LIST_NONE) ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
   pthread_mutex_unlock(&pool->residency_lock);
@@ -238,7 +241,7 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   }
   switch (ufo_chunk_get_state(*word)) {
   case UFO_ABSENT:
-    if (ufo_window_of(region, chunk) < region->window_count) ahead = ufo_ahead_touch(region, chunk, &slot);
+    if (ufo_window_of(region, chunk) < region->window_count) ahead = ufo_ahead_touch(region, chunk, write, &slot);
     if (ahead == UFO_AHEAD_NONE) to_fill = begin_fill(region, chunk, write, depth);
     break;
   case UFO_FILLING:

@@ -1,7 +1,8 @@
 /* pool.h - the map of the fault engine: its structures, its locks and who calls whom.
  *
  *   resolver.c   threads that read faults from the kernel      fill.c       absent -> resident, or poisoned
- *   evict.c      resident -> absent; writing back              residency.c  lists of frames, the budget, waiting
+ *   evict.c      making room                                   residency.c  lists of frames, the budget, waiting
+ *   clean.h      writing back, resident -> absent              changed.c    what is in memory, what of it is changed
  *   region.c     create, find, release, reset                  table.c      which region holds an address
  *   pin.c advise.c   ranges kept or wanted                     guard.c      failed touches: signals, ufo_guarded
  *   backing.c    changes of regions without a writeback        fork.c       both sides of fork()
@@ -61,8 +62,11 @@ typedef struct ufo_frame {
   bool ending;         /* a fill that waits for nothing any more */
   bool streamed;       /* came with its window */
   bool present;        /* of a window that is being checked: filling, but its pages are there */
+  bool presumed;       /* chunk lock: DIRTY, though nobody may have written to it: of a window made ahead of a writer */
+  bool unwritten;      /* chunk lock: presumed, and found to be as it was when its cleaning began */
   unsigned awaited;    /* running fills that cannot go on before this fill has ended */
   uint64_t begun_ns;   /* monotonic; constant: when the fill began */
+  uint64_t hash;       /* if presumed: of what it was filled with */
   struct ufo_frame *previous, *next;               /* in `list` */
   struct ufo_frame *region_previous, *region_next; /* frames of one region */
 } ufo_frame;
@@ -296,13 +300,21 @@ void ufo_copy_room_free(ufo_copy_room *room);
  * as needed; NULL for clean frames only. If `keep` is not NULL and the frame's window goes as one huge page, that page
  * is at `keep` afterwards and counts as staged. */
 enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room, char *keep);
+
+/* ---- clean.c --------------------------------------------------------------------------------------------------- */
 /* Writes one chunk back if it is dirty, and drops it if `drop`, waiting for whoever is at work on it. */
 ufo_status ufo_chunk_clean(ufo_region *region, uint64_t chunk, bool drop, void *copy, ufo_error *error);
 /* Forgets a chunk's content, changed or not, and its failure, waiting for whoever is at work on it. UFO_USAGE if it is
  * pinned, UFO_IO if the kernel refuses; it then stays as it is. */
 ufo_status ufo_chunk_forget(ufo_region *region, uint64_t chunk, ufo_error *error);
+
+/* ---- changed.c ------------------------------------------------------------------------------------------------- */
 /* Waits for the fills of the region that have begun before this call. */
 void ufo_fills_await(ufo_region *region);
+/* Finds out which presumed chunks of the region were written to: the others are CLEAN afterwards. */
+void ufo_region_settle_presumed(ufo_region *region);
+/* No lock is held. Is the chunk in memory, and was it written to? */
+bool ufo_chunk_was_written(ufo_region *region, uint64_t chunk);
 /* Chunks of the region that are filling or resident, in ascending order, malloc'ed; or only those that are dirty, or
  * about to be: the copy that ends a fill wakes the writer before the frame is listed as dirty. */
 ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint64_t **chunks_out, size_t *count_out,

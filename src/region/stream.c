@@ -4,6 +4,7 @@
  * a region are two streams, and so are two places that one thread reads by turns. Where streams turn out to be none,
  * more touches in a row are asked for before the next is believed. */
 #include "region/window.h"
+#include "util/checked.h"
 
 enum { PATIENCE_MIN = 3, PATIENCE_MAX = 64 };
 
@@ -33,23 +34,49 @@ int ufo_stream_note(ufo_region *region, uint64_t chunk) {
     ufo_stream *stream = &region->streams[i];
     int direction;
     if (!follows(stream, chunk, &direction)) continue;
-    *stream = (ufo_stream){.run = stream->run + 1, .direction = direction, .chunk = chunk, .used = region->touches};
+    *stream = (ufo_stream){.run = stream->run + 1,
+                           .direction = direction,
+                           .chunk = chunk,
+                           .used = region->touches,
+                           .written = stream->written};
     return stream->run >= patience(region) ? direction : 0;
   }
   *least_used(region) = (ufo_stream){.run = 1, .chunk = chunk, .used = region->touches};
   return 0;
 }
 
-void ufo_stream_enter(ufo_region *region, uint64_t window, int direction) {
+void ufo_stream_wrote(ufo_region *region, uint64_t chunk) {
+  for (unsigned i = 0; i < UFO_STREAMS; i++) {
+    ufo_stream *stream = &region->streams[i];
+    if (stream->run && ufo_window_of(region, stream->chunk) == ufo_window_of(region, chunk)) stream->written++;
+  }
+}
+
+/* Half of what it has passed is enough: what it did not write to is found out later. */
+static bool writes_all(const ufo_region *region, const ufo_stream *stream, bool write) {
+  uint64_t passed = ufo_min(stream->run, region->window_chunks);
+  return stream->run >= PATIENCE_MIN && stream->written * 2 >= passed + !write;
+}
+
+bool ufo_stream_enter(ufo_region *region, uint64_t window, int direction, bool write, uint64_t *prove_out) {
   uint64_t first = ufo_window_first_chunk(region, window), last = first + region->window_chunks - 1;
   uint64_t entry = direction > 0 ? first : last, exit = direction > 0 ? last : first;
   ufo_stream *stream = NULL;
   for (unsigned i = 0; i < UFO_STREAMS && !stream; i++)
     if (region->streams[i].run && region->streams[i].chunk == entry - (uint64_t)(int64_t)direction)
       stream = &region->streams[i];
+  bool known = stream != NULL;
   if (!stream) stream = least_used(region);
+  bool writes = known && (stream->writes || writes_all(region, stream, write));
+  *prove_out = UINT64_MAX;
+  if (writes && stream->writes) { /* the chunk by which it came into the window before */
+    uint64_t before = ufo_window_first_chunk(region, ufo_window_of(region, stream->chunk));
+    *prove_out = direction > 0 ? before : before + region->window_chunks - 1;
+  }
   region->touches++;
-  *stream = (ufo_stream){.run = PATIENCE_MAX, .direction = direction, .chunk = exit, .used = region->touches};
+  *stream = (ufo_stream){
+      .run = PATIENCE_MAX, .direction = direction, .chunk = exit, .used = region->touches, .writes = writes};
+  return writes;
 }
 
 void ufo_stream_judge(ufo_region *region, bool used) {

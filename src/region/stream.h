@@ -14,14 +14,20 @@ enum { UFO_STREAMS = 8 };
 typedef struct ufo_stream {
   unsigned run; /* touches in a row; 0: free */
   int direction;
-  uint64_t chunk; /* the last one */
-  uint64_t used;  /* when, in touches of the region */
+  uint64_t chunk;   /* the last one */
+  uint64_t used;    /* when, in touches of the region */
+  unsigned written; /* chunks that were written to, of the window that it is in, or of its last touches */
+  bool writes;      /* that window was made ready to be written to, so this is not counted there */
 } ufo_stream;
 
 /* Records that an absent chunk was touched. Returns where the touches are going: 1, -1, or 0 for nowhere yet. */
 int ufo_stream_note(ufo_region *region, uint64_t chunk);
-/* A stream has come to a window, all chunks of which are about to be there. */
-void ufo_stream_enter(ufo_region *region, uint64_t window, int direction);
+/* A chunk was written to for the first time since it was clean or absent. */
+void ufo_stream_wrote(ufo_region *region, uint64_t chunk);
+/* A stream has come to a window, all chunks of which are about to be there. Does it write to all that it reads, most
+ * likely? If that depends on whether it wrote to the window before, which was made ready for that, *prove_out is a
+ * chunk of it that it has passed; else UINT64_MAX. */
+bool ufo_stream_enter(ufo_region *region, uint64_t window, int direction, bool write, uint64_t *prove_out);
 /* Windows that were made ahead of a stream were used, or made in vain. */
 void ufo_stream_judge(ufo_region *region, bool used);
 

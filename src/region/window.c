@@ -6,6 +6,10 @@
  * the check, nobody evicts or flushes them. Where a page cannot be moved (a child of fork() shares it, or the kernel
  * does not know how) it is copied, protected from the first.
  *
+ * A stream that writes to all that it reads would fault for each chunk, and take the huge page apart. So its windows
+ * stay as they are moved in, and their chunks are DIRTY at once, presumed to be written to. The hashes tell later which
+ * were not: when they would be written back, or somebody asks what was changed.
+ *
  * The kernel frees the memory of a huge page only when its last part is dropped. So a window goes as a whole, or its
  * page is split before the first chunk of it goes alone: of 31 chunks in 32 that were dropped from unsplit pages
  * nothing was freed. Splitting takes 160 us, dropping a whole window 7, moving a page out 2. */
@@ -50,7 +54,7 @@ static bool account(ufo_pool *pool, bool copied) {
   return room;
 }
 
-enum shown { NOT_SHOWN, PROTECTED, TO_BE_CHECKED, UNPROTECTED };
+enum shown { NOT_SHOWN, PROTECTED, TO_BE_CHECKED, UNPROTECTED, PRESUMED };
 
 /* The chunk lock is held, and moving the window as a whole has failed. True if some of it was moved: then all of it is
  * there afterwards, since somebody may have written to what was moved. If the kernel does not let it be completed, that
@@ -81,6 +85,7 @@ static enum shown bring_in(ufo_pool *pool, ufo_slot *slot, char *address) {
       (ufo_uffd_move(&pool->uffd, address, slot->page, UFO_WINDOW_BYTES) || complete(pool, slot, address))) {
     account(pool, false);
     slot->page = NULL;
+    if (slot->writing) return PRESUMED;
     bool protected_ = ufo_planted("move-unprotected") || ufo_uffd_protect(&pool->uffd, address, UFO_WINDOW_BYTES, true);
     return protected_ ? TO_BE_CHECKED : UNPROTECTED;
   }
@@ -135,7 +140,7 @@ static void end(ufo_pool *pool) {
 }
 
 /* The chunk lock is held. What became of the chunks. */
-static void conclude(ufo_region *region, uint64_t first, enum shown shown) {
+static void conclude(ufo_region *region, const ufo_slot *slot, uint64_t first, enum shown shown) {
   ufo_pool *pool = region->pool;
   pthread_mutex_lock(&pool->residency_lock);
   for (uint64_t i = 0; i < region->window_chunks; i++) {
@@ -152,12 +157,14 @@ static void conclude(ufo_region *region, uint64_t first, enum shown shown) {
     frame->present = shown == TO_BE_CHECKED;
     if (frame->present) continue;
     ufo_chunk_set_state(word, shown == PROTECTED ? UFO_CLEAN : UFO_DIRTY);
-    ufo_frame_settle(pool, frame, shown == UNPROTECTED);
+    frame->presumed = shown == PRESUMED;
+    frame->hash = slot->hashes[i];
+    ufo_frame_settle(pool, frame, shown != PROTECTED);
   }
   if (shown == TO_BE_CHECKED) region->chunks[first] |= UFO_CHUNK_WHOLE_WINDOW;
   else end(pool);
   pthread_mutex_unlock(&pool->residency_lock);
-  bool settled = shown == PROTECTED || shown == UNPROTECTED;
+  bool settled = shown != NOT_SHOWN && shown != TO_BE_CHECKED;
   for (uint64_t i = 0; settled && i < region->window_chunks; i++)
     emit_filled(region, ufo_chunk_get_frame(region->chunks[first + i]));
 }
@@ -168,11 +175,12 @@ void ufo_window_publish(ufo_pool *pool, ufo_slot *slot) {
   char *address = ufo_chunk_address(region, first);
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   enum shown shown = NOT_SHOWN;
+  if (slot->writing && slot->prove != UINT64_MAX) slot->writing = ufo_chunk_was_written(region, slot->prove);
   pthread_mutex_lock(lock);
   if (all_absent(region, first) && !ufo_pool_is_broken(pool)) {
     begin(region, slot, first);
     shown = bring_in(pool, slot, address);
-    conclude(region, first, shown);
+    conclude(region, slot, first, shown);
   }
   pthread_mutex_unlock(lock);
   ufo_counters *counters = &pool->counters;

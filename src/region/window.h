@@ -34,11 +34,14 @@ struct ufo_slot {
   char *nursery; /* constant: where new pages come from */
   char *page;    /* one of the two; NULL: none */
   ufo_slot_state state;
-  bool spoiled; /* a chunk of the window became resident meanwhile, or must not be shown any more */
-  bool failed;  /* a chunk could not be produced: who touches it will be told */
-  bool awaited; /* a touch waits for it */
-  bool urgent;  /* MOVING: who moves it in checks it, too, as a write waits for that */
-  bool blocked; /* WANTED, and to be looked at again when another slot ends */
+  bool spoiled;   /* a chunk of the window became resident meanwhile, or must not be shown any more */
+  bool failed;    /* a chunk could not be produced: who touches it will be told */
+  bool awaited;   /* a touch waits for it */
+  bool urgent;    /* MOVING: who moves it in checks it, too, as a write waits for that */
+  bool blocked;   /* WANTED, and to be looked at again when another slot ends */
+  bool entered;   /* its stream has come to it */
+  bool writing;   /* MOVING: its stream writes to all that it reads, so its chunks are DIRTY at once */
+  uint64_t prove; /* if writing: a chunk that must have been written to, else it stops here; UINT64_MAX: none */
   int direction;
   ufo_region *region;
   uint64_t window;
@@ -83,7 +86,7 @@ enum ufo_ahead {
 };
 /* The chunk lock is held, and the chunk is absent: is its window there, or on its way? If not, nobody will show it
  * from now on. Asks for the next windows if the touch belongs to a stream. */
-enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, ufo_slot **slot_out);
+enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, bool write, ufo_slot **slot_out);
 /* No lock is held. Takes part in the work on that window until nothing of it is left to be begun. */
 void ufo_ahead_help(ufo_region *region, uint64_t chunk);
 /* No lock is held. A write waits for the check of that window: it is done here and now, or by whoever is at it. */

@@ -194,6 +194,7 @@ static ufo_status changed_chunks(ufo_view *view, uint64_t **chunks_out, uint64_t
   uint64_t *dirty = NULL, *merged = NULL;
   size_t dirty_count = 0;
   ufo_changes kept = {0};
+  ufo_region_settle_presumed(view->region);
   ufo_status status = ufo_region_resident_chunks(view->region, true, &dirty, &dirty_count, error);
   if (status == UFO_OK) status = ufo_overlay_list(view, &kept, error);
   uint64_t count = 0;

@@ -374,3 +374,93 @@ Test(windows, for_several_streams_at_once, .timeout = 60) {
   ufo_region_release(region);
   OK(ufo_pool_destroy(pool, &error));
 }
+
+/* ---- writers ------------------------------------------------------------------------------------------------------
+ */
+
+enum { WRITTEN_WINDOWS = 6, CHUNKS_A_WINDOW = WINDOW / CHUNK, ODD_CHUNKS = 5 };
+
+/* Chunk k of what a writer in direction `step` writes, one word each, from one end on. */
+static uint64_t word_of_write(uint64_t k, int step) {
+  uint64_t chunk = step > 0 ? k : BODY / CHUNK - 1 - k;
+  return chunk * WORDS_A_CHUNK + k % WORDS_A_CHUNK;
+}
+
+static uint64_t write_in_order(uint64_t *body, uint64_t begin, uint64_t end, int step, bool read_first) {
+  uint64_t seen = 0;
+  for (uint64_t k = begin; k < end; k++) {
+    volatile uint64_t *word = &body[word_of_write(k, step)];
+    if (read_first) seen += *word;
+    *word = k + 1;
+  }
+  return seen;
+}
+
+/* Who writes to all that he comes to finds it ready for that: no fault for each chunk. What was made ready and not
+ * written to is not written back. */
+static void check_writer(int step, bool read_first) {
+  const uint64_t chunks = WRITTEN_WINDOWS * CHUNKS_A_WINDOW + ODD_CHUNKS;
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s;
+  ufo_region *region = new_kept(pool, &s, memory_writeback);
+  uint64_t *body = ufo_region_body(region);
+  cr_assert_eq(write_in_order(body, 0, chunks, step, read_first), 0);
+  ufo_pool_stats stats = stats_of(pool);
+  cr_assert_geq(stats.windows, WRITTEN_WINDOWS - 2);
+  cr_assert_leq(stats.write_faults, 2 * CHUNKS_A_WINDOW, "%" PRIu64 " write faults", stats.write_faults);
+  OK(ufo_region_flush(region, &error));
+  cr_assert_eq(atomic_load(&s.writebacks), chunks);
+  cr_assert_eq(stats_of(pool).dirty_bytes, 0);
+  const uint64_t *kept = (const uint64_t *)(const void *)s.bytes;
+  for (uint64_t k = 0; k < chunks; k++) cr_assert_eq(kept[word_of_write(k, step)], k + 1, "chunk %" PRIu64, k);
+  /* Once more to the last ones: they are known to be clean. */
+  write_in_order(body, chunks - 3, chunks, step, read_first);
+  OK(ufo_region_flush(region, &error));
+  cr_assert_eq(atomic_load(&s.writebacks), chunks + 3);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+Test(windows, are_ready_for_a_writer, .timeout = 60) { check_writer(1, false); }
+Test(windows, are_ready_for_one_who_reads_first, .timeout = 60) { check_writer(1, true); }
+Test(windows, are_ready_for_one_who_goes_backwards, .timeout = 60) { check_writer(-1, true); }
+
+/* A writer who goes on as a reader: two windows at most are presumed to be written to, and nothing of them is written
+ * back, by an eviction neither. */
+Test(windows, are_not_presumed_written_for_ever, .timeout = 60) {
+  const uint64_t chunks = 4 * CHUNKS_A_WINDOW;
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s;
+  ufo_region *region = new_kept(pool, &s, memory_writeback);
+  uint64_t *body = ufo_region_body(region);
+  write_in_order(body, 0, chunks, 1, true);
+  OK(ufo_region_flush(region, &error));
+  cr_assert_eq(atomic_load(&s.writebacks), chunks);
+  uint64_t sum = 0;
+  for (uint64_t k = chunks; k < BODY / CHUNK; k++) sum += body[word_of_write(k, 1)];
+  cr_assert_eq(sum, 0);
+  cr_assert_eq(atomic_load(&s.writebacks), chunks);
+  ufo_pool_stats stats = stats_of(pool);
+  cr_assert_eq(stats.evictions_dirty, 0);
+  cr_assert_leq(stats.dirty_bytes, 2 * WINDOW);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
+/* More than fits, written in order: everything arrives. */
+Test(windows, of_a_writer_under_pressure, .timeout = 60) {
+  const uint64_t chunks = BODY / CHUNK;
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s;
+  ufo_region *region = new_kept(pool, &s, memory_writeback);
+  uint64_t *body = ufo_region_body(region);
+  for (uint64_t pass = 0; pass < 2; pass++) {
+    write_in_order(body, 0, chunks, 1, pass > 0);
+    cr_assert_leq(stats_of(pool).resident_bytes_peak, BUDGET);
+  }
+  OK(ufo_region_flush(region, &error));
+  const uint64_t *kept = (const uint64_t *)(const void *)s.bytes;
+  for (uint64_t k = 0; k < chunks; k++) cr_assert_eq(kept[word_of_write(k, 1)], k + 1, "chunk %" PRIu64, k);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
