@@ -205,6 +205,7 @@ enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, bool write, u
     if (ahead != UFO_AHEAD_COMING && !slot->entered) {
       slot->writing = ufo_stream_enter(region, window, direction, write, &slot->prove);
       slot->entered = true;
+      ufo_stream_returned(region, region->chunks[chunk] & UFO_CHUNK_EVICTED_BEFORE);
     }
   } else if (slot && (slot->state == UFO_SLOT_FILLING || slot->state == UFO_SLOT_PREPARING)) {
     /* Somebody may be producing this very chunk, and nobody else may meanwhile. */

@@ -177,6 +177,7 @@ struct ufo_region {
   ufo_stream streams[UFO_STREAMS]; /* residency lock */
   uint64_t touches;                /* residency lock */
   unsigned patience;               /* residency lock: touches in a row that make a stream */
+  unsigned returns;                /* residency lock: windows in a row that came back after an eviction */
 
   ufo_frame *frames;                /* residency lock */
   uint64_t resident, dirty, pinned; /* residency lock */
@@ -258,6 +259,9 @@ void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty);
 /* Takes the best victim off its list, marks its region busy and counts an eviction; NULL if there is none. If
  * `patient`, rather none than what is used again and again, while windows of a stream are in the hands of others. */
 ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient);
+/* The same for a stream of the region that comes to `window`: what it has just passed, not what it passed first. NULL
+ * if that is not known to be better. */
+ufo_frame *ufo_residency_pick_behind(ufo_pool *pool, const ufo_region *region, uint64_t window);
 /* The frame becomes one of its region's, counted as resident by it; its memory was reserved before. */
 void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty);
 /* The budget no longer counts the frame, and it is freed. */

@@ -117,17 +117,33 @@ static ufo_frame *oldest_clean(ufo_pool *pool, bool patient) {
   return streamed && (!other || streamed->begun_ns < other->begun_ns) ? streamed : other;
 }
 
+static ufo_frame *taken(ufo_pool *pool, ufo_frame *frame) {
+  unlink_frame(pool, frame);
+  frame->region->busy++;
+  pool->evictions++;
+  return frame;
+}
+
 ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient) {
   if (ufo_pool_is_broken(pool)) return NULL; /* what was written back would be changed again, without end */
   uint64_t clean = pool->lists[UFO_LIST_CLEAN].bytes + pool->lists[UFO_LIST_STREAMED].bytes;
   bool dirty_first = !clean_only && clean < pool->budget / 16;
   ufo_frame *frame = dirty_first ? oldest(pool, UFO_LIST_DIRTY) : oldest_clean(pool, patient);
   if (!frame && !clean_only) frame = dirty_first ? oldest_clean(pool, patient) : oldest(pool, UFO_LIST_DIRTY);
-  if (!frame) return NULL;
-  unlink_frame(pool, frame);
-  frame->region->busy++;
-  pool->evictions++;
-  return frame;
+  return frame ? taken(pool, frame) : NULL;
+}
+
+/* Whoever reads more than fits, from end to end and again, finds nothing in memory if the oldest goes first: it is what
+ * he needs next. If the newest goes first, he finds as much as fits, less what is in his way now. */
+ufo_frame *ufo_residency_pick_behind(ufo_pool *pool, const ufo_region *region, uint64_t window) {
+  enum { NEAR = 6 }; /* windows that may be read now, or are about to be */
+  if (ufo_pool_is_broken(pool) || !ufo_stream_returns(region)) return NULL;
+  for (ufo_frame *frame = pool->lists[UFO_LIST_STREAMED].tail; frame; frame = frame->previous) {
+    if (frame->region != region || region->closing) continue;
+    uint64_t at = ufo_window_of(region, frame->chunk);
+    if ((at > window ? at - window : window - at) >= NEAR) return taken(pool, frame);
+  }
+  return NULL;
 }
 
 static bool anything_evictable(const ufo_pool *pool) {

@@ -100,7 +100,8 @@ bool ufo_slot_provide_page(ufo_pool *pool, ufo_slot *slot) {
       slot->page = slot->nursery;
       break;
     }
-    ufo_frame *frame = ufo_residency_pick(pool, true, true);
+    ufo_frame *frame = ufo_residency_pick_behind(pool, slot->region, slot->window);
+    if (!frame) frame = ufo_residency_pick(pool, true, true);
     if (!frame) {
       slot->blocked = ufo_slot_any_busy(pool);
       break;

@@ -6,7 +6,7 @@
 #include "region/window.h"
 #include "util/checked.h"
 
-enum { PATIENCE_MIN = 3, PATIENCE_MAX = 64 };
+enum { PATIENCE_MIN = 3, PATIENCE_MAX = 64, RETURNS_MIN = 3 };
 
 /* How many touches in a row make a stream: a program that says it reads on is believed at once. */
 static unsigned patience(const ufo_region *region) {
@@ -78,6 +78,13 @@ bool ufo_stream_enter(ufo_region *region, uint64_t window, int direction, bool w
       .run = PATIENCE_MAX, .direction = direction, .chunk = exit, .used = region->touches, .writes = writes};
   return writes;
 }
+
+void ufo_stream_returned(ufo_region *region, bool before) {
+  if (!before) region->returns = 0;
+  else if (region->returns < RETURNS_MIN) region->returns++;
+}
+
+bool ufo_stream_returns(const ufo_region *region) { return region->returns == RETURNS_MIN; }
 
 void ufo_stream_judge(ufo_region *region, bool used) {
   unsigned now = region->patience ? region->patience : PATIENCE_MIN;

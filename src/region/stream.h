@@ -28,6 +28,10 @@ void ufo_stream_wrote(ufo_region *region, uint64_t chunk);
  * likely? If that depends on whether it wrote to the window before, which was made ready for that, *prove_out is a
  * chunk of it that it has passed; else UINT64_MAX. */
 bool ufo_stream_enter(ufo_region *region, uint64_t window, int direction, bool write, uint64_t *prove_out);
+/* A window was touched that had been in memory before, or had not. Streams that come back again and again find more in
+ * memory if what they have just passed goes first. */
+void ufo_stream_returned(ufo_region *region, bool before);
+bool ufo_stream_returns(const ufo_region *region);
 /* Windows that were made ahead of a stream were used, or made in vain. */
 void ufo_stream_judge(ufo_region *region, bool used);
 

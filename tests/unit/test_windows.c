@@ -375,6 +375,25 @@ Test(windows, for_several_streams_at_once, .timeout = 60) {
   OK(ufo_pool_destroy(pool, &error));
 }
 
+/* Again and again through the same, which is as large as memory or twice that: of the oldest, which would be needed
+ * next, more than a third stays. */
+Test(windows, who_comes_back_finds_some_of_them, .timeout = 100) {
+  for (uint64_t times = 1; times <= 2; times++) {
+    const uint64_t count = times * BUDGET / 8;
+    ufo_pool *pool = new_pool(BUDGET);
+    ufo_region *region = new_region(pool, 8, count, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, ahead_formula);
+    const uint64_t *body = ufo_region_body(region);
+    for (int pass = 0; pass < 2; pass++) cr_assert_eq(wrong_words(body, 0, count, 512), 0);
+    uint64_t before = stats_of(pool).fill_bytes;
+    for (int pass = 0; pass < 4; pass++) cr_assert_eq(wrong_words(body, 0, count, 512), 0);
+    uint64_t filled = (stats_of(pool).fill_bytes - before) / 4;
+    cr_assert_leq(filled, count * 8 - BUDGET / 3, "%" PRIu64 " of %" PRIu64, filled, count * 8);
+    cr_assert_leq(stats_of(pool).resident_bytes_peak, BUDGET);
+    ufo_region_release(region);
+    OK(ufo_pool_destroy(pool, &error));
+  }
+}
+
 /* ---- writers ------------------------------------------------------------------------------------------------------
  */
 
