@@ -124,25 +124,26 @@ static bool more_urgent(const ufo_slot *slot, const ufo_slot *than) {
 
 static void *run(void *argument) {
   ufo_pool *pool = argument;
+  ufo_fill_memory memory = {0};
   ufo_thread_set_name("ufo-ahead");
   pthread_mutex_lock(&pool->residency_lock);
   while (!pool->stopping) {
     ufo_slot *urgent = NULL;
-    for (unsigned i = 0; i < UFO_SLOTS; i++) {
+    for (unsigned i = 0; pool->slots && i < UFO_SLOTS; i++) {
       ufo_slot *slot = &pool->slots[i];
       if (has_work(slot) && (!urgent || more_urgent(slot, urgent))) urgent = slot;
     }
     if (urgent) work(pool, urgent);
-    else pthread_cond_wait(&pool->ahead_wanted, &pool->residency_lock);
+    else if (!ufo_prefetch_work(pool, &memory)) pthread_cond_wait(&pool->ahead_wanted, &pool->residency_lock);
   }
   pool->workers--;
   pthread_cond_broadcast(&pool->resolver_ended);
   pthread_mutex_unlock(&pool->residency_lock);
+  ufo_fill_memory_free(&memory);
   return NULL;
 }
 
-/* The residency lock is held. As many threads as processors, at the first request. */
-static bool have_workers(ufo_pool *pool) {
+bool ufo_ahead_have_workers(ufo_pool *pool) {
   unsigned wanted = (unsigned)ufo_min(ufo_thread_processors(), WORKERS_MAX);
   while (pool->workers < wanted && !pool->ahead_refused) {
     pthread_t thread;
@@ -158,7 +159,7 @@ static bool have_workers(ufo_pool *pool) {
 /* The residency lock is held. A stream is at this window: the next ones will be wanted. */
 static void request(ufo_region *region, uint64_t window, int direction) {
   ufo_pool *pool = region->pool;
-  if (!pool->slots || pool->stopping || region->closing || !have_workers(pool)) return;
+  if (!pool->slots || pool->stopping || region->closing || !ufo_ahead_have_workers(pool)) return;
   uint64_t most = ufo_slot_depth(pool);
   bool any = false;
   for (uint64_t i = 1; i <= most; i++) {
@@ -189,7 +190,8 @@ enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, bool write, u
   uint64_t window = ufo_window_of(region, chunk);
   enum ufo_ahead ahead = UFO_AHEAD_NONE;
   pthread_mutex_lock(&pool->residency_lock);
-  ufo_slot *slot = ufo_slot_find(pool, region, window);
+  bool in_window = window < region->window_count;
+  ufo_slot *slot = in_window ? ufo_slot_find(pool, region, window) : NULL;
   bool usable = slot && !slot->spoiled && !slot->failed && slot->state != UFO_SLOT_CHECKING;
   if (usable && slot->state == UFO_SLOT_READY) {
     slot->state = UFO_SLOT_MOVING;
@@ -212,7 +214,11 @@ enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, bool write, u
     slot->spoiled = slot->awaited = true;
     ahead = UFO_AHEAD_COMING;
   } else {
-    direction = ufo_stream_note(region, chunk);
+    bool windows = in_window && pool->slots && ufo_slot_depth(pool) > 0;
+    unsigned depth = ufo_prefetch_depth(region);
+    int64_t stride = ufo_stream_note(region, chunk, windows ? 0 : depth, depth);
+    if (windows && (stride == 1 || stride == -1)) direction = (int)stride;
+    else if (stride) ufo_prefetch_request(region, chunk, stride, depth);
   }
   if (direction) request(region, window, direction);
   pthread_mutex_unlock(&pool->residency_lock);
@@ -244,6 +250,7 @@ void ufo_ahead_help(ufo_region *region, uint64_t chunk) {
 void ufo_ahead_forget(ufo_region *region) {
   ufo_pool *pool = region->pool;
   pthread_mutex_lock(&pool->residency_lock);
+  ufo_prefetch_forget(region);
   uint64_t now = pool->requests; /* readers may go on asking for more, without end */
   for (bool pending = pool->slots != NULL; pending;) {
     pending = false;

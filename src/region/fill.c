@@ -151,7 +151,7 @@ static bool publish(ufo_region *region, uint64_t chunk, ufo_frame *frame, const 
 }
 
 /* The chunk lock is held and the chunk is ABSENT. It is FILLING afterwards, or POISONED and NULL is returned. */
-static ufo_frame *begin_fill(ufo_region *region, uint64_t chunk, bool write, int depth) {
+static ufo_frame *begin_fill(ufo_region *region, uint64_t chunk, bool write, bool optional, int depth) {
   ufo_pool *pool = region->pool;
   ufo_error error;
   ufo_chunk_set_state(&region->chunks[chunk], UFO_FILLING);
@@ -161,6 +161,7 @@ static ufo_frame *begin_fill(ufo_region *region, uint64_t chunk, bool write, int
                          .chunk = chunk,
                          .bytes = ufo_chunk_mapped_bytes(region, chunk),
                          .for_write = write,
+                         .optional = optional,
                          .begun_ns = ufo_clock_monotonic_ns()};
     ufo_chunk_set_frame(&region->chunks[chunk], frame);
     ufo_residency_fill_begins(pool, frame, depth > 0);
@@ -189,7 +190,13 @@ static void fill(ufo_region *region, ufo_frame *frame, bool write, ufo_fill_memo
   pthread_mutex_lock(lock);
   ufo_residency_fill_ending(pool, frame);
   bool resident = status == UFO_OK && publish(region, chunk, frame, start, write, &error);
-  if (!resident) ufo_chunk_fail(region, chunk, &error);
+  if (!resident && frame->optional) {
+    ufo_chunk_set_state(&region->chunks[chunk], UFO_ABSENT);
+    ufo_chunk_set_frame(&region->chunks[chunk], NULL);
+    ufo_uffd_wake(&pool->uffd, ufo_chunk_address(region, chunk), bytes);
+  } else if (!resident) {
+    ufo_chunk_fail(region, chunk, &error);
+  }
   pthread_mutex_unlock(lock);
   if (!resident) {
     pthread_mutex_lock(&pool->residency_lock);
@@ -198,6 +205,22 @@ static void fill(ufo_region *region, ufo_frame *frame, bool write, ufo_fill_memo
   }
   if (reserved) ufo_residency_fill_ended(pool, bytes, resident);
   if (memory->bytes > UFO_KEPT_BUFFER_BYTES) ufo_fill_memory_free(memory);
+}
+
+void ufo_chunk_prefetch(ufo_region *region, uint64_t chunk, ufo_fill_memory *memory) {
+  ufo_pool *pool = region->pool;
+  pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
+  ufo_frame *frame = NULL;
+  pthread_mutex_lock(lock);
+  pthread_mutex_lock(&pool->residency_lock);
+  /* Its window may be produced at this moment, and would not see that the chunk is there. */
+  bool apart = ufo_window_of(region, chunk) >= region->window_count ||
+               !ufo_slot_find(pool, region, ufo_window_of(region, chunk));
+  pthread_mutex_unlock(&pool->residency_lock);
+  if (apart && !ufo_pool_is_broken(pool) && ufo_chunk_get_state(region->chunks[chunk]) == UFO_ABSENT)
+    frame = begin_fill(region, chunk, false, true, 0);
+  pthread_mutex_unlock(lock);
+  if (frame) fill(region, frame, false, memory);
 }
 
 /* ---- deciding --------------------------------------------------------------------------------------------------- */
@@ -241,8 +264,8 @@ void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_
   }
   switch (ufo_chunk_get_state(*word)) {
   case UFO_ABSENT:
-    if (ufo_window_of(region, chunk) < region->window_count) ahead = ufo_ahead_touch(region, chunk, write, &slot);
-    if (ahead == UFO_AHEAD_NONE) to_fill = begin_fill(region, chunk, write, depth);
+    if (region->source.flags & UFO_SOURCE_READ_AHEAD) ahead = ufo_ahead_touch(region, chunk, write, &slot);
+    if (ahead == UFO_AHEAD_NONE) to_fill = begin_fill(region, chunk, write, false, depth);
     break;
   case UFO_FILLING:
     /* The thread that fills will wake the faulting one. If that is a fill itself, others must know that it waits; when

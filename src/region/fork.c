@@ -190,6 +190,7 @@ static void after_fork_in_child(void) {
   for (ufo_pool *pool = pools; pool; pool = pool->next_pool) {
     renew_waiting(pool);
     ufo_slots_abandon(pool);
+    ufo_prefetch_abandon(pool);
     forget_fills(pool);
     for (size_t i = 0; i < pool->table_count; i++) settle_chunks(pool->table[i]);
     forget_released(pool);

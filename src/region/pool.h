@@ -59,6 +59,7 @@ typedef struct ufo_frame {
   bool second_chance;  /* came back soon after an eviction: passed over once */
   bool for_write;      /* constant: the fill was begun by a write, so the chunk will be dirty */
   bool waiting;        /* a fill without its memory yet */
+  bool optional;       /* constant: a fill that nobody waits for yet: it fails rather than wait */
   bool ending;         /* a fill that waits for nothing any more */
   bool streamed;       /* came with its window */
   bool present;        /* of a window that is being checked: filling, but its pages are there */
@@ -92,6 +93,13 @@ typedef struct ufo_resolver_slot {
   int thread; /* kernel id; 0: free */
   int depth;  /* of the fill that it runs; 0: none */
 } ufo_resolver_slot;
+
+/* A chunk that is to be filled before it is touched; its region is kept busy by it. */
+enum { UFO_PREFETCHES = 32 };
+typedef struct ufo_wish {
+  ufo_region *region;
+  uint64_t chunk;
+} ufo_wish;
 
 typedef struct ufo_counters {
   _Atomic uint64_t faults, write_faults, fills, fill_bytes, fill_failures, evictions_clean, evictions_dirty, writebacks,
@@ -135,8 +143,10 @@ struct ufo_pool {
   unsigned resolver_aside, resolver_fetched; /* waiting for `resolver_wanted`; called back, but not there yet */
   pthread_cond_t resolver_wanted, resolver_ended;
 
-  pthread_cond_t ahead_wanted; /* slots have work */
-  ufo_slot *slots;             /* UFO_SLOTS of them, from the first request on */
+  pthread_cond_t ahead_wanted;       /* slots have work, or chunks are wished for */
+  ufo_wish prefetch[UFO_PREFETCHES]; /* a ring: prefetch.c */
+  unsigned prefetch_first, prefetches;
+  ufo_slot *slots; /* UFO_SLOTS of them, from the first request on */
   uint64_t requests;
   unsigned workers;   /* running */
   bool ahead_refused; /* slots or threads could not be had: no more attempts */
@@ -287,6 +297,9 @@ void ufo_fill_memory_free(ufo_fill_memory *memory);
 ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, ufo_error *error);
 /* Serves one fault. `depth` is that of the fill that the faulting thread runs itself, or 0 for other threads. */
 void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_fill_memory *memory);
+/* No lock is held. Fills a chunk that nobody has touched, if it is absent and there is memory for it at once. What goes
+ * wrong is for the touch to find out. */
+void ufo_chunk_prefetch(ufo_region *region, uint64_t chunk, ufo_fill_memory *memory);
 /* Poisons a filling chunk; the chunk lock is held. */
 void ufo_chunk_fail(ufo_region *region, uint64_t chunk, const ufo_error *error);
 

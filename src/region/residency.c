@@ -242,6 +242,10 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
       status = ufo_fail(error, UFO_USAGE, "the region is being released");
       break;
     }
+    if (frame->optional) {
+      status = ufo_fail(error, UFO_FULL, "no memory at once");
+      break;
+    }
     if (!others_may_free(pool, frame)) {
       if (retried || !ufo_residency_retry_stuck(pool)) {
         status = no_room(pool, bytes, error);

@@ -1,12 +1,12 @@
 /* stream.c - which touches come one after the other, so that what comes next can be there before it is touched.
  *
- * Only touches of absent chunks are seen. A stream is a place and a direction; two threads that read different parts of
- * a region are two streams, and so are two places that one thread reads by turns. Where streams turn out to be none,
- * more touches in a row are asked for before the next is believed. */
+ * Only touches of absent chunks are seen. A stream is a place and a stride, of one chunk mostly; two threads that read
+ * different parts of a region are two streams, and so are two places that one thread reads by turns. Where streams turn
+ * out to be none, more touches in a row are asked for before the next is believed. */
 #include "region/window.h"
 #include "util/checked.h"
 
-enum { PATIENCE_MIN = 3, PATIENCE_MAX = 64, RETURNS_MIN = 3 };
+enum { PATIENCE_MIN = 3, PATIENCE_MAX = 64, RETURNS_MIN = 3, STRIDE_MAX = 256 };
 
 /* How many touches in a row make a stream: a program that says it reads on is believed at once. */
 static unsigned patience(const ufo_region *region) {
@@ -14,10 +14,19 @@ static unsigned patience(const ufo_region *region) {
   return region->patience ? region->patience : PATIENCE_MIN;
 }
 
-static bool follows(const ufo_stream *stream, uint64_t chunk, int *direction) {
-  if (stream->run == 0) return false;
-  *direction = chunk == stream->chunk + 1 ? 1 : chunk + 1 == stream->chunk ? -1 : 0;
-  return *direction && (stream->run == 1 || stream->direction == *direction);
+/* How well does a touch of the chunk continue the stream? 0: not. What was asked for ahead may be passed without a
+ * touch. A stride that was seen but once is no more than a guess, and a neighbour is the better one. */
+static unsigned follows(const ufo_stream *stream, uint64_t chunk, int64_t *stride_out) {
+  int64_t step = (int64_t)(chunk - stream->chunk);
+  bool neighbour = step == 1 || step == -1, guessed = stream->run == 2 && stream->stride != 1 && stream->stride != -1;
+  if (stream->run == 0 || step == 0) return 0;
+  *stride_out = stream->stride;
+  if (stream->run > 1 && step % stream->stride == 0 && step / stream->stride > 0 &&
+      step / stream->stride <= (int64_t)stream->ahead + 1)
+    return 3;
+  *stride_out = step;
+  if (neighbour && (stream->run == 1 || guessed)) return 2;
+  return stream->run == 1 && step <= STRIDE_MAX && step >= -STRIDE_MAX;
 }
 
 static ufo_stream *least_used(ufo_region *region) {
@@ -27,22 +36,37 @@ static ufo_stream *least_used(ufo_region *region) {
   return oldest;
 }
 
-int ufo_stream_note(ufo_region *region, uint64_t chunk) {
+int64_t ufo_stream_note(ufo_region *region, uint64_t chunk, unsigned near, unsigned far) {
   if (atomic_load(&region->advice) == UFO_ADVICE_RANDOM) return 0;
   region->touches++;
+  ufo_stream *stream = NULL;
+  int64_t stride = 0;
+  unsigned best = 0;
   for (unsigned i = 0; i < UFO_STREAMS; i++) {
-    ufo_stream *stream = &region->streams[i];
-    int direction;
-    if (!follows(stream, chunk, &direction)) continue;
-    *stream = (ufo_stream){.run = stream->run + 1,
-                           .direction = direction,
-                           .chunk = chunk,
-                           .used = region->touches,
-                           .written = stream->written};
-    return stream->run >= patience(region) ? direction : 0;
+    int64_t its;
+    unsigned good = follows(&region->streams[i], chunk, &its);
+    if (good <= best) continue;
+    best = good;
+    stream = &region->streams[i];
+    stride = its;
   }
-  *least_used(region) = (ufo_stream){.run = 1, .chunk = chunk, .used = region->touches};
-  return 0;
+  if (!stream) {
+    stream = least_used(region);
+    if (stream->ahead) ufo_stream_judge(region, false);
+    *stream = (ufo_stream){.run = 1, .chunk = chunk, .used = region->touches};
+    return 0;
+  }
+  bool used = best == 3 && stream->ahead && chunk - stream->chunk != (uint64_t)stride;
+  if (used) ufo_stream_judge(region, true);
+  bool known = best == 3, apart = stride != 1 && stride != -1;
+  *stream = (ufo_stream){.run = known ? stream->run + 1 : 2,
+                         .stride = stride,
+                         .chunk = chunk,
+                         .used = region->touches,
+                         .written = stream->written};
+  if (stream->run < patience(region) + apart) return 0;
+  stream->ahead = apart ? far : near;
+  return stride;
 }
 
 void ufo_stream_wrote(ufo_region *region, uint64_t chunk) {
@@ -74,8 +98,8 @@ bool ufo_stream_enter(ufo_region *region, uint64_t window, int direction, bool w
     *prove_out = direction > 0 ? before : before + region->window_chunks - 1;
   }
   region->touches++;
-  *stream = (ufo_stream){
-      .run = PATIENCE_MAX, .direction = direction, .chunk = exit, .used = region->touches, .writes = writes};
+  *stream =
+      (ufo_stream){.run = PATIENCE_MAX, .stride = direction, .chunk = exit, .used = region->touches, .writes = writes};
   return writes;
 }
 

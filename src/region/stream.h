@@ -12,16 +12,19 @@ enum { UFO_STREAMS = 8 };
 
 /* Touches of absent chunks that came one after the other, of whichever thread: the places tell streams apart. */
 typedef struct ufo_stream {
-  unsigned run; /* touches in a row; 0: free */
-  int direction;
+  unsigned run;     /* touches in a row; 0: free */
+  int64_t stride;   /* from one touch to the next, in chunks, once run is 2 */
   uint64_t chunk;   /* the last one */
   uint64_t used;    /* when, in touches of the region */
   unsigned written; /* chunks that were written to, of the window that it is in, or of its last touches */
+  unsigned ahead;   /* chunks that were asked for ahead, one by one: they may be passed without a touch */
   bool writes;      /* that window was made ready to be written to, so this is not counted there */
 } ufo_stream;
 
-/* Records that an absent chunk was touched. Returns where the touches are going: 1, -1, or 0 for nowhere yet. */
-int ufo_stream_note(ufo_region *region, uint64_t chunk);
+/* Records that an absent chunk was touched. Returns how the touches go on, in chunks from one to the next, or 0 if they
+ * do not. So many chunks will then be asked for one by one, depending on whether they are neighbours or further apart.
+ */
+int64_t ufo_stream_note(ufo_region *region, uint64_t chunk, unsigned near, unsigned far);
 /* A chunk was written to for the first time since it was clean or absent. */
 void ufo_stream_wrote(ufo_region *region, uint64_t chunk);
 /* A stream has come to a window, all chunks of which are about to be there. Does it write to all that it reads, most

@@ -9,7 +9,10 @@
  *                          +-- no memory for it   +-- a chunk failed     +-- given up       +-- not all absent --> IDLE
  *
  *   stream.c   finds the streams, from touches     slot.c     the slots and their pages
- *   ahead.c    asks for windows, produces them     window.c   moves them in, checks them, drops them */
+ *   ahead.c    asks for windows, produces them     window.c   moves them in, checks them, drops them
+ *
+ * Where touches follow each other with larger strides, or there are no windows (read-only regions, small budgets,
+ * chunks that do not divide a window), single chunks are filled ahead (prefetch.c). */
 #ifndef UFO_REGION_WINDOW_H
 #define UFO_REGION_WINDOW_H
 
@@ -95,6 +98,23 @@ void ufo_ahead_check(ufo_region *region, uint64_t chunk);
 void ufo_ahead_forget(ufo_region *region);
 /* The residency lock is held, `stopping` is set: waits for the end of the threads. */
 void ufo_ahead_stop(ufo_pool *pool);
+
+/* The residency lock is held. As many threads as processors, at the first request. False if there are none. */
+bool ufo_ahead_have_workers(ufo_pool *pool);
+
+/* ---- prefetch.c: the callers hold the residency lock unless said otherwise
+ * -------------------------------------------
+ */
+/* How many chunks of the region to ask for at once; 0: none. */
+unsigned ufo_prefetch_depth(const ufo_region *region);
+/* So many chunks after this one, so far apart, are wanted. What does not fit into the queue is not asked for. */
+void ufo_prefetch_request(ufo_region *region, uint64_t chunk, int64_t stride, unsigned count);
+/* Fills one of them, if any is left. */
+bool ufo_prefetch_work(ufo_pool *pool, ufo_fill_memory *memory);
+/* Those of the region are not wanted any more. */
+void ufo_prefetch_forget(ufo_region *region);
+/* In the child of a fork. */
+void ufo_prefetch_abandon(ufo_pool *pool);
 
 /* ---- window.c -------------------------------------------------------------------------------------------------- */
 static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) { return chunk / region->window_chunks; }
