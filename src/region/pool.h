@@ -62,6 +62,7 @@ typedef struct ufo_frame {
   bool optional;       /* constant: a fill that nobody waits for yet: it fails rather than wait */
   bool ending;         /* a fill that waits for nothing any more */
   bool streamed;       /* came with its window */
+  bool promoted;       /* constant: its window came back soon after an eviction, so it is not a scan's alone */
   bool present;        /* of a window that is being checked: filling, but its pages are there */
   bool presumed;       /* chunk lock: DIRTY, though nobody may have written to it: of a window made ahead of a writer */
   bool unwritten;      /* chunk lock: presumed, and found to be as it was when its cleaning began */
@@ -126,7 +127,8 @@ struct ufo_pool {
   bool changing;     /* such a change is going on: one at a time */
   uint64_t promised; /* to pins that are bringing their chunks in */
   uint64_t resident, resident_peak, dirty, pinned;
-  uint64_t streamed; /* of `resident`, what came with windows */
+  uint64_t streamed; /* of `resident`, what came with windows, and was not promoted */
+  uint64_t evicted;  /* bytes evicted so far: the clock of `window_left` */
   uint64_t staged;   /* pages of slots: memory in use besides `resident`, within the same budget */
   ufo_frame_queue lists[UFO_LIST_COUNT];
   unsigned fills_waiting; /* fills without their memory yet */
@@ -183,6 +185,7 @@ struct ufo_region {
   _Atomic unsigned first_fills; /* so many faults were served when its callback was not known yet: see resolver.c */
   uint64_t window_chunks;       /* chunks of a window; 1: no windows, each chunk for itself */
   uint64_t window_count;        /* whole windows */
+  uint64_t *window_left;        /* residency lock: when each was last evicted; takes memory only where they were */
 
   ufo_stream streams[UFO_STREAMS]; /* residency lock */
   uint64_t touches;                /* residency lock */

@@ -78,11 +78,17 @@ static uint64_t table_bytes(const ufo_region *region) {
   return ufo_div_up(ufo_max(region->chunk_count, 1) * sizeof(ufo_chunk), page) * page;
 }
 
+static uint64_t times_bytes(const ufo_region *region) {
+  uint64_t page = ufo_page_bytes();
+  return ufo_div_up(region->window_count * sizeof *region->window_left, page) * page;
+}
+
 static void free_region(ufo_region *region) {
   ufo_failure_forget_all(region);
   pthread_mutex_destroy(&region->failure_lock);
   pthread_mutex_destroy(&region->backing_lock);
   ufo_memory_release(region->chunks, table_bytes(region));
+  if (region->window_left) ufo_memory_release(region->window_left, times_bytes(region));
   ufo_memory_release(region->mapping, region->mapping_bytes);
   free(region);
 }
@@ -99,7 +105,9 @@ static ufo_status map_region(ufo_region *region, ufo_error *error) {
   region->mapping = reserved ? reserved + before : NULL;
   if (reserved && before) ufo_memory_release(reserved, before);
   region->chunks = ufo_memory_reserve_watched(table_bytes(region));
-  if (!region->mapping || !region->chunks || !ufo_memory_allow(region->chunks, table_bytes(region), true))
+  if (region->window_count) region->window_left = ufo_memory_reserve(times_bytes(region), true);
+  bool times = !region->window_count || region->window_left;
+  if (!region->mapping || !region->chunks || !times || !ufo_memory_allow(region->chunks, table_bytes(region), true))
     return ufo_fail_errno(error, errno,
                           "cannot reserve %llu bytes of address space for a region (see ulimit -v and sysctl "
                           "vm.overcommit_memory)",

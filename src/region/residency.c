@@ -5,7 +5,8 @@
  * back after an eviction; changed chunks go first once clean ones are few, or a small hot set would thrash. What came
  * with the windows of a stream goes first once it takes a quarter of the budget, with what is made ahead, so that a
  * scan of anything does not drive out what is used again and again (as in the 2Q algorithm of Johnson and Shasha, VLDB
- * 1994, whose A1in it is).
+ * 1994, whose A1in it is). A window that comes back before half the budget was evicted is promoted: it stays with the
+ * other clean chunks from then on (which are its Am; the times of eviction stand for its A1out).
  *
  * A fill that finds no room waits for whoever can make some. Nobody can when every running fill is itself waiting for
  * a nested one, nothing is being evicted and nothing is left to evict: then the fill fails, rather than hang. */
@@ -42,7 +43,8 @@ void ufo_frame_enlist(ufo_pool *pool, ufo_frame *frame, enum ufo_frame_list list
 
 enum ufo_frame_list ufo_frame_home(const ufo_frame *frame) {
   if (frame->pins > 0) return UFO_LIST_PINNED;
-  return frame->dirty ? UFO_LIST_DIRTY : frame->streamed ? UFO_LIST_STREAMED : UFO_LIST_CLEAN;
+  bool of_a_scan = frame->streamed && !frame->promoted;
+  return frame->dirty ? UFO_LIST_DIRTY : of_a_scan ? UFO_LIST_STREAMED : UFO_LIST_CLEAN;
 }
 
 void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty) {
@@ -69,7 +71,7 @@ void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty) {
 
 void ufo_frame_discard(ufo_pool *pool, ufo_frame *frame) {
   unlink_frame(pool, frame);
-  if (frame->streamed) pool->streamed -= frame->bytes;
+  if (frame->streamed && !frame->promoted) pool->streamed -= frame->bytes;
   free(frame);
 }
 
@@ -84,7 +86,8 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame) {
   UFO_ASSERT(pool->resident >= frame->bytes && region->resident >= frame->bytes);
   pool->resident -= frame->bytes;
   region->resident -= frame->bytes;
-  if (frame->streamed) pool->streamed -= frame->bytes;
+  pool->evicted += frame->bytes;
+  if (frame->streamed && !frame->promoted) pool->streamed -= frame->bytes;
   free(frame);
   pthread_cond_broadcast(&pool->room);
 }

@@ -112,6 +112,8 @@ static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
   ufo_pool *pool = region->pool;
   uint64_t now = ufo_clock_monotonic_ns();
   pthread_mutex_lock(&pool->residency_lock);
+  bool back = region->chunks[first] & UFO_CHUNK_EVICTED_BEFORE;
+  bool promoted = back && pool->evicted - region->window_left[slot->window] <= pool->budget / 2;
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     ufo_frame *frame = slot->frames;
     slot->frames = frame->region_next;
@@ -120,6 +122,7 @@ static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
                          .bytes = region->chunk_bytes,
                          .for_write = true,
                          .streamed = true,
+                         .promoted = promoted,
                          .ending = true,
                          .begun_ns = now};
     ufo_chunk_set_state(&region->chunks[first + i], UFO_FILLING);
@@ -127,7 +130,7 @@ static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
     ufo_frame_enlist(pool, frame, UFO_LIST_FILLING);
   }
   pool->fills_running++;
-  pool->streamed += UFO_WINDOW_BYTES;
+  if (!promoted) pool->streamed += UFO_WINDOW_BYTES;
   pthread_mutex_unlock(&pool->residency_lock);
 }
 
@@ -269,7 +272,7 @@ static bool take_all(ufo_region *region, uint64_t first, const ufo_frame *mine) 
     ufo_chunk word = region->chunks[first + i];
     const ufo_frame *frame = ufo_chunk_get_frame(word);
     may_go = ufo_chunk_get_state(word) == UFO_CLEAN && (word & UFO_CHUNK_IN_WINDOW) && frame->pins == 0 &&
-             (frame == mine || frame->list == UFO_LIST_STREAMED);
+             (frame == mine || frame->list == UFO_LIST_STREAMED || frame->list == UFO_LIST_CLEAN);
   }
   for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
     ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
@@ -312,6 +315,7 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
     ufo_chunk_set_evicted(word);
     ufo_frame_free(pool, gone);
   }
+  region->window_left[ufo_window_of(region, first)] = pool->evicted;
   if (kept) pool->staged += UFO_WINDOW_BYTES;
   pthread_mutex_unlock(&pool->residency_lock);
   ufo_count(&pool->counters.evictions_clean, region->window_chunks);
