@@ -11,3 +11,6 @@ ufo_materialize <- function(x) {
   attributes(values) <- attributes(x)
   if (isS4(x)) asS4(values) else values
 }
+
+# Called from C (altrep.c): whether base R adds up in long double. It can be built without.
+has_long_double <- function() isTRUE(capabilities("long.double")[[1]])

@@ -1,28 +1,72 @@
 /* altrep.c - ALTREP classes for logical, integer, double, complex and raw views.
  *
- * data1 of a vector is the shell of its view (view.h), data2 is unused. Base R calls Dataptr and Elt once per element
- * in places, so both are two loads, and Length is little more (sortkey.h). There is no Serialized_state method on
- * purpose: R then writes the values, so what saveRDS() and parallel clusters send is an ordinary vector that needs no
- * store to be read again. Sums and extremes are left to R, which runs over the data pointer as fast as we could. */
+ * data1 of a vector is the shell of its view (view.h), data2 is unused. Base R calls Length and Elt for each element of
+ * a loop, so both are a few loads. There is no Serialized_state method on purpose: R then writes the values, so what
+ * saveRDS() and parallel clusters send is an ordinary vector that needs no store to be read again. Extremes are left to
+ * R, which runs over the data pointer as fast as we could. */
 #include "altrep.h"
 
+#include "condition.h"
 #include "memory.h"
 #include "sortkey.h"
+#include "store.h"
+#include "subset.h"
+#include "sum.h"
 #include "view.h"
 
 #include <R_ext/Altrep.h>
+#include <float.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
 static R_altrep_class_t class_logical, class_integer, class_double, class_complex, class_raw;
 
-static ufor_view *view_of(SEXP x) { return R_ExternalPtrAddr(R_altrep_data1(x)); }
+/* ---- from a vector to its view ---------------------------------------------------------------------------------- */
+
+/* Asking R for data1 and for what is in it takes three calls, longer than all the rest of an access. So the views used
+ * last are remembered, each in a place that depends on the address of its vector.
+ *
+ * A vector may be collected and another one get its address. If that is one of ours, too, it takes the place when it is
+ * made; if not, nobody asks here for it. A view that is released leaves its place. */
+#define PLACES 16
+static ufor_view nobody;
+static ufor_view *recent[PLACES];
+
+static ufor_view **place_of(SEXP x) { return &recent[(uintptr_t)x / 64 % PLACES]; }
+
+/* Objects that R finalizes together may refer to each other: a finalizer in R may touch a vector whose view has been
+ * released just before. So may code that runs when R ends. */
+static _Noreturn void raise_released(SEXP shell) {
+  SEXP path = R_ExternalPtrProtected(shell);
+  ufor_raise_format(UFO_USAGE, TYPEOF(path) == CHARSXP || TYPEOF(path) == STRSXP ? ufor_name(path) : NULL, NULL,
+                    "Cannot use a vector that was released together with what refers to it, or because R ends: a "
+                    "finalizer comes too late for that");
+}
+
+static __attribute__((noinline)) ufor_view *look_up(SEXP x) {
+  SEXP shell = R_altrep_data1(x);
+  ufor_view *view = R_ExternalPtrAddr(shell);
+  if (view == NULL) raise_released(shell);
+  return *place_of(x) = view;
+}
+
+/* Raises a condition if the view is no more. */
+static inline ufor_view *view_of(SEXP x) {
+  ufor_view *view = *place_of(x);
+  return view->vector == x ? view : look_up(x);
+}
+
+void ufor_altrep_forget(const ufor_view *view) {
+  if (view->vector != NULL && *place_of(view->vector) == view) *place_of(view->vector) = &nobody;
+}
 
 /* ---- methods of all classes ------------------------------------------------------------------------------------- */
 
 static R_xlen_t length_method(SEXP x) {
-  ufor_sortkey_check(R_altrep_data1(x));
-  return view_of(x)->length;
+  ufor_view *view = view_of(x);
+  ufor_sortkey_check(view);
+  return view->length;
 }
 
 /* Asked before a sort by one number. That the answer is not known makes R do what it would do with any vector. */
@@ -37,6 +81,13 @@ static void *dataptr_method(SEXP x, Rboolean writable) {
 }
 
 static const void *dataptr_or_null_method(SEXP x) { return view_of(x)->data; }
+
+/* R hands over an index that it has worked out: whole numbers from 1, or NA. */
+static SEXP extract_subset_method(SEXP x, SEXP index, SEXP call) {
+  (void)call;
+  if (TYPEOF(index) != INTSXP && TYPEOF(index) != REALSXP) return NULL;
+  return ufor_subset(view_of(x), TYPEOF(x), index);
+}
 
 /* R copies the attributes afterwards. NULL makes R copy the values into ordinary memory instead. */
 static SEXP duplicate_method(SEXP x, Rboolean deep) {
@@ -92,15 +143,63 @@ ELEMENT_METHODS(real, double)
 ELEMENT_METHODS(complex, Rcomplex)
 ELEMENT_METHODS(raw, Rbyte)
 
+/* ---- sums ------------------------------------------------------------------------------------------------------- */
+
+/* Elements added up between two looks for an interrupt. */
+#define SUM_PIECE ((R_xlen_t)1 << 20)
+
+static R_xlen_t piece_at(const ufor_view *view, R_xlen_t first) {
+  return view->length - first < SUM_PIECE ? view->length - first : SUM_PIECE;
+}
+
+/* R can be built to add up in double. Its own loop is used then. */
+static int adds_in_long_double(void) {
+  static int answer = -1;
+  if (answer < 0) {
+    SEXP call = PROTECT(Rf_lang1(Rf_install("has_long_double")));
+    answer = Rf_asLogical(Rf_eval(call, ufor_namespace())) == TRUE;
+    UNPROTECT(1);
+  }
+  return answer;
+}
+
+static SEXP real_sum_method(SEXP x, Rboolean na_rm) {
+  if (!adds_in_long_double()) return NULL;
+  const ufor_view *view = view_of(x);
+  long double sum = 0;
+  for (R_xlen_t first = 0; first < view->length; first += SUM_PIECE) {
+    sum = ufor_sum_doubles(sum, (const double *)view->data + first, (size_t)piece_at(view, first), na_rm == TRUE);
+    R_CheckUserInterrupt();
+  }
+  /* As R does: what rounds to the largest double counts as infinite, too. */
+  return Rf_ScalarReal(sum > DBL_MAX ? R_PosInf : sum < -DBL_MAX ? R_NegInf : (double)sum);
+}
+
+/* NULL makes R add up again: it warns about an overflow in the name of the call, and goes over to doubles for sums that
+ * are larger than can be here. */
+static SEXP integer_sum_method(SEXP x, Rboolean na_rm) {
+  const ufor_view *view = view_of(x);
+  if (view->length > INT_MAX) return NULL;
+  int64_t sum = 0;
+  for (R_xlen_t first = 0; first < view->length; first += SUM_PIECE) {
+    size_t missing = ufor_sum_integers(&sum, (const int *)view->data + first, (size_t)piece_at(view, first));
+    if (missing > 0 && !na_rm) return Rf_ScalarInteger(NA_INTEGER);
+    R_CheckUserInterrupt();
+  }
+  return sum > INT_MAX || sum < -INT_MAX ? NULL : Rf_ScalarInteger((int)sum);
+}
+
 static void set_common_methods(R_altrep_class_t class) {
   R_set_altrep_Length_method(class, length_method);
   R_set_altrep_Duplicate_method(class, duplicate_method);
   R_set_altrep_Inspect_method(class, inspect_method);
   R_set_altvec_Dataptr_method(class, dataptr_method);
   R_set_altvec_Dataptr_or_null_method(class, dataptr_or_null_method);
+  R_set_altvec_Extract_subset_method(class, extract_subset_method);
 }
 
 void ufor_altrep_init(DllInfo *dll) {
+  for (int i = 0; i < PLACES; i++) recent[i] = &nobody;
   class_logical = R_make_altlogical_class("ufo_logical", "ufostore", dll);
   class_integer = R_make_altinteger_class("ufo_integer", "ufostore", dll);
   class_double = R_make_altreal_class("ufo_double", "ufostore", dll);
@@ -116,7 +215,9 @@ void ufor_altrep_init(DllInfo *dll) {
   R_set_altinteger_Elt_method(class_integer, integer_elt_method);
   R_set_altinteger_Get_region_method(class_integer, integer_region_method);
   R_set_altinteger_Is_sorted_method(class_integer, is_sorted_method);
+  R_set_altinteger_Sum_method(class_integer, integer_sum_method);
   R_set_altreal_Is_sorted_method(class_double, is_sorted_method);
+  R_set_altreal_Sum_method(class_double, real_sum_method);
   R_set_altreal_Elt_method(class_double, real_elt_method);
   R_set_altreal_Get_region_method(class_double, real_region_method);
   R_set_altcomplex_Elt_method(class_complex, complex_elt_method);
@@ -125,13 +226,18 @@ void ufor_altrep_init(DllInfo *dll) {
   R_set_altraw_Get_region_method(class_raw, raw_region_method);
 }
 
-SEXP ufor_altrep_new(ufo_type type, SEXP shell) {
+SEXP ufor_altrep_new(SEXP shell) {
+  ufor_view *view = ufor_view_in(shell);
+  const ufo_type type = view->type;
   R_altrep_class_t class = type == UFO_LOGICAL   ? class_logical
                            : type == UFO_INTEGER ? class_integer
                            : type == UFO_DOUBLE  ? class_double
                            : type == UFO_COMPLEX ? class_complex
                                                  : class_raw;
-  return R_new_altrep(class, shell, R_NilValue);
+  SEXP vector = R_new_altrep(class, shell, R_NilValue);
+  view->vector = vector;
+  *place_of(vector) = view;
+  return vector;
 }
 
 /* ---- recognising our vectors ------------------------------------------------------------------------------------ */

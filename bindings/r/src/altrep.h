@@ -4,12 +4,18 @@
 
 #include "r.h"
 
+#include "view.h"
+
 #include <R_ext/Rdynload.h>
 
 void ufor_altrep_init(DllInfo *dll);
 
-/* A vector of the class for `type` around a filled shell (view.h); records are raw vectors. */
-SEXP ufor_altrep_new(ufo_type type, SEXP shell);
+/* The vector around a filled shell (view.h), of the class for its type; records are raw vectors. Once for each shell.
+ */
+SEXP ufor_altrep_new(SEXP shell);
+
+/* Call this before a view is freed. */
+void ufor_altrep_forget(const ufor_view *view);
 
 /* The shell of a vector of our classes, also behind wrappers of R; NULL for any other object. */
 SEXP ufor_altrep_shell(SEXP x);

@@ -35,25 +35,26 @@ static SEXP variable(SEXP frame, const char *name) {
   return TYPEOF(value) == PROMSXP ? PRVALUE(value) : value;
 }
 
-static int has_key(SEXP frame, SEXP shell) {
+static int is_vector_of(const ufor_view *view, SEXP x) {
+  SEXP shell = ufor_altrep_shell(x);
+  return shell != NULL && ufor_view_in(shell) == view;
+}
+
+static int has_key(SEXP frame, const ufor_view *view) {
   SEXP keys = variable(frame, "z");
   if (TYPEOF(keys) != VECSXP) return 0;
   for (R_xlen_t i = 0; i < XLENGTH(keys); i++)
-    if (ufor_altrep_shell(VECTOR_ELT(keys, i)) == shell) return 1;
+    if (is_vector_of(view, VECTOR_ELT(keys, i))) return 1;
   return 0;
 }
 
 static int is_frame_of_base(SEXP frame) { return TYPEOF(frame) == ENVSXP && ENCLOS(frame) == R_BaseNamespace; }
 
-void ufor_sortkey_check(SEXP shell) {
-  SEXP frame = R_GetCurrentEnv();
-  if (!is_frame_of_base(frame)) return;
-  ufor_view *view = ufor_view_in(shell);
-  if (view->was_read) return;
+void ufor_sortkey_check_frame(ufor_view *view, SEXP frame) {
   SEXP function = variable(frame, "FUN");
   int is_key = TYPEOF(function) == CLOSXP
-                   ? is_frame_of_base(CLOENV(function)) && has_key(CLOENV(function), shell)
-                   : has_key(frame, shell) || (R_existsVarInFrame(frame, Rf_install("decreasing")) &&
-                                               ufor_altrep_shell(variable(frame, "x")) == shell);
+                   ? is_frame_of_base(CLOENV(function)) && has_key(CLOENV(function), view)
+                   : has_key(frame, view) || (R_existsVarInFrame(frame, Rf_install("decreasing")) &&
+                                              is_vector_of(view, variable(frame, "x")));
   if (is_key) ufor_sortkey_read(view);
 }

@@ -13,8 +13,15 @@
 /* Touches every chunk of `view`, unless that was done before. Raises the error of one that cannot be read. */
 void ufor_sortkey_read(ufor_view *view);
 
-/* Call this when R asks for the length of the vector of `shell`: reads it as above if R is about to sort by it. Costs
- * next to nothing otherwise. */
-void ufor_sortkey_check(SEXP shell);
+/* Reads `view` as above if `frame`, one of base R's own functions, is about to sort by its vector. */
+void ufor_sortkey_check_frame(ufor_view *view, SEXP frame);
+
+/* Call this when R asks for the length of the vector of `view`: reads it as above if R is about to sort by it. Here in
+ * full because a loop over elements asks each time. */
+static inline void ufor_sortkey_check(ufor_view *view) {
+  if (view->was_read) return;
+  SEXP frame = R_GetCurrentEnv();
+  if (ENCLOS(frame) == R_BaseNamespace && TYPEOF(frame) == ENVSXP) ufor_sortkey_check_frame(view, frame);
+}
 
 #endif

@@ -31,6 +31,7 @@ static void finalize_view(SEXP shell) {
   ufor_view *view = R_ExternalPtrAddr(shell);
   R_ClearExternalPtr(shell);
   if (view == NULL) return;
+  ufor_altrep_forget(view);
   list_remove(view);
   ufo_view_release(view->view);
   free(view);
@@ -78,7 +79,7 @@ void ufor_view_fill_clone(SEXP shell, ufo_view *clone, const ufor_view *source) 
   self->was_read = source->was_read;
 }
 
-SEXP ufor_view_vector(SEXP shell) { return ufor_altrep_new(ufor_view_in(shell)->type, shell); }
+SEXP ufor_view_vector(SEXP shell) { return ufor_altrep_new(shell); }
 
 ufor_view *ufor_view_behind(SEXP x) {
   SEXP shell = ufor_altrep_shell(x);

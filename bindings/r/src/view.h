@@ -19,6 +19,7 @@ typedef struct ufor_view {
   uint32_t chunk_bytes;
   int was_read;                      /* wholly, before a sort: see sortkey.h */
   SEXP path;                         /* of its store; protected by the shell */
+  SEXP vector;                       /* around the shell, to be compared only: nothing protects it. NULL before */
   struct ufor_view *previous, *next; /* in the list of all views */
 } ufor_view;
 
@@ -30,9 +31,9 @@ SEXP ufor_view_shell(SEXP path);
 ufo_status ufor_view_fill(SEXP shell, ufo_view *view, const ufo_object_info *shape, ufo_error *error);
 /* The same for a clone of the view `source`. */
 void ufor_view_fill_clone(SEXP shell, ufo_view *clone, const ufor_view *source);
-/* The vector around a filled shell, without attributes. */
+/* The vector around a filled shell, without attributes. Once for each shell. */
 SEXP ufor_view_vector(SEXP shell);
-/* The view in a shell. */
+/* The view in a shell; NULL once it has been released. */
 ufor_view *ufor_view_in(SEXP shell);
 
 /* The view behind a vector, seen through the wrappers R puts around vectors to change their attributes; NULL if there

@@ -261,3 +261,43 @@ test_that("wrapped vectors are still seen as views", {
   s$x <- y
   expect_identical(ufo_info(s, "x")$chunks_changed, 1)
 })
+
+test_that("a vector that is released together with an object whose finalizer uses it is an error there, no crash", {
+  code <- c(
+    "s <- ufo_open(tempfile(fileext = '.ufo'), 'create'); s$x <- c(4, 5, 6)",
+    "uses <- expression(sum(e$x), e$x[2], e$x[c(1, 3)], length(e$x), e$x + 1, order(e$x), { y <- e$x; y[1] <- 0; y })",
+    "said <- function(use, e) class(tryCatch({ force(eval(use)); 'fine' }, error = identity))[[1]]",
+    "e <- new.env()",
+    "invisible(reg.finalizer(e, function(e) cat(vapply(uses, said, '', e), '\\n'), onexit = TRUE))",
+    "e$x <- s$x"
+  )
+  # The older finalizer runs later: the vector's has run before.
+  collected <- in_new_session(c(code, "rm(e); invisible(gc()); invisible(gc())", "x <- s$x; cat(sum(x), x[2], '\\n')"))
+  expect_match(collected[[1]], "^(ufo_usage_error ){7}")
+  expect_identical(trimws(collected[[2]]), "15 5")
+  expect_match(in_new_session(code)[[1]], "^(ufo_usage_error ){7}")
+})
+
+test_that("vectors do not take each other's place", {
+  s <- new_store()
+  n <- 100
+  for (k in 1:n) s[[paste0("x", k)]] <- k + c(0.25, 0.5)
+  # More views than are remembered, used in turn, while others come and go at the addresses of old ones.
+  first <- lapply(1:n, function(k) s[[paste0("x", k)]])
+  for (round in 1:3) {
+    for (k in 1:n) {
+      x <- s[[paste0("x", n + 1 - k)]]
+      y <- first[[k]]
+      y[2] <- -k
+      if (!identical(c(x[1], x[2], y[1], y[2]), c(n + 1.25 - k, n + 1.5 - k, k + 0.25, -k))) fail(paste(round, k))
+      if (!identical(c(first[[k]][1], length(x), sum(first[[k]])), c(k + 0.25, 2, 2 * k + 0.75))) fail(paste(round, k))
+    }
+    first <- rev(rev(first))
+    rm(x, y)
+    gc()
+  }
+  gctorture(TRUE)
+  z <- vapply(1:10, function(k) s$x1[1] + s$x2[2] + first[[k]][1], 0)
+  gctorture(FALSE)
+  expect_identical(z, 1.25 + 2.5 + 1:10 + 0.25)
+})
