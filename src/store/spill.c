@@ -173,7 +173,7 @@ static ufo_status flush(ufo_spill *spill, ufo_error *error) {
 }
 
 ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const void *raw,
-                             uint32_t raw_bytes, ufo_extent **extent_out, ufo_error *error) {
+                             uint32_t raw_bytes, ufo_codec_habit *habit, ufo_extent **extent_out, ufo_error *error) {
   *extent_out = NULL;
   ufo_core *core = spill->core;
   ufo_status status = ufo_core_enter(core, error);
@@ -185,7 +185,7 @@ ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_b
     goto done;
   }
   const void *stored = NULL;
-  status = ufo_codec_encode(work->codec, type, element_bytes, raw, raw_bytes, &extent->meta, &stored, error);
+  status = ufo_codec_encode(work->codec, type, element_bytes, raw, raw_bytes, habit, &extent->meta, &stored, error);
   if (status) goto done;
   uint32_t bytes = extent->meta.stored_bytes;
   atomic_init(&extent->references, 1);

@@ -30,7 +30,7 @@ static ufo_extent *extent_of(ufo_spill *spill, uint64_t seed, uint32_t bytes) {
   uint64_t *raw = malloc(bytes);
   for (uint32_t i = 0; i < bytes / 8; i++) raw[i] = mix(seed + i);
   ufo_extent *extent;
-  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, bytes, &extent, &error));
+  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, bytes, NULL, &extent, &error));
   free(raw);
   return extent;
 }
@@ -84,9 +84,9 @@ Test(extents, without_bytes) {
   OK(ufo_spill_open(store, NULL, UFO_SPILL_SCRATCH, &spill, &error));
   double raw[PER_CHUNK] = {0}, back[PER_CHUNK];
   ufo_extent *zeros, *sevens;
-  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, CHUNK, &zeros, &error));
+  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, CHUNK, NULL, &zeros, &error));
   for (int i = 0; i < PER_CHUNK; i++) raw[i] = 7;
-  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, CHUNK, &sevens, &error));
+  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, CHUNK, NULL, &sevens, &error));
   cr_assert(ufo_extent_meta(zeros)->codec == UFO_CODEC_ZERO && ufo_extent_meta(sevens)->codec == UFO_CODEC_CONSTANT);
   OK(ufo_extent_load(sevens, back, &error));
   cr_assert_eq(memcmp(raw, back, CHUNK), 0);
@@ -130,7 +130,7 @@ static ufo_put *put_chunk(ufo_txn *txn, const char *name, ufo_object *base, uint
   ufo_put *put;
   fill_chunk(raw, value);
   OK(ufo_spill_open(store, txn, UFO_SPILL_STORE, &spill, &error));
-  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, ufo_object_chunk_raw_bytes(base, chunk), &extent, &error));
+  OK(ufo_extent_create(spill, UFO_DOUBLE, 8, raw, ufo_object_chunk_raw_bytes(base, chunk), NULL, &extent, &error));
   OK(ufo_txn_put_extents(txn, name, base, &chunk, &extent, 1, policy, ended, seen, &put, &error));
   ufo_extent_release(extent);
   ufo_spill_release(spill);
