@@ -5,7 +5,8 @@
  * pinned from its first moment; its first use of the core gives it an engine.
  *
  * LOCK ORDER  registry -> spill -> engine gate (shared) -> engine's write transaction -> core->lock. Exclusive use of
- * the gate (reopening) is taken with none of the later ones held. Managed memory is touched under none of them. */
+ * the gate (reopening) is taken with none of the later ones held. Managed memory is touched under none of them. Nobody
+ * waits for a thread that stages (staging.c) within a transaction. */
 #ifndef UFO_STORE_CORE_H
 #define UFO_STORE_CORE_H
 
