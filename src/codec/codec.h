@@ -4,6 +4,7 @@
 #ifndef UFO_CODEC_CODEC_H
 #define UFO_CODEC_CODEC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,12 +45,20 @@ typedef struct ufo_codec_memory ufo_codec_memory;
 ufo_codec_memory *ufo_codec_memory_create(void); /* NULL: out of memory */
 void ufo_codec_memory_free(ufo_codec_memory *memory);
 
+/* What the chunks of one object were last encoded with, so that the next need not be tried with everything. Zeros: not
+ * known. Any number of threads may use one at a time. */
+typedef struct ufo_codec_habit {
+  atomic_uint choice; /* codec, 2^8 * width, 2^16 * chunks to be tried without it */
+} ufo_codec_habit;
+
 /* Encodes `raw_bytes` bytes (<= UFO_CHUNK_BYTES_MAX) of elements of `type`. On success *meta is filled and *stored_out
  * points to meta->stored_bytes bytes, either inside `memory` (valid until its next use) or at `raw` itself (codec RAW).
- * The encoding is the smallest of those tried; see codec.c for which are tried. Errors: UFO_FULL (memory), UFO_USAGE
- * (too long). */
+ * The encoding is the smallest of those tried; see codec.c for which are tried. `habit`: that of the object, of the
+ * same type and element_bytes, which is brought up to date; NULL: every chunk stands for itself. Errors: UFO_FULL
+ * (memory), UFO_USAGE (too long). */
 ufo_status ufo_codec_encode(ufo_codec_memory *memory, ufo_type type, uint32_t element_bytes, const void *raw,
-                            uint32_t raw_bytes, ufo_chunk_meta *meta, const void **stored_out, ufo_error *error);
+                            uint32_t raw_bytes, ufo_codec_habit *habit, ufo_chunk_meta *meta, const void **stored_out,
+                            ufo_error *error);
 
 /* Decodes into `target` (meta->raw_bytes bytes) and verifies the hash. Safe for any bytes: every field of *meta and
  * every stored byte may be hostile, only the two buffers must be as long as meta says. What is stored of codec RAW may

@@ -124,6 +124,18 @@ ufo_memory_copy_shared(void *target, const void *source, uint64_t bytes) {
 
 void ufo_memory_trim_heap(void) { malloc_trim(0); }
 
+uint64_t ufo_memory_mapped_file_bytes(void) {
+  char text[128];
+  unsigned long long size, resident, shared;
+  int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC); /* anew each time: a child's would be its parent's */
+  if (file < 0) return 0;
+  ssize_t got = read(file, text, sizeof text - 1);
+  close(file);
+  if (got <= 0) return 0;
+  text[got] = '\0';
+  return sscanf(text, "%llu %llu %llu", &size, &resident, &shared) == 3 ? shared * ufo_page_bytes() : 0;
+}
+
 /* The number in a one-line file of the cgroup file system; UINT64_MAX for "max", a missing file or nonsense. */
 static uint64_t read_limit(const char *path) {
   uint64_t limit = UINT64_MAX;

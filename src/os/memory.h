@@ -47,6 +47,9 @@ void ufo_memory_copy_shared(void *target, const void *source, uint64_t bytes);
  * arena, and that would count against the memory that was promised. Walks the heap: for the end of large batches. */
 void ufo_memory_trim_heap(void);
 
+/* Bytes of files that this process has mapped and in memory, of all its mappings together. 0: not known. */
+uint64_t ufo_memory_mapped_file_bytes(void);
+
 /* What this process may use: physical memory, or less if its memory cgroup allows less. */
 uint64_t ufo_memory_limit_bytes(void);
 

@@ -189,7 +189,7 @@ static ufo_status change_descriptor(ufo_core *core, bool writable, bool follow, 
   }
   pthread_mutex_lock(&core->lock); /* so that no pin is made meanwhile, on the old one alone */
   int old = core->lock_fd;
-  bool locked = ufo_pin_relock(core, fd) && ufo_binding_add(&core->binding, fd);
+  bool locked = ufo_pin_cover_copy(core, fd) && ufo_binding_add(&core->binding, fd);
   int cause = errno;
   if (locked) core->lock_fd = fd;
   pthread_mutex_unlock(&core->lock);
@@ -244,7 +244,7 @@ enum { EXACT_MAX = 128 };
 
 static bool pin_for_child(const ufo_core *core, int fd) {
   if (ufo_pin_presence(fd, core->path, NULL)) return false;
-  return core->pins.count > EXACT_MAX ? ufo_pin_everything(fd) : ufo_pin_relock(core, fd);
+  return core->pins.count > EXACT_MAX ? ufo_pin_everything(fd) : ufo_pin_cover_copy(core, fd);
 }
 
 /* Locks belong to open file descriptions, and a child shares those of its parent: what the parent unlocks, the child

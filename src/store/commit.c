@@ -214,6 +214,7 @@ ufo_status ufo_txn_commit(ufo_txn *txn, ufo_error *error) {
   }
   ufo_commit commit = {.txn = txn, .core = txn->core, .now_ns = ufo_clock_realtime_ns()};
   ufo_unstaged unstaged = {0};
+  ufo_spill_settle(txn->spill);
   status = visit_all(&commit, stage_draft, error);
   if (!status) status = ufo_core_begin_write(txn->core, &commit.etxn, error);
   if (!status) {

@@ -193,6 +193,7 @@ static ufo_status repair(ufo_core *core, bool resized, ufo_error *error) {
 static ufo_status begin(ufo_core *core, bool write, ufo_etxn **txn_out, ufo_error *error) {
   *txn_out = NULL;
   ufo_status status = ufo_core_enter(core, error);
+  if (!status) ufo_pin_cover_settle(core);
   for (int attempt = 0; !status; attempt++) {
     bool resized = false;
     pthread_rwlock_rdlock(&core->gate);

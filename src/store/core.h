@@ -5,7 +5,8 @@
  * pinned from its first moment; its first use of the core gives it an engine.
  *
  * LOCK ORDER  registry -> spill -> engine gate (shared) -> engine's write transaction -> core->lock. Exclusive use of
- * the gate (reopening) is taken with none of the later ones held. Managed memory is touched under none of them. */
+ * the gate (reopening) is taken with none of the later ones held. Managed memory is touched under none of them. Nobody
+ * waits for a thread that stages (staging.c) within a transaction. */
 #ifndef UFO_STORE_CORE_H
 #define UFO_STORE_CORE_H
 
@@ -15,6 +16,7 @@
 
 #include "os/scratch.h"
 #include "store/binding.h"
+#include "store/pin_cover.h"
 #include "store/record.h"
 #include "util/u64map.h"
 
@@ -48,6 +50,7 @@ typedef struct ufo_core {
   bool unsure;          /* in a child: lock_fd is the parent's, who may have taken pins away */
   bool coarse;          /* in a child: lock_fd pins everything */
   ufo_u64map pins;      /* object id -> versions pinned by this process: see pin.c */
+  ufo_pin_cover cover;  /* what is locked for them */
   uint64_t owner;       /* whose staged blobs are ours; 0: none yet */
   uint64_t *unstage;    /* staged blobs that nobody needs any more, to be deleted in the next write transaction */
   size_t unstage_count, unstage_capacity;
@@ -108,8 +111,13 @@ bool ufo_pin_presence_exclusive(int fd);
 /* The owner's mark of its staged blobs; released by the end of the process. */
 bool ufo_pin_owner(int fd, uint64_t owner);
 bool ufo_pin_owner_alive(ufo_core *core, uint64_t owner);
-/* Takes all pins of this process on another descriptor of the file, too. False: errno. Called with core->lock held. */
-bool ufo_pin_relock(const ufo_core *core, int fd);
+#define UFO_PIN_BYTES                                                                                                  \
+  (INT64_C(1) << 62) /* the byte of version 0 of object 0; no others come behind those of versions */
+/* With core->lock held: the bytes of all pinned versions, ascending, malloc'ed. NULL: none, or (count > 0) no memory.
+ */
+int64_t *ufo_pin_bytes(const ufo_core *core, uint64_t *count_out);
+/* With core->lock held: makes the range first .. last include all of them. */
+void ufo_pin_bounds(const ufo_core *core, int64_t *first, int64_t *last);
 /* In one lock: every version of every object. */
 bool ufo_pin_everything(int fd);
 /* After a time without locks: are all pinned versions still there? UFO_IO if not, or if that cannot be known. Opens a

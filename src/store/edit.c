@@ -52,8 +52,8 @@ static ufo_status make_changes(ufo_spill *spill, ufo_draft *draft, const ufo_rec
     if (count < there) status = ufo_draft_load(draft, chunk, buffer, there, error);
     if (status) break;
     memcpy(buffer + skip, data, count);
-    status = ufo_extent_create(spill, record->type, record->element_bytes, buffer, there, &made->extents[made->count],
-                               error);
+    status = ufo_extent_create(spill, record->type, record->element_bytes, buffer, there, &draft->habit,
+                               &made->extents[made->count], error);
     if (!status) made->count++;
     data += count;
     at += count;

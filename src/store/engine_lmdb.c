@@ -8,6 +8,7 @@
  *   error instead of a SIGBUS. The read transaction keeps the pages from being reused meanwhile.
  * - Freeing a large value reads its first page, and the kernel maps the neighbours of each page that is touched. So the
  *   map's pages are given back to the kernel now and then (ufo_lmdb_trim): cached still, but not part of this process.
+ *   The map takes no huge pages, of which one touch would make 2 MiB resident.
  * - Read transactions are reset and renewed, with their cursors: a warm read allocates nothing.
  *
  * LOCKS  pool_lock guards the list of idle read transactions and is held for a few instructions. */
@@ -19,6 +20,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "os/memory.h"
 #include "os/standard_files.h"
 #include "store/engine_lmdb.h"
 #include "store/pages.h"
@@ -30,7 +32,7 @@
 #error "ufostore needs a 64-bit little-endian machine: LMDB files are not portable to others"
 #endif
 
-enum { READERS = 1024, IDLE_MAX = 64 };
+enum { READERS = 1024, IDLE_MAX = 64, UNTRIMMED_MAX = 16 };
 #define MAP_BYTES_DEFAULT (UINT64_C(1) << 40)
 #define MAP_BYTES_LEAST (UINT64_C(16) << 20)
 #define FULL_DISK_BYTES (UINT64_C(1) << 20)
@@ -166,6 +168,7 @@ static void find_map(ufo_engine *engine) {
       if (got == sizeof bytes && !memcmp(bytes, value.mv_data, sizeof bytes)) engine->map = map;
     }
     engine->map_bytes = info.me_mapsize;
+    if (engine->map) ufo_memory_want_huge((void *)engine->map, engine->map_bytes, false);
     mdb_cursor_close(cursor);
   }
   mdb_txn_abort(txn);
@@ -333,11 +336,22 @@ ufo_status ufo_engine_begin_write(ufo_engine *engine, bool *resized_out, ufo_etx
   return UFO_OK;
 }
 
+/* Was so little of the file mapped since the last trim, whatever the estimate, that it is not worth a trim? The system
+ * tells of all mappings together, and others that go may hide what this one took: so it is not asked for ever. */
+static bool is_mapped_little(ufo_engine *engine) {
+  uint64_t now = ufo_memory_mapped_file_bytes(), before = atomic_load(&engine->mapped_bytes);
+  if (now < before) atomic_store(&engine->mapped_bytes, before = now);
+  return now > 0 && now - before < UFO_TRIM_BYTES && atomic_fetch_add(&engine->untrimmed_times, 1) < UNTRIMMED_MAX;
+}
+
 /* The pages are clean and belong to a file: dropping them loses nothing, and who reads them next gets them again. */
 void ufo_lmdb_trim(ufo_engine *engine, uint64_t touched_bytes) {
   if (atomic_fetch_add(&engine->untrimmed_bytes, touched_bytes) + touched_bytes < UFO_TRIM_BYTES) return;
   atomic_store(&engine->untrimmed_bytes, 0);
-  if (engine->map) madvise((void *)engine->map, engine->map_bytes, MADV_DONTNEED);
+  if (!engine->map || is_mapped_little(engine)) return;
+  madvise((void *)engine->map, engine->map_bytes, MADV_DONTNEED);
+  atomic_store(&engine->mapped_bytes, ufo_memory_mapped_file_bytes());
+  atomic_store(&engine->untrimmed_times, 0);
 }
 
 /* A process that was killed while it read still has its place among the readers, and no page that was free then would

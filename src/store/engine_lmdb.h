@@ -37,6 +37,8 @@ struct ufo_engine {
   atomic_bool dead;
   atomic_uint_fast64_t last_page;       /* of the file, after this process's last commit */
   atomic_uint_fast64_t untrimmed_bytes; /* what reads and deletions since the last trim may have mapped, roughly */
+  atomic_uint_fast64_t mapped_bytes;    /* of all files, right after the last trim, or less */
+  atomic_uint untrimmed_times;          /* that a trim was due, but not worth it */
   pthread_mutex_t pool_lock;
   ufo_etxn *idle;
   unsigned idle_count;

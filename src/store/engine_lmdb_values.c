@@ -7,7 +7,7 @@
 #include "store/engine_lmdb.h"
 #include "util/fail.h"
 
-#define TOUCH_BYTES (UINT64_C(2) << 20) /* mapped by the kernel for one touched page, where the cache has huge ones */
+#define TOUCH_BYTES (UINT64_C(1) << 19) /* what the kernel may map around touched pages of the tree and the blob */
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
 

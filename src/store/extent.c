@@ -95,6 +95,7 @@ void ufo_extent_release(ufo_extent *extent) {
   bool entered = ufo_core_enter(core, NULL) == UFO_OK; /* so that a forked child forgets its parent's staging first */
   pthread_mutex_lock(&spill->lock);
   ufo_extent_leave_memory_list(extent);
+  if (extent->item) extent->item->extent = NULL;
   pthread_mutex_unlock(&spill->lock);
   pthread_mutex_lock(&core->lock);
   bool staged = extent->state == UFO_EXTENT_STAGED;

@@ -29,11 +29,12 @@ const char *ufo_spill_path(const ufo_spill *spill);
 /* Bytes kept outside memory through this spill, and inside. */
 void ufo_spill_get_sizes(const ufo_spill *spill, uint64_t *outside_bytes, uint64_t *memory_bytes);
 
-/* Encodes a chunk and keeps it, in memory at first; when the spill's memory passes its limit (4 MiB), all of it is
- * written out in one go, in this call. Never touches managed memory: `raw` must be ordinary memory. On an error
- * (UFO_FULL, UFO_IO) nothing is kept. */
+/* Encodes a chunk and keeps it, in memory at first. A spill has 4 MiB there at most: one of kind STORE has a thread
+ * stage what is there from 2 MiB on, and this call waits for it, or writes all out itself, if there is no room before.
+ * Never touches managed memory: `raw` must be ordinary memory. `habit`: see ufo_codec_encode. On an error (UFO_FULL,
+ * UFO_IO) nothing is kept. */
 ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const void *raw,
-                             uint32_t raw_bytes, ufo_extent **extent_out, ufo_error *error);
+                             uint32_t raw_bytes, ufo_codec_habit *habit, ufo_extent **extent_out, ufo_error *error);
 ufo_extent *ufo_extent_retain(ufo_extent *extent);
 void ufo_extent_release(ufo_extent *extent); /* NULL is allowed */
 

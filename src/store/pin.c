@@ -7,7 +7,7 @@
  *
  * They are open-file-description locks, so the kernel drops them with the process, and one query tells whether any lies
  * in a range of versions, which is just what reclaiming asks. Locks of one description never conflict with each other,
- * so this process's own pins are counted in core->pins, with one lock for each pinned version.
+ * so this process's own pins are counted in core->pins. What is locked for them is pin_cover.c's.
  *
  * A reader pins the version that it saw and then looks, in a new transaction, whether it is still current. A commit
  * never frees what it supersedes; a later write transaction does, asking for pins first. So either the reader's second
@@ -23,7 +23,6 @@
 
 #define PRESENCE_BYTE (INT64_C(1) << 60)
 #define OWNER_BYTES (INT64_C(1) << 61)
-#define PIN_BYTES (INT64_C(1) << 62)
 
 struct ufo_pin {
   atomic_uint references;
@@ -40,7 +39,9 @@ typedef struct pin_list {
   pinned *items;
 } pin_list;
 
-static int64_t pin_byte(uint64_t id, uint64_t version) { return PIN_BYTES + (int64_t)(id << 32) + (int64_t)version; }
+static int64_t pin_byte(uint64_t id, uint64_t version) {
+  return UFO_PIN_BYTES + (int64_t)(id << 32) + (int64_t)version;
+}
 
 static pinned *find_pinned(const pin_list *list, uint64_t version) {
   for (size_t i = 0; list && i < list->count; i++) {
@@ -75,16 +76,18 @@ static bool count_pin(ufo_core *core, uint64_t id, uint64_t version) {
   return true;
 }
 
-static void uncount_pin(ufo_core *core, uint64_t id, uint64_t version) {
+/* True: nothing pins the version any more. */
+static bool uncount_pin(ufo_core *core, uint64_t id, uint64_t version) {
   pin_list *list = ufo_u64map_get(&core->pins, id);
   pinned *item = find_pinned(list, version);
-  if (!item || --item->count > 0) return;
-  ufo_file_unlock(core->lock_fd, pin_byte(id, version), 1);
+  if (!item || --item->count > 0) return false;
   *item = list->items[--list->count];
-  if (list->count > 0) return;
-  ufo_u64map_take(&core->pins, id);
-  free(list->items);
-  free(list);
+  if (list->count == 0) {
+    ufo_u64map_take(&core->pins, id);
+    free(list->items);
+    free(list);
+  }
+  return true;
 }
 
 ufo_status ufo_pin_create(ufo_core *core, uint64_t id, uint64_t version, ufo_pin **pin_out, ufo_error *error) {
@@ -100,7 +103,7 @@ ufo_status ufo_pin_create(ufo_core *core, uint64_t id, uint64_t version, ufo_pin
   int result = 0;
   if (counted && first) {
     /* Only a process that reclaims wrongly, or the system's limit of locks, can refuse. */
-    if (!ufo_file_lock_shared(core->lock_fd, pin_byte(id, version), 1, false)) {
+    if (!ufo_pin_cover_add(core, pin_byte(id, version))) {
       result = errno;
       uncount_pin(core, id, version);
     }
@@ -128,7 +131,9 @@ void ufo_pin_release(ufo_pin *pin) {
    * take the parent's pin away. */
   bool entered = ufo_core_enter(core, NULL) == UFO_OK;
   pthread_mutex_lock(&core->lock);
-  if (entered) uncount_pin(core, pin->id, pin->version);
+  if (entered && uncount_pin(core, pin->id, pin->version)) {
+    ufo_pin_cover_remove(core, pin_byte(pin->id, pin->version));
+  }
   pthread_mutex_unlock(&core->lock);
   ufo_core_release(core);
   free(pin);
@@ -160,24 +165,64 @@ bool ufo_pin_owner(int fd, uint64_t owner) { return ufo_file_lock_exclusive(fd, 
 
 bool ufo_pin_owner_alive(ufo_core *core, uint64_t owner) {
   if (owner == core->owner) return true;
-  if (owner >= (uint64_t)(PIN_BYTES - OWNER_BYTES)) return false;
+  if (owner >= (uint64_t)(UFO_PIN_BYTES - OWNER_BYTES)) return false;
   return ufo_file_is_locked(core->lock_fd, OWNER_BYTES + (int64_t)owner, 1);
 }
 
-bool ufo_pin_relock(const ufo_core *core, int fd) {
-  bool good = true;
+typedef void (*visit_byte_fn)(void *user, int64_t byte);
+
+static void visit_bytes(const ufo_core *core, visit_byte_fn visit, void *user) {
   for (size_t slot = 0; slot < core->pins.slots; slot++) {
     const pin_list *list = core->pins.values[slot];
-    if (!list) continue;
-    for (size_t i = 0; i < list->count; i++) {
-      int64_t byte = pin_byte(core->pins.keys[slot], list->items[i].version);
-      if (!ufo_file_lock_shared(fd, byte, 1, false)) good = false;
+    for (size_t i = 0; list && i < list->count; i++) {
+      visit(user, pin_byte(core->pins.keys[slot], list->items[i].version));
     }
   }
-  return good;
 }
 
-bool ufo_pin_everything(int fd) { return ufo_file_lock_shared(fd, PIN_BYTES, 0, false); }
+typedef struct byte_range {
+  int64_t first, last;
+} byte_range;
+
+static void include_byte(void *user, int64_t byte) {
+  byte_range *range = user;
+  if (byte < range->first) range->first = byte;
+  if (byte > range->last) range->last = byte;
+}
+
+void ufo_pin_bounds(const ufo_core *core, int64_t *first, int64_t *last) {
+  byte_range range = {*first, *last};
+  visit_bytes(core, include_byte, &range);
+  *first = range.first;
+  *last = range.last;
+}
+
+static void count_byte(void *user, int64_t byte) {
+  (void)byte;
+  ++*(uint64_t *)user;
+}
+
+static void append_byte(void *user, int64_t byte) {
+  int64_t **end = user;
+  *(*end)++ = byte;
+}
+
+static int compare_bytes(const void *a, const void *b) {
+  int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+  return (left > right) - (left < right);
+}
+
+int64_t *ufo_pin_bytes(const ufo_core *core, uint64_t *count_out) {
+  *count_out = 0;
+  visit_bytes(core, count_byte, count_out);
+  int64_t *bytes = *count_out ? malloc(*count_out * sizeof *bytes) : NULL, *end = bytes;
+  if (!bytes) return NULL;
+  visit_bytes(core, append_byte, &end);
+  qsort(bytes, *count_out, sizeof *bytes, compare_bytes);
+  return bytes;
+}
+
+bool ufo_pin_everything(int fd) { return ufo_file_lock_shared(fd, UFO_PIN_BYTES, 0, false); }
 
 static ufo_status check_pin(ufo_etxn *txn, uint64_t id, uint64_t version, ufo_error *error) {
   ufo_record record;

@@ -80,7 +80,8 @@ static ufo_status copy_chunk(copying *copy, uint64_t chunk, ufo_error *error) {
   ufo_extent *extent;
   ufo_status status = ufo_object_load(copy->from, chunk, copy->buffer, error);
   if (!status) {
-    status = ufo_extent_create(copy->spill, record->type, record->element_bytes, copy->buffer, bytes, &extent, error);
+    status = ufo_extent_create(copy->spill, record->type, record->element_bytes, copy->buffer, bytes,
+                               &copy->draft->habit, &extent, error);
   }
   if (!status && !ufo_draft_set_extent(copy->draft, chunk, extent)) {
     ufo_extent_release(extent);
@@ -163,8 +164,8 @@ static ufo_status take_extent(ufo_txn *txn, ufo_draft *draft, uint64_t chunk, uf
   ufo_status status = buffer ? ufo_txn_get_spill(txn, &spill, error) : ufo_fail(error, UFO_FULL, "out of memory");
   if (!status) status = ufo_extent_load(extent, buffer, error);
   if (!status) {
-    status = ufo_extent_create(spill, draft->record.type, draft->record.element_bytes, buffer, meta->raw_bytes, &copy,
-                               error);
+    status = ufo_extent_create(spill, draft->record.type, draft->record.element_bytes, buffer, meta->raw_bytes,
+                               &draft->habit, &copy, error);
   }
   if (!status) status = add_extent(draft, chunk, copy, error);
   ufo_extent_release(copy);

@@ -38,7 +38,10 @@ static void after_fork(void) {
 
 static void after_fork_in_child(void) {
   atomic_fetch_add(&fork_generation, 1);
-  for (ufo_core *core = cores; core; core = core->next) ufo_attach_after_fork_in_child(core);
+  for (ufo_core *core = cores; core; core = core->next) {
+    ufo_attach_after_fork_in_child(core);
+    for (ufo_spill *spill = core->spills; spill; spill = spill->next) ufo_staging_forget(spill);
+  }
   unlock_all();
 }
 

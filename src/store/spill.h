@@ -6,6 +6,7 @@
 #include "store/extent.h"
 
 #define UFO_SPILL_LIMIT_BYTES (UINT64_C(4) << 20)
+#define UFO_SPILL_BATCH_BYTES (UFO_SPILL_LIMIT_BYTES / 2)
 #define UFO_STAGE_BATCH_BYTES (UINT64_C(8) << 20)
 
 typedef enum ufo_extent_state {
@@ -22,11 +23,20 @@ typedef struct ufo_extent_bytes {
   uint8_t data[];
 } ufo_extent_bytes;
 
+typedef struct ufo_batch ufo_batch; /* what a thread is staging */
+typedef struct ufo_batch_item {
+  ufo_extent *extent; /* under the spill's lock; NULL: it is gone, and nobody needs the blob */
+  ufo_extent_bytes *bytes;
+  uint32_t stored_bytes;
+  uint64_t blob;
+} ufo_batch_item;
+
 struct ufo_extent {
   atomic_uint references;
   ufo_spill *spill;
   ufo_chunk_meta meta;
   ufo_extent *previous, *next; /* in spill->memory while state is MEMORY; under the spill's lock */
+  ufo_batch_item *item;        /* of the batch that is being staged, or NULL; under the spill's lock */
   /* Under core->lock. A piece, once made, stays until the extent is freed, so that it can be read without a lock. */
   ufo_extent_state state;
   ufo_extent_bytes *bytes;
@@ -44,6 +54,9 @@ struct ufo_spill {
   pthread_mutex_t lock;
   ufo_extent *memory; /* newest first */
   uint64_t memory_bytes;
+  ufo_batch *batch;  /* being staged, of those in `memory`, or over; NULL: none */
+  bool batch_failed; /* the last one */
+  pthread_cond_t batch_over;
   atomic_uint_fast64_t outside_bytes;
 };
 
@@ -64,6 +77,20 @@ void ufo_extent_set_committed(ufo_extent *extent, uint64_t blob, ufo_pin *pin);
  * that a commit has little to write. On an error those that were not written stay where they are. */
 ufo_status ufo_extents_stage(ufo_core *core, ufo_extent *const *extents, uint64_t count, ufo_error *error);
 
+/* ---- staging.c ---- */
+
+/* The same for extents of any spills. `locked` is the spill whose lock the caller holds, or NULL. */
+ufo_status ufo_staging_write(ufo_core *core, ufo_extent *const *extents, uint64_t count, const ufo_spill *locked,
+                             ufo_error *error);
+/* With the spill's lock held, for a spill of kind STORE: has all that is in memory staged by a thread. There must be no
+ * batch. False: there is no room for one. */
+bool ufo_staging_start(ufo_spill *spill);
+bool ufo_staging_is_on(const ufo_spill *spill);
+/* Waits for the end of the batch, if there is one. The lock is given up meanwhile. */
+void ufo_staging_wait(ufo_spill *spill);
+/* In a forked child, where the thread is not. */
+void ufo_staging_forget(ufo_spill *spill);
+
 /* With core->lock held: a blob that this process staged is not needed any more. */
 void ufo_extent_unstage(ufo_core *core, uint64_t blob);
 /* With the spill's lock held: the extent does not count as being in memory any more. */
@@ -72,6 +99,9 @@ void ufo_extent_leave_memory_list(ufo_extent *extent);
 /* As ufo_spill_open, for those who know the core. */
 ufo_status ufo_spill_of_core(ufo_core *core, ufo_txn *txn, ufo_spill_kind kind, ufo_spill **spill_out,
                              ufo_error *error);
+
+/* Waits for what a thread is staging, so that it need not be written twice. NULL is allowed. */
+void ufo_spill_settle(ufo_spill *spill);
 
 /* The list of all spills of a core: see ufo_core.spills. */
 void ufo_core_add_spill(ufo_core *core, ufo_spill *spill);

@@ -186,6 +186,7 @@ static void reclaim_staging(ufo_core *core) {
 void ufo_txn_abort(ufo_txn *txn) {
   if (!txn) return;
   if (!txn->ended) {
+    ufo_spill_settle(txn->spill);
     forget_edits(txn);
     reclaim_staging(txn->core);
   }
@@ -203,6 +204,7 @@ void ufo_txn_abort_all(ufo_store *store) {
     }
     pthread_mutex_unlock(&store->lock);
     if (!txn) return;
+    ufo_spill_settle(txn->spill);
     forget_edits(txn); /* its handle stays, for its owner to free */
     txn->ended = true;
     reclaim_staging(txn->core);

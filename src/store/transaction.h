@@ -22,7 +22,8 @@ struct ufo_draft {
   bool changed;       /* content or attributes differ from the origin's */
   bool is_put;        /* made by ufo_txn_put_extents: `policy` holds, and it may continue a child of a list */
   ufo_put_policy policy;
-  ufo_u64map extents;  /* chunk -> ufo_extent, each retained */
+  ufo_u64map extents; /* chunk -> ufo_extent, each retained */
+  ufo_codec_habit habit;
   bool attributes_set; /* else: those of the origin, or none */
   uint8_t *attributes;
   size_t attributes_bytes;

@@ -154,7 +154,8 @@ ufo_status ufo_commit_zero_meta(ufo_core *core, const ufo_record *record, uint32
   const void *stored;
   ufo_status status = work && zeros ? UFO_OK : ufo_fail(error, UFO_FULL, "out of memory");
   if (!status) {
-    status = ufo_codec_encode(work->codec, record->type, record->element_bytes, zeros, raw_bytes, meta, &stored, error);
+    status = ufo_codec_encode(work->codec, record->type, record->element_bytes, zeros, raw_bytes, NULL, meta, &stored,
+                              error);
   }
   ufo_core_give_work(core, work);
   free(zeros);

@@ -106,7 +106,7 @@ static ufo_status encode_chunk(ufo_writer *writer, ufo_error *error) {
   const ufo_record *record = &writer->draft->record;
   ufo_extent *extent;
   ufo_status status = ufo_extent_create(writer->spill, record->type, record->element_bytes, writer->buffer,
-                                        writer->filled, &extent, error);
+                                        writer->filled, &writer->draft->habit, &extent, error);
   if (!status && !ufo_draft_set_extent(writer->draft, writer->chunk, extent)) {
     ufo_extent_release(extent);
     status = ufo_fail(error, UFO_FULL, "out of memory");

@@ -37,8 +37,8 @@ static const char *path_of(const ufo_view *view) { return ufo_spill_path(view->s
 static int writeback(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *error) {
   ufo_view *view = user;
   ufo_extent *extent = NULL;
-  ufo_status status =
-      ufo_extent_create(view->spill, view->type, view->element_bytes, data, (uint32_t)bytes, &extent, error);
+  ufo_status status = ufo_extent_create(view->spill, view->type, view->element_bytes, data, (uint32_t)bytes,
+                                        &view->habit, &extent, error);
   if (status != UFO_OK)
     return ufo_fail_prefix(error, status, "cannot set aside changes of '%s' of store %s", view->name, path_of(view));
   status = ufo_overlay_set(view, offset / view->chunk_bytes, extent, error);

@@ -30,6 +30,7 @@ struct ufo_view {
   ufo_region *region;
   ufo_pool *pool;
   ufo_spill *spill; /* where changed chunks go when they are evicted or put */
+  ufo_codec_habit habit;
   char name[UFO_NAME_MAX + 32];
   ufo_access access;
   uint64_t header_bytes;

@@ -99,7 +99,7 @@ static void round_trip(uint8_t choice, input *in) {
   ufo_chunk_meta meta;
   const void *stored;
   ufo_error error = {0};
-  PROMISE(ufo_codec_encode(memory, type, element_bytes, raw, bytes, &meta, &stored, &error) == UFO_OK);
+  PROMISE(ufo_codec_encode(memory, type, element_bytes, raw, bytes, NULL, &meta, &stored, &error) == UFO_OK);
   PROMISE(meta.raw_bytes == bytes && meta.stored_bytes <= bytes);
   check_stats(type, &meta, raw);
   uint8_t *kept = guarded_copy(&stored_room, stored, meta.stored_bytes);

@@ -41,7 +41,7 @@ static void assert_round_trip(ufo_codec_memory *memory, ufo_type type, uint32_t 
   ufo_error error = {0};
   const void *stored;
   void *exact = exactly(raw, n);
-  cr_assert_eq(ufo_codec_encode(memory, type, element_bytes, exact, n, &meta, &stored, &error), UFO_OK);
+  cr_assert_eq(ufo_codec_encode(memory, type, element_bytes, exact, n, NULL, &meta, &stored, &error), UFO_OK);
   cr_assert_eq(meta.raw_bytes, n);
   cr_assert_leq(meta.stored_bytes, n, "%s: longer than it was", what);
   cr_assert_eq(meta.hash, XXH3_64bits(raw, n), "the hash is that of the decoded bytes for every codec");
@@ -93,7 +93,7 @@ Test(codec, zero_and_constant_chunks_store_nothing) {
   uint8_t raw[3 * PAGE] = {0};
   ufo_chunk_meta meta;
   const void *stored;
-  cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, raw, sizeof raw, &meta, &stored, NULL), UFO_OK);
+  cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, raw, sizeof raw, NULL, &meta, &stored, NULL), UFO_OK);
   cr_assert_eq(meta.codec, UFO_CODEC_ZERO);
   cr_assert_eq(meta.stored_bytes, 0);
   assert_decodes(memory, &meta, stored, raw, "zero");
@@ -101,7 +101,7 @@ Test(codec, zero_and_constant_chunks_store_nothing) {
   for (uint32_t width = 1; width <= 16; width++) {
     for (uint32_t i = 0; i < sizeof raw; i++) raw[i] = (uint8_t)(1 + i % width);
     uint32_t n = (uint32_t)sizeof raw - 3; /* ends in the middle of an element */
-    cr_assert_eq(ufo_codec_encode(memory, UFO_RECORD, width, raw, n, &meta, &stored, NULL), UFO_OK);
+    cr_assert_eq(ufo_codec_encode(memory, UFO_RECORD, width, raw, n, NULL, &meta, &stored, NULL), UFO_OK);
     cr_assert_eq(meta.codec, UFO_CODEC_CONSTANT, "width %u", width);
     cr_assert_eq(meta.inline_bytes, width);
     cr_assert_eq(meta.stored_bytes, 0);
@@ -111,7 +111,7 @@ Test(codec, zero_and_constant_chunks_store_nothing) {
   double negative[512];
   for (int i = 0; i < 512; i++) negative[i] = -0.0;
   assert_round_trip(memory, UFO_DOUBLE, 8, negative, sizeof negative, "-0");
-  cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, negative, sizeof negative, &meta, &stored, NULL), UFO_OK);
+  cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, negative, sizeof negative, NULL, &meta, &stored, NULL), UFO_OK);
   cr_assert_eq(meta.codec, UFO_CODEC_CONSTANT);
   ufo_codec_memory_free(memory);
 }
@@ -131,7 +131,7 @@ Test(codec, the_tail_of_raw_chunks_is_kept_where_that_saves_a_page) {
     uint32_t n = cases[i].bytes;
     ufo_chunk_meta meta;
     const void *stored;
-    cr_assert_eq(ufo_codec_encode(memory, UFO_INTEGER, 4, raw, n, &meta, &stored, NULL), UFO_OK);
+    cr_assert_eq(ufo_codec_encode(memory, UFO_INTEGER, 4, raw, n, NULL, &meta, &stored, NULL), UFO_OK);
     if (n > 1) cr_assert_eq(meta.codec, UFO_CODEC_RAW);
     if (n == 1) continue; /* a constant */
     cr_assert_eq(meta.inline_bytes, cases[i].tail, "%u bytes", n);
@@ -170,7 +170,8 @@ Test(codec, a_chunk_past_the_limit_is_refused_before_memory_is_taken) {
   meta.raw_bytes = UINT32_MAX;
   cr_assert_eq(ufo_codec_decode(memory, &meta, "", NULL, NULL), UFO_CORRUPT);
   cr_assert_eq(memory->decoding, 0);
-  cr_assert_eq(ufo_codec_encode(memory, UFO_RAW, 1, "", UFO_CHUNK_BYTES_MAX + 1, &meta, &stored, NULL), UFO_USAGE);
+  cr_assert_eq(ufo_codec_encode(memory, UFO_RAW, 1, "", UFO_CHUNK_BYTES_MAX + 1, NULL, &meta, &stored, NULL),
+               UFO_USAGE);
   ufo_codec_memory_free(memory);
 }
 
@@ -180,7 +181,7 @@ Test(codec, each_bad_field_has_its_own_refusal) {
   for (uint32_t i = 0; i < PAGE; i++) raw[i] = (uint8_t)(i / 256);
   ufo_chunk_meta good;
   const void *stored;
-  cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, raw, PAGE, &good, &stored, NULL), UFO_OK);
+  cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, raw, PAGE, NULL, &good, &stored, NULL), UFO_OK);
   void *bytes = exactly(stored, good.stored_bytes);
   struct {
     const char *what;
@@ -226,8 +227,8 @@ Test(codec, single_bit_flips_never_give_other_bytes, .timeout = 120) {
     else column_fill(kind, (uint64_t)flip / 200, raw, 4 * PAGE);
     ufo_chunk_meta meta, bad;
     const void *stored;
-    cr_assert_eq(ufo_codec_encode(memory, column_kinds[kind].type, column_kinds[kind].element_bytes, raw, n, &meta,
-                                  &stored, NULL),
+    cr_assert_eq(ufo_codec_encode(memory, column_kinds[kind].type, column_kinds[kind].element_bytes, raw, n, NULL,
+                                  &meta, &stored, NULL),
                  UFO_OK);
     bad = meta;
     uint8_t *bytes = exactly(stored, meta.stored_bytes);

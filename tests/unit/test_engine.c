@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "os/memory.h"
 #include "store/engine.h"
 
 static ufo_engine *engine;
@@ -60,6 +61,55 @@ Test(engine, an_ended_writer_leaves_nothing) {
   OK(ufo_engine_begin_read(engine, NULL, &txn, &error));
   cr_assert_eq(ufo_engine_get(txn, UFO_TABLE_MAP, "a", 1, &value, &error), UFO_MISSING);
   ufo_engine_end(txn);
+}
+
+/* Two to a page of the tree. */
+static void put_many(int count) {
+  static const uint8_t value[1900];
+  ufo_etxn *txn;
+  OK(ufo_engine_begin_write(engine, NULL, &txn, &error));
+  for (int i = 0; i < count; i++) {
+    uint8_t key[4] = {(uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, 0};
+    OK(ufo_engine_put(txn, UFO_TABLE_BLOBS, key, sizeof key, value, sizeof value, false, &error));
+  }
+  OK(ufo_engine_commit(txn, &error));
+}
+
+static void walk_all(void) {
+  ufo_etxn *txn;
+  ufo_cursor *cursor;
+  ufo_slice key, value;
+  OK(ufo_engine_begin_read(engine, NULL, &txn, &error));
+  OK(ufo_cursor_open(txn, UFO_TABLE_BLOBS, &cursor, &error));
+  ufo_status status = ufo_cursor_seek(cursor, "", 0, &key, &value, &error);
+  while (status == UFO_OK) status = ufo_cursor_next(cursor, &key, &value, &error);
+  cr_assert_eq(status, UFO_END);
+  ufo_cursor_close(cursor);
+  ufo_engine_end(txn);
+}
+
+/* Else each of them faults in again what it needs. */
+Test(engine, small_commits_keep_a_small_file_mapped) {
+  enum { COMMITS = 200, NOTICED = 512 * 1024 };
+  put_many(1500);
+  int drops = 0;
+  for (int i = 0; i < COMMITS; i++) {
+    walk_all();
+    uint64_t before = ufo_memory_mapped_file_bytes();
+    put("\x01\x02\x03", &i, sizeof i);
+    drops += ufo_memory_mapped_file_bytes() + NOTICED < before;
+  }
+  cr_assert_gt(ufo_memory_mapped_file_bytes(), 0);
+  cr_assert_leq(drops, COMMITS / 10);
+}
+
+Test(engine, a_walk_leaves_little_of_a_large_file_mapped) {
+  put_many(12000); /* at least 24 MB */
+  uint64_t before = ufo_memory_mapped_file_bytes();
+  for (int i = 0; i < 3; i++) {
+    walk_all();
+    cr_assert_leq(ufo_memory_mapped_file_bytes(), before + (20 << 20));
+  }
 }
 
 /* Values below, at and above the size where they leave the B-tree; read by a reader and by their own writer. */

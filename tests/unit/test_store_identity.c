@@ -142,7 +142,7 @@ Test(identity, reopened_after_a_failed_write_its_locks_stay) {
   ufo_spill *spill;
   ufo_extent *extent;
   OK(ufo_spill_open(store, txn, UFO_SPILL_STORE, &spill, &error));
-  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, &extent, &error));
+  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, NULL, &extent, &error));
   OK(ufo_extents_stage(store->core, &extent, 1, &error));
   watch task = {.bytes = {PRESENCE, pin_of(object), OWNER + (int64_t)store->core->owner}};
   pthread_t thread = start_watch(&task);
@@ -169,7 +169,7 @@ Test(identity, an_owner_whose_first_staging_failed) {
   ufo_etxn *etxn;
   ufo_counters counters;
   OK(ufo_spill_open(store, txn, UFO_SPILL_STORE, &spill, &error));
-  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, &extent, &error));
+  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, NULL, &extent, &error));
   atomic_store(&meta_failures, 1);
   FAILS(UFO_IO, ufo_extents_stage(store->core, &extent, 1, &error));
   OK(ufo_extents_stage(store->core, &extent, 1, &error));

@@ -220,7 +220,7 @@ Test(processes, staging_of_the_living_is_kept) {
   ufo_spill *spill;
   ufo_extent *extent;
   OK(ufo_spill_open(store, txn, UFO_SPILL_STORE, &spill, &error));
-  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, &extent, &error));
+  OK(ufo_extent_create(spill, UFO_INTEGER, 4, values, CHUNK, NULL, &extent, &error));
   OK(ufo_extents_stage(store->core, &extent, 1, &error));
   cr_assert_eq(other_process(write_seven, NULL), 0); /* opens, commits, closes */
   values[5000] = 7;
