@@ -19,9 +19,9 @@
 #include "codec/stats.h"
 #include "codec/trial.h"
 #include "util/fail.h"
+#include "util/hash.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 #define SAMPLE_PIECES 3
 #define SAMPLE_SHARE 16                /* each piece is a sixteenth of the chunk */
@@ -122,7 +122,7 @@ ufo_status ufo_codec_encode(ufo_codec_memory *memory, ufo_type type, uint32_t el
   memset(meta, 0, sizeof *meta);
   meta->width = 1;
   meta->raw_bytes = raw_bytes;
-  meta->hash = XXH3_64bits(raw, raw_bytes);
+  meta->hash = ufo_hash(raw, raw_bytes);
   meta->stats = ufo_stats_of(type, raw, raw_bytes);
   *stored_out = raw;
   if (is_zero(raw, raw_bytes)) {
