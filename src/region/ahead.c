@@ -5,12 +5,12 @@
  * windows that nobody needs any more, so a stream in its steady state neither takes memory from the kernel nor gives
  * any back. */
 #include <stdlib.h>
-#include <xxhash.h>
 
 #include "os/memory.h"
 #include "os/thread.h"
 #include "region/pool.h"
 #include "util/checked.h"
+#include "util/hash.h"
 
 enum { DEPTH_MAX = 4, WORKERS_MAX = 4, STALE_REQUESTS = 2 * UFO_SLOTS };
 
@@ -130,9 +130,9 @@ static bool produce(const ufo_slot *slot, unsigned i, uint64_t *hash) {
   ufo_region *region = slot->region;
   ufo_error error = {.code = UFO_OK};
   char *target = slot->page + i * region->chunk_bytes;
-  if (ufo_chunk_produce(region, ufo_window_first_chunk(region, slot->window) + i, target, &error) != UFO_OK)
+  if (ufo_chunk_produce(region, ufo_window_first_chunk(region, slot->window) + i, target, hash, &error) != UFO_OK)
     return false;
-  *hash = XXH3_64bits(target, region->chunk_bytes);
+  if (*hash == 0) *hash = ufo_hash(target, region->chunk_bytes);
   return true;
 }
 

@@ -17,9 +17,13 @@ struct ufo_object {
   ufo_pin *pin;    /* on map_id and map_version; NULL: none is needed */
   uint64_t map_id; /* whose entries give the chunks that `extents` does not have; 0: they are zeros */
   uint64_t map_version;
-  ufo_record map_record; /* of that version: its length may be smaller */
-  uint64_t draft_serial; /* of the draft it was made from; 0: it is a committed version */
-  ufo_u64map extents;    /* chunk -> ufo_extent, each retained */
+  ufo_record map_record;                         /* of that version: its length may be smaller */
+  uint64_t draft_serial;                         /* of the draft it was made from; 0: it is a committed version */
+  ufo_u64map extents;                            /* chunk -> ufo_extent, each retained */
+  uint64_t serial;                               /* no other object of this process has it, or will have */
+  uint64_t expected_end;                         /* chunks before it will be read one after the other; 0: not known */
+  atomic_uint_fast64_t last_chunk;               /* that was read of the committed ones */
+  atomic_uint_fast64_t fetched_from, fetched_to; /* chunks that the disk was asked for; equal: none */
 };
 
 /* What a lookup found: a draft of the transaction (borrowed, valid until it is edited) or a committed version. */

@@ -1,7 +1,4 @@
 /* read.c - copying a range of elements out of the store. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "store/object.h"
 #include "store/store.h"
 #include "util/checked.h"
@@ -9,24 +6,16 @@
 
 static ufo_status read_range(ufo_object *object, uint64_t first, uint64_t bytes, uint8_t *buffer, ufo_error *error) {
   const ufo_object_info *info = ufo_object_get_info(object);
-  uint8_t *chunk_buffer = NULL;
   ufo_status status = UFO_OK;
   uint64_t at = first * info->element_bytes, end = at + bytes;
+  if (bytes > info->chunk_bytes) ufo_object_expect(object, ufo_div_up(end, info->chunk_bytes));
   while (at < end && !status) {
     uint64_t chunk = at / info->chunk_bytes, skip = at % info->chunk_bytes;
     uint64_t there = ufo_object_chunk_raw_bytes(object, chunk), count = ufo_min(there - skip, end - at);
-    if (!chunk_buffer && !(chunk_buffer = malloc(info->chunk_bytes))) {
-      status = ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", info->name);
-      break;
-    }
-    /* Decoded in private memory even if all of the chunk is wanted: the caller's may be managed memory, which must not
-     * be touched in here. */
-    status = ufo_object_load(object, chunk, chunk_buffer, error);
-    if (!status) memcpy(buffer, chunk_buffer + skip, count);
+    status = ufo_object_read(object, chunk, (uint32_t)skip, (uint32_t)count, buffer, error);
     buffer += count;
     at += count;
   }
-  free(chunk_buffer);
   return status;
 }
 

@@ -1,0 +1,153 @@
+/* load.c - the bytes of a chunk of an object: from where it was known to lie, or looked up. */
+#include <string.h>
+
+#include "store/map.h"
+#include "store/places.h"
+#include "util/fail.h"
+
+/* A chunk that is wanted. */
+typedef struct wanted {
+  ufo_object *object;
+  uint64_t chunk;
+  uint8_t *target;
+  uint32_t bytes;
+  bool foreign;  /* the target may be managed memory: not to be touched within a transaction or by a system call */
+  uint64_t hash; /* XXH3-64 of the bytes, if it was known; else 0 */
+} wanted;
+
+/* Decodes what was stored of a chunk whose entry was found. It may end earlier than in this version only if nothing was
+ * appended to it since: zeros follow. */
+static ufo_status decode(wanted *w, ufo_work *work, const ufo_entry *entry, const void *stored, ufo_error *error) {
+  const ufo_chunk_meta *meta = &entry->meta;
+  ufo_status status = ufo_codec_decode(work->codec, meta, stored, w->target, error);
+  if (status) return status;
+  memset(w->target + meta->raw_bytes, 0, w->bytes - meta->raw_bytes);
+  if (meta->raw_bytes == w->bytes) w->hash = meta->hash;
+  return UFO_OK;
+}
+
+/* Where the stored bytes are to be read to, or NULL: no memory. */
+static uint8_t *room_for(const wanted *w, ufo_work *work, const ufo_entry *entry) {
+  if (ufo_codec_is_plain(&entry->meta) && !w->foreign) return w->target;
+  return ufo_work_reserve(work, entry->meta.stored_bytes) ? work->buffer : NULL;
+}
+
+/* False: the place told nothing, or something is not as it should be. */
+static bool load_placed(wanted *w, ufo_work *work, const ufo_place *place) {
+  const ufo_object *object = w->object;
+  const ufo_entry *entry = &place->entry;
+  const uint8_t *stored = place->stored;
+  if (place->kind == UFO_PLACE_ABSENT) {
+    if (object->map_record.chunks_written == ufo_record_chunk_count(&object->map_record)) return false;
+    memset(w->target, 0, w->bytes);
+    return true;
+  }
+  if (place->kind == UFO_PLACE_FILE) {
+    uint8_t *room = room_for(w, work, entry);
+    if (!room || ufo_core_read_at(object->core, place->offset, room, entry->meta.stored_bytes)) return false;
+    stored = room;
+  }
+  return decode(w, work, entry, stored, NULL) == UFO_OK;
+}
+
+/* The pin keeps entry and blob from being reclaimed, a short transaction the entry's page from being reused while it is
+ * read; decoding is done outside of it. */
+static ufo_status load_found(wanted *w, ufo_work *work, ufo_error *error) {
+  const ufo_object *object = w->object;
+  ufo_core *core = object->core;
+  ufo_etxn *etxn;
+  ufo_entry entry;
+  uint8_t *stored = NULL;
+  ufo_status status = ufo_core_begin_read(core, &etxn, error);
+  if (status) return status;
+  status = ufo_map_find(etxn, object->map_id, w->chunk, object->map_version, &entry, NULL, error);
+  bool missing = status == UFO_MISSING;
+  if (!status && (entry.is_child || entry.meta.raw_bytes > w->bytes)) {
+    status = ufo_fail(error, UFO_CORRUPT, "its entry in the map does not fit the object");
+  }
+  bool has_blob = !status && entry.blob;
+  if (has_blob && !(stored = room_for(w, work, &entry))) status = ufo_fail(error, UFO_FULL, "out of memory");
+  if (has_blob && !status) status = ufo_blob_read(etxn, entry.blob, stored, entry.meta.stored_bytes, error);
+  ufo_core_end(core, etxn);
+  if (missing) {
+    if (object->map_record.chunks_written == ufo_record_chunk_count(&object->map_record))
+      return ufo_fail(error, UFO_CORRUPT, "its entry in the map is missing");
+    memset(w->target, 0, w->bytes);
+    return UFO_OK;
+  }
+  return status ? status : decode(w, work, &entry, stored, error);
+}
+
+static ufo_status load_committed(wanted *w, ufo_error *error) {
+  ufo_object *object = w->object;
+  if (object->map_id == 0 || w->chunk >= ufo_record_chunk_count(&object->map_record)) {
+    memset(w->target, 0, w->bytes);
+    return UFO_OK;
+  }
+  ufo_work *work = ufo_core_take_work(object->core);
+  if (!work) return ufo_fail(error, UFO_FULL, "out of memory");
+  const ufo_place *place = ufo_places_find(work, object, w->chunk);
+  ufo_status status = UFO_OK;
+  if (!place || !load_placed(w, work, place)) status = load_found(w, work, error);
+  ufo_core_give_work(object->core, work);
+  return status;
+}
+
+static ufo_status load_extent(wanted *w, ufo_extent *extent, ufo_error *error) {
+  if (ufo_extent_meta(extent)->raw_bytes != w->bytes)
+    return ufo_fail(error, UFO_CORRUPT, "a pending chunk does not fit the object");
+  ufo_status status = ufo_extent_load(extent, w->target, error);
+  if (!status) w->hash = ufo_extent_meta(extent)->hash;
+  return status;
+}
+
+static ufo_status load(wanted *w, ufo_error *error) {
+  ufo_object *object = w->object;
+  if (object->record.type == UFO_LIST || w->chunk >= object->info.chunk_count) {
+    return ufo_fail(error, UFO_USAGE, "'%s' has no chunk %llu", object->label, (unsigned long long)w->chunk);
+  }
+  w->bytes = ufo_object_chunk_raw_bytes(object, w->chunk);
+  ufo_extent *extent = ufo_u64map_get(&object->extents, w->chunk);
+  ufo_status status = extent ? load_extent(w, extent, error) : load_committed(w, error);
+  if (status) {
+    uint64_t first_byte = w->chunk * object->record.chunk_bytes, width = object->record.element_bytes;
+    uint64_t first = first_byte / width, last = (first_byte + w->bytes - 1) / width;
+    ufo_fail_prefix(error, status,
+                    "cannot read chunk %llu (elements %llu to %llu, zero-based) of '%s' (object %llu) version %llu in "
+                    "store %s",
+                    (unsigned long long)w->chunk, (unsigned long long)first, (unsigned long long)last, object->label,
+                    (unsigned long long)object->info.id, (unsigned long long)object->info.version, object->core->path);
+  }
+  return status;
+}
+
+ufo_status ufo_object_load(ufo_object *object, uint64_t chunk, void *target, ufo_error *error) {
+  wanted w = {.object = object, .chunk = chunk, .target = target};
+  return load(&w, error);
+}
+
+ufo_status ufo_object_load_hashed(ufo_object *object, uint64_t chunk, void *target, uint64_t *hash_out,
+                                  ufo_error *error) {
+  wanted w = {.object = object, .chunk = chunk, .target = target};
+  ufo_status status = load(&w, error);
+  *hash_out = w.hash;
+  return status;
+}
+
+ufo_status ufo_object_read(ufo_object *object, uint64_t chunk, uint32_t skip, uint32_t count, void *target,
+                           ufo_error *error) {
+  wanted w = {.object = object, .chunk = chunk, .target = target, .foreign = true};
+  uint32_t bytes = ufo_object_chunk_raw_bytes(object, chunk);
+  if (count == bytes && !ufo_u64map_get(&object->extents, chunk)) return load(&w, error);
+  ufo_work *work = ufo_core_take_work(object->core);
+  if (!work || !ufo_work_reserve(work, bytes)) {
+    ufo_core_give_work(object->core, work);
+    return ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", object->label);
+  }
+  ufo_status status = ufo_object_load(object, chunk, work->buffer, error);
+  if (!status) memcpy(target, work->buffer + skip, count);
+  ufo_core_give_work(object->core, work);
+  return status;
+}
+
+void ufo_object_expect(ufo_object *object, uint64_t end) { object->expected_end = end; }
