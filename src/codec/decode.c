@@ -65,8 +65,8 @@ static ufo_status decode_filtered(ufo_codec_memory *memory, const ufo_chunk_meta
   ufo_status status = ufo_codec_memory_decoding(memory, meta->raw_bytes, error);
   if (!status) status = decode_lz4(meta, stored, memory->filtered, error);
   if (status) return status;
-  ufo_unshuffle(target, memory->filtered, meta->raw_bytes, meta->width);
-  if (with_delta) ufo_undelta(target, meta->raw_bytes, meta->width);
+  if (with_delta) ufo_unshuffle_undelta(target, memory->filtered, meta->raw_bytes, meta->width);
+  else ufo_unshuffle(target, memory->filtered, meta->raw_bytes, meta->width);
   return UFO_OK;
 }
 
