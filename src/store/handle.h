@@ -53,6 +53,11 @@ ufo_status ufo_lookup_attributes(ufo_etxn *etxn, const ufo_found *found, ufo_sli
 ufo_status ufo_info_fill(ufo_etxn *etxn, const ufo_found *found, const char *name, ufo_object_info *info,
                          ufo_error *error);
 
+/* Reads a part of one chunk of what was found in the transaction, and not in a draft, and ends that: nothing has to be
+ * pinned for it. False: it has to be read otherwise, or to learn why it cannot. `target` as in ufo_object_read. */
+bool ufo_object_read_once(ufo_core *core, ufo_etxn *etxn, const ufo_found *found, uint64_t chunk, uint32_t skip,
+                          uint32_t count, void *target);
+
 /* Takes over the reference to `pin`, which may be NULL, in every case. `label` is copied. */
 ufo_status ufo_object_make(ufo_core *core, const char *label, const ufo_object_info *info, const ufo_record *record,
                            ufo_pin *pin, ufo_object **object_out, ufo_error *error);

@@ -50,32 +50,49 @@ static bool load_placed(wanted *w, ufo_work *work, const ufo_place *place) {
   return decode(w, work, entry, stored, NULL) == UFO_OK;
 }
 
-/* The pin keeps entry and blob from being reclaimed, a short transaction the entry's page from being reused while it is
- * read; decoding is done outside of it. */
-static ufo_status load_found(wanted *w, ufo_work *work, ufo_error *error) {
-  const ufo_object *object = w->object;
-  ufo_core *core = object->core;
-  ufo_etxn *etxn;
+/* What is found of a chunk in a transaction; the rest is done when that has ended. */
+typedef struct finding {
   ufo_entry entry;
-  uint8_t *stored = NULL;
+  const uint8_t *stored;
+  bool missing;
+} finding;
+
+static ufo_status find(const wanted *w, ufo_work *work, ufo_etxn *etxn, finding *found, ufo_error *error) {
+  const ufo_object *object = w->object;
+  ufo_entry *entry = &found->entry;
+  *found = (finding){0};
+  ufo_status status = ufo_map_find(etxn, object->map_id, w->chunk, object->map_version, entry, NULL, error);
+  found->missing = status == UFO_MISSING;
+  if (found->missing) return UFO_OK;
+  if (!status && (entry->is_child || entry->meta.raw_bytes > w->bytes))
+    return ufo_fail(error, UFO_CORRUPT, "its entry in the map does not fit the object");
+  if (status || !entry->blob) return status;
+  uint8_t *room = room_for(w, work, entry);
+  if (!room) return ufo_fail(error, UFO_FULL, "out of memory");
+  found->stored = room;
+  return ufo_blob_read(etxn, entry->blob, room, entry->meta.stored_bytes, error);
+}
+
+static ufo_status finish(wanted *w, ufo_work *work, const finding *found, ufo_error *error) {
+  const ufo_record *record = &w->object->map_record;
+  if (!found->missing) return decode(w, work, &found->entry, found->stored, error);
+  if (record->chunks_written == ufo_record_chunk_count(record))
+    return ufo_fail(error, UFO_CORRUPT, "its entry in the map is missing");
+  memset(w->target, 0, w->bytes);
+  return UFO_OK;
+}
+
+/* The pin keeps entry and blob from being reclaimed, a short transaction the entry's page from being reused while it is
+ * read. */
+static ufo_status load_found(wanted *w, ufo_work *work, ufo_error *error) {
+  ufo_core *core = w->object->core;
+  ufo_etxn *etxn;
+  finding found;
   ufo_status status = ufo_core_begin_read(core, &etxn, error);
   if (status) return status;
-  status = ufo_map_find(etxn, object->map_id, w->chunk, object->map_version, &entry, NULL, error);
-  bool missing = status == UFO_MISSING;
-  if (!status && (entry.is_child || entry.meta.raw_bytes > w->bytes)) {
-    status = ufo_fail(error, UFO_CORRUPT, "its entry in the map does not fit the object");
-  }
-  bool has_blob = !status && entry.blob;
-  if (has_blob && !(stored = room_for(w, work, &entry))) status = ufo_fail(error, UFO_FULL, "out of memory");
-  if (has_blob && !status) status = ufo_blob_read(etxn, entry.blob, stored, entry.meta.stored_bytes, error);
+  status = find(w, work, etxn, &found, error);
   ufo_core_end(core, etxn);
-  if (missing) {
-    if (object->map_record.chunks_written == ufo_record_chunk_count(&object->map_record))
-      return ufo_fail(error, UFO_CORRUPT, "its entry in the map is missing");
-    memset(w->target, 0, w->bytes);
-    return UFO_OK;
-  }
-  return status ? status : decode(w, work, &entry, stored, error);
+  return status ? status : finish(w, work, &found, error);
 }
 
 static ufo_status load_committed(wanted *w, ufo_error *error) {
@@ -148,6 +165,32 @@ ufo_status ufo_object_read(ufo_object *object, uint64_t chunk, uint32_t skip, ui
   if (!status) memcpy(target, work->buffer + skip, count);
   ufo_core_give_work(object->core, work);
   return status;
+}
+
+bool ufo_object_read_once(ufo_core *core, ufo_etxn *etxn, const ufo_found *found, uint64_t chunk, uint32_t skip,
+                          uint32_t count, void *target) {
+  ufo_object object = {.core = core,
+                       .record = found->record,
+                       .map_record = found->record,
+                       .map_id = found->id,
+                       .map_version = found->version};
+  wanted w = {.object = &object, .chunk = chunk, .target = target, .foreign = true};
+  w.bytes = ufo_record_chunk_raw_bytes(&found->record, chunk);
+  finding seen;
+  ufo_work *work = ufo_core_take_work(core), *whole = NULL;
+  bool done = work != NULL;
+  if (done && count != w.bytes) { /* the chunk is decoded beside, and a part of it copied */
+    whole = ufo_core_take_work(core);
+    done = whole && ufo_work_reserve(whole, w.bytes);
+    if (done) w.target = whole->buffer;
+  }
+  done = done && find(&w, work, etxn, &seen, NULL) == UFO_OK;
+  ufo_core_end(core, etxn);
+  done = done && finish(&w, work, &seen, NULL) == UFO_OK;
+  if (done && whole) memcpy(target, whole->buffer + skip, count);
+  ufo_core_give_work(core, work);
+  ufo_core_give_work(core, whole);
+  return done;
 }
 
 void ufo_object_expect(ufo_object *object, uint64_t end) { object->expected_end = end; }

@@ -233,9 +233,14 @@ Test(places, a_read_of_a_range) {
   put_seed("x", 8);
   double *got = malloc(LENGTH * sizeof *got);
   uint64_t state = 6;
-  for (int i = 0; i < 300; i++) {
+  for (int i = 0; i < 900; i++) {
     uint64_t first = random_below(&state, LENGTH), count = random_below(&state, LENGTH - first) + 1;
-    if (i % 2) count = 1 + (count - 1) % (3 * PER_CHUNK);
+    if (i % 3 == 1) count = 1 + (count - 1) % (3 * PER_CHUNK);
+    if (i % 3 == 2) count = 1 + (count - 1) % (PER_CHUNK - first % PER_CHUNK); /* inside of a chunk */
+    if (i % 15 == 2) {                                                         /* a whole one */
+      first -= first % PER_CHUNK;
+      count = LENGTH - first < PER_CHUNK ? LENGTH - first : PER_CHUNK;
+    }
     OK(ufo_store_read(store, NULL, "x", 0, first, count, got, &error));
     for (uint64_t k = 0; k < count; k++) cr_assert_eq(got[k], value_of(8, first + k), "element %" PRIu64, first + k);
   }
