@@ -28,6 +28,12 @@ typedef int (*ufo_populate_fn)(void *user, uint64_t first, uint64_t count, void 
 /* The same by bytes, for sources whose chunks are not whole elements. `offset` is a multiple of the chunk size. */
 typedef int (*ufo_populate_bytes_fn)(void *user, uint64_t offset, uint64_t bytes, void *target, ufo_error *error);
 
+/* The same for a source that verifies what it produces by XXH3-64 (64 bits, seed 0): *hash_out, 0 before, becomes the
+ * hash of the `bytes` bytes at `target`, or stays 0 if that is not known. A hash that is wrong makes chunks that nobody
+ * wrote to count as changed, and does no other harm. */
+typedef int (*ufo_populate_hashed_fn)(void *user, uint64_t offset, uint64_t bytes, void *target, uint64_t *hash_out,
+                                      ufo_error *error);
+
 /* Takes over a changed chunk: `bytes` bytes at `data`, to lie at byte `offset` of the body. After UFO_OK the chunk may
  * be dropped and populate must give these bytes. After an error the chunk stays in memory, changed, and the callback
  * is tried again later. If the program writes to the chunk meanwhile, the callback is called again with the newer
@@ -56,6 +62,9 @@ typedef struct ufo_source {
   ufo_destroy_fn destroy;     /* may be NULL */
   void *user;
   unsigned flags; /* UFO_SOURCE_... */
+  /* May be NULL; only beside populate_bytes, and called in its place where the pool needs a chunk's hash. Saves a pass
+   * over each chunk that is read ahead. */
+  ufo_populate_hashed_fn populate_hashed;
 } ufo_source;
 
 typedef enum ufo_access {

@@ -159,7 +159,7 @@ UFO_API void ufo_store_iterator_free(ufo_store_iterator *iterator);
 
 /* Copies elements first .. first + count - 1 into `buffer` (count * element_bytes bytes): no region, no faults, every
  * checksum verified. UFO_USAGE if the range is outside the object or the object is a list. On UFO_CORRUPT the message
- * names the object, the chunk and its range of elements. */
+ * names the object, the chunk and its range of elements. After an error what `buffer` holds is not specified. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_read(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version,
                                                  uint64_t first, uint64_t count, void *buffer, ufo_error *error);
 

@@ -8,6 +8,7 @@
 #include "codec/delta.h"
 #include "codec/memory.h"
 #include "codec/shuffle.h"
+#include "util/checked.h"
 #include "util/fail.h"
 #include "util/hash.h"
 #include "util/plant.h"
@@ -15,15 +16,19 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define REPEATED_BYTES 4096
+
 static ufo_status decode_constant(const ufo_chunk_meta *meta, uint8_t *target, ufo_error *error) {
   size_t width = meta->inline_bytes, done = width;
   if (width < 1 || width > UFO_INLINE_BYTES_MAX || width > meta->raw_bytes)
     return ufo_fail(error, UFO_CORRUPT, "a constant element of %zu bytes in a chunk of %" PRIu32, width,
                     meta->raw_bytes);
   memcpy(target, meta->inline_data, width);
-  /* What is done is doubled; it is always a whole number of elements. */
-  for (; done < meta->raw_bytes - done; done *= 2) memcpy(target + done, target, done);
-  memcpy(target + done, target, meta->raw_bytes - done);
+  /* What is done is doubled, always a whole number of elements, until it is long enough for memcpy to be at its best
+   * and short enough to stay in the nearest cache. */
+  for (; done < REPEATED_BYTES && done < meta->raw_bytes - done; done *= 2) memcpy(target + done, target, done);
+  for (size_t block = done; done < meta->raw_bytes; done += block)
+    memcpy(target + done, target, ufo_min(block, meta->raw_bytes - done));
   return UFO_OK;
 }
 
@@ -60,8 +65,8 @@ static ufo_status decode_filtered(ufo_codec_memory *memory, const ufo_chunk_meta
   ufo_status status = ufo_codec_memory_decoding(memory, meta->raw_bytes, error);
   if (!status) status = decode_lz4(meta, stored, memory->filtered, error);
   if (status) return status;
-  ufo_unshuffle(target, memory->filtered, meta->raw_bytes, meta->width);
-  if (with_delta) ufo_undelta(target, meta->raw_bytes, meta->width);
+  if (with_delta) ufo_unshuffle_undelta(target, memory->filtered, meta->raw_bytes, meta->width);
+  else ufo_unshuffle(target, memory->filtered, meta->raw_bytes, meta->width);
   return UFO_OK;
 }
 
@@ -87,6 +92,26 @@ static ufo_status decode(ufo_codec_memory *memory, const ufo_chunk_meta *meta, c
   }
 }
 
+/* What a chunk of one element decodes to is known from the element and the length. So is its hash, which is remembered
+ * for the chunks that follow: most have the same. */
+static uint64_t hash_of(ufo_codec_memory *memory, const ufo_chunk_meta *meta, const void *target) {
+  ufo_repeated *known = &memory->repeated;
+  bool repeats = meta->codec == UFO_CODEC_ZERO || meta->codec == UFO_CODEC_CONSTANT;
+  if (!repeats || meta->raw_bytes == 0) return ufo_hash(target, meta->raw_bytes);
+  ufo_repeated wanted = {.raw_bytes = meta->raw_bytes};
+  if (meta->codec == UFO_CODEC_CONSTANT) {
+    wanted.width = meta->inline_bytes;
+    memcpy(wanted.element, meta->inline_data, meta->inline_bytes);
+  }
+  bool same = known->raw_bytes == wanted.raw_bytes && known->width == wanted.width &&
+              memcmp(known->element, wanted.element, sizeof wanted.element) == 0;
+  if (!same) {
+    wanted.hash = ufo_hash(target, meta->raw_bytes);
+    *known = wanted;
+  }
+  return known->hash;
+}
+
 ufo_status ufo_codec_decode(ufo_codec_memory *memory, const ufo_chunk_meta *meta, const void *stored, void *target,
                             ufo_error *error) {
   if (meta->raw_bytes > UFO_CHUNK_BYTES_MAX)
@@ -94,7 +119,7 @@ ufo_status ufo_codec_decode(ufo_codec_memory *memory, const ufo_chunk_meta *meta
                     (unsigned)UFO_CHUNK_BYTES_MAX);
   ufo_status status = decode(memory, meta, stored, target, error);
   if (status) return status;
-  uint64_t hash = ufo_hash(target, meta->raw_bytes);
+  uint64_t hash = hash_of(memory, meta, target);
   if (hash != meta->hash && !ufo_planted("chunk-checksum"))
     return ufo_fail(error, UFO_CORRUPT, "the checksum is %016" PRIx64 ", recorded is %016" PRIx64, hash, meta->hash);
   return UFO_OK;

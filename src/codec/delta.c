@@ -16,13 +16,15 @@ void ufo_delta(uint8_t *restrict target, const uint8_t *restrict source, size_t 
   memcpy(target + whole, source + whole, bytes - whole);
 }
 
-void ufo_undelta(uint8_t *values, size_t bytes, unsigned width) {
-  size_t whole = bytes - bytes % width;
+void ufo_undelta(uint8_t *values, size_t bytes, unsigned width) { ufo_undelta_from(values, bytes, width, 0); }
+
+void ufo_undelta_from(uint8_t *values, size_t bytes, unsigned width, size_t first) {
+  size_t whole = bytes - bytes % width, begin = first * width;
   if (width == 4) {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < whole; i += 4) ufo_put_le32(values + i, sum += ufo_get_le32(values + i));
+    uint32_t sum = begin ? ufo_get_le32(values + begin - 4) : 0;
+    for (size_t i = begin; i < whole; i += 4) ufo_put_le32(values + i, sum += ufo_get_le32(values + i));
   } else {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < whole; i += 8) ufo_put_le64(values + i, sum += ufo_get_le64(values + i));
+    uint64_t sum = begin ? ufo_get_le64(values + begin - 8) : 0;
+    for (size_t i = begin; i < whole; i += 8) ufo_put_le64(values + i, sum += ufo_get_le64(values + i));
   }
 }

@@ -16,5 +16,7 @@ static inline bool ufo_delta_has_width(unsigned width) { return width == 4 || wi
 void ufo_delta(uint8_t *restrict target, const uint8_t *restrict source, size_t bytes, unsigned width);
 /* In place. */
 void ufo_undelta(uint8_t *values, size_t bytes, unsigned width);
+/* The same where units before `first` have been done. */
+void ufo_undelta_from(uint8_t *values, size_t bytes, unsigned width, size_t first);
 
 #endif

@@ -14,4 +14,7 @@
 void ufo_shuffle(uint8_t *restrict target, const uint8_t *restrict source, size_t bytes, unsigned width);
 void ufo_unshuffle(uint8_t *restrict target, const uint8_t *restrict source, size_t bytes, unsigned width);
 
+/* ufo_unshuffle, and then ufo_undelta (delta.h) of the result, while it is in registers. Widths: those of deltas. */
+void ufo_unshuffle_undelta(uint8_t *restrict target, const uint8_t *restrict source, size_t bytes, unsigned width);
+
 #endif

@@ -19,9 +19,9 @@ static bool produce(const ufo_slot *slot, unsigned i, uint64_t *hash) {
   ufo_region *region = slot->region;
   ufo_error error = {.code = UFO_OK};
   char *target = slot->page + i * region->chunk_bytes;
-  if (ufo_chunk_produce(region, ufo_window_first_chunk(region, slot->window) + i, target, &error) != UFO_OK)
+  if (ufo_chunk_produce(region, ufo_window_first_chunk(region, slot->window) + i, target, hash, &error) != UFO_OK)
     return false;
-  *hash = ufo_hash(target, region->chunk_bytes);
+  if (*hash == 0) *hash = ufo_hash(target, region->chunk_bytes);
   return true;
 }
 

@@ -32,8 +32,9 @@ static void *fill_memory(ufo_fill_memory *memory, uint64_t bytes) {
 typedef struct production {
   ufo_region *region;
   uint64_t chunk;
-  char *buffer; /* room for the chunk and two elements */
-  char *start;  /* where in it the chunk begins afterwards */
+  char *buffer;       /* room for the chunk and two elements */
+  char *start;        /* where in it the chunk begins afterwards */
+  uint64_t *hash_out; /* NULL: not wanted */
   ufo_error *error;
 } production;
 
@@ -58,6 +59,9 @@ static int produce(void *user) {
     if (found) return found > 0 ? UFO_OK : found;
   }
   if (region->source.populate) return populate_elements(p);
+  if (p->hash_out && region->source.populate_hashed)
+    return region->source.populate_hashed(region->source.user, p->chunk * region->chunk_bytes,
+                                          ufo_chunk_body_bytes(region, p->chunk), p->buffer, p->hash_out, p->error);
   return region->source.populate_bytes(region->source.user, p->chunk * region->chunk_bytes,
                                        ufo_chunk_body_bytes(region, p->chunk), p->buffer, p->error);
 }
@@ -95,9 +99,12 @@ static ufo_status produce_chunk(ufo_region *region, uint64_t chunk, ufo_fill_mem
   return status;
 }
 
-ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, ufo_error *error) {
-  production p = {.region = region, .chunk = chunk, .buffer = target, .error = error};
-  return produce_at(&p);
+ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, uint64_t *hash_out, ufo_error *error) {
+  production p = {.region = region, .chunk = chunk, .buffer = target, .hash_out = hash_out, .error = error};
+  *hash_out = 0;
+  ufo_status status = produce_at(&p);
+  if (ufo_chunk_body_bytes(region, chunk) != region->chunk_bytes) *hash_out = 0; /* zeros follow */
+  return status;
 }
 
 /* ---- publishing them ----------------------------------------------------------------------------------------- */

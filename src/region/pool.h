@@ -296,8 +296,9 @@ typedef struct ufo_fill_memory {
 } ufo_fill_memory;
 void ufo_fill_memory_free(ufo_fill_memory *memory);
 /* The content of a chunk at `target`, which has room for its mapped bytes; zeros after the last element. Not for
- * regions by elements that do not divide a chunk. */
-ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, ufo_error *error);
+ * regions by elements that do not divide a chunk. *hash_out is XXH3-64 of a whole chunk if the source knew it, else 0.
+ */
+ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, uint64_t *hash_out, ufo_error *error);
 /* Serves one fault. `depth` is that of the fill that the faulting thread runs itself, or 0 for other threads. */
 void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_fill_memory *memory);
 /* No lock is held. Fills a chunk that nobody has touched, if it is absent and there is memory for it at once. What goes

@@ -9,6 +9,7 @@
 
 #include "store/attach.h"
 #include "store/garbage.h"
+#include "store/places.h"
 #include "store/registry.h"
 #include "store/spill.h"
 #include "util/fail.h"
@@ -21,6 +22,7 @@ static void destroy(ufo_core *core) {
     ufo_work *work = core->idle_work;
     core->idle_work = work->next;
     ufo_codec_memory_free(work->codec);
+    ufo_places_free(work->places);
     free(work->buffer);
     free(work);
   }
@@ -230,6 +232,15 @@ void ufo_core_end(ufo_core *core, ufo_etxn *txn) {
   if (!txn) return;
   ufo_engine_end(txn);
   pthread_rwlock_unlock(&core->gate);
+}
+
+ufo_status ufo_core_read_at(ufo_core *core, uint64_t offset, void *target, size_t bytes) {
+  ufo_status status = ufo_core_enter(core, NULL);
+  if (status) return status;
+  pthread_rwlock_rdlock(&core->gate);
+  status = core->engine ? ufo_engine_read_at(core->engine, offset, target, bytes, NULL) : UFO_IO;
+  pthread_rwlock_unlock(&core->gate);
+  return status;
 }
 
 /* ---- working memory -------------------------------------------------------------------------------------------- */

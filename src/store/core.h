@@ -20,11 +20,14 @@
 #include "store/record.h"
 #include "util/u64map.h"
 
+typedef struct ufo_places ufo_places; /* places.h */
+
 /* Working memory of one thread at a time: for encoded bytes and the codec. */
 typedef struct ufo_work {
   ufo_codec_memory *codec;
   uint8_t *buffer;
   size_t capacity;
+  ufo_places *places; /* of chunks that this thread will read next; made on demand */
   struct ufo_work *next;
 } ufo_work;
 
@@ -81,6 +84,10 @@ ufo_status ufo_core_begin_read(ufo_core *core, ufo_etxn **txn_out, ufo_error *er
 ufo_status ufo_core_begin_write(ufo_core *core, ufo_etxn **txn_out, ufo_error *error);
 ufo_status ufo_core_commit(ufo_core *core, ufo_etxn *txn, ufo_error *error);
 void ufo_core_end(ufo_core *core, ufo_etxn *txn); /* NULL is allowed */
+
+/* Reads what ufo_engine_place found. The caller holds what keeps it there. Errors say nothing: who needs one looks the
+ * value up again. */
+ufo_status ufo_core_read_at(ufo_core *core, uint64_t offset, void *target, size_t bytes);
 
 /* Called at the beginning of whatever uses the core's locks or locks on the file. Cheap unless fork() happened. */
 ufo_status ufo_core_enter(ufo_core *core, ufo_error *error);

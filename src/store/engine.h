@@ -91,6 +91,19 @@ ufo_status ufo_engine_get(ufo_etxn *txn, ufo_table table, const void *key, size_
  * is large. UFO_MISSING without a message; UFO_CORRUPT if its length differs or the file ends before it; UFO_IO. */
 ufo_status ufo_engine_read(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, void *target,
                            size_t bytes, ufo_error *error);
+/* Where in the file a value lies that a read of this transaction gave. False: among others on a page, which is copied
+ * when one of them changes, or it cannot be known. Else it stays there until it is deleted or written anew, also after
+ * the transaction. The value itself is not touched. */
+bool ufo_engine_place(const ufo_etxn *txn, ufo_slice value, uint64_t *offset_out);
+/* Copies what lies there into `target`; needs no transaction. UFO_CORRUPT if the file ends before it; UFO_IO. */
+ufo_status ufo_engine_read_at(ufo_engine *engine, uint64_t offset, void *target, size_t bytes, ufo_error *error);
+/* Would a read of what lies there wait for the disk? */
+bool ufo_engine_would_wait(const ufo_etxn *txn, uint64_t offset);
+/* Has it read in the background; only a hint. */
+void ufo_engine_fetch(const ufo_etxn *txn, uint64_t offset, uint64_t bytes);
+/* The same for the pages that lie behind (or before) the one at which the table was looked up last in this read
+ * transaction: entries that were written together lie together. Does nothing where these are in memory. */
+void ufo_engine_fetch_leaves(const ufo_etxn *txn, ufo_table table, bool behind);
 /* `append`: the key is known to sort after all others of the table. */
 ufo_status ufo_engine_put(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, const void *value,
                           size_t value_bytes, bool append, ufo_error *error);

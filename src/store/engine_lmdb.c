@@ -5,7 +5,8 @@
  *   what is read through the map are B-tree pages, between which lie blobs that nobody asked for.
  * - Large values lie on contiguous overflow pages that LMDB's reads do not touch. ufo_engine_read takes them with pread
  *   at the same offset, so scanning a store does not make the map resident, and a bad disk or a file cut short is an
- *   error instead of a SIGBUS. The read transaction keeps the pages from being reused meanwhile.
+ *   error instead of a SIGBUS. The read transaction keeps the pages from being reused meanwhile; ufo_engine_read_at
+ * leaves that to its caller.
  * - Freeing a large value reads its first page, and the kernel maps the neighbours of each page that is touched. So the
  *   map's pages are given back to the kernel now and then (ufo_lmdb_trim): cached still, but not part of this process.
  *   The map takes no huge pages, of which one touch would make 2 MiB resident.
@@ -169,6 +170,7 @@ static void find_map(ufo_engine *engine) {
     }
     engine->map_bytes = info.me_mapsize;
     if (engine->map) ufo_memory_want_huge((void *)engine->map, engine->map_bytes, false);
+    engine->page_bytes = stat.ms_psize;
     mdb_cursor_close(cursor);
   }
   mdb_txn_abort(txn);

@@ -33,6 +33,7 @@ struct ufo_engine {
   int fd;
   uintptr_t map; /* where the file is mapped; 0: not known, and all values are read through the map */
   size_t map_bytes;
+  unsigned page_bytes;
   bool unlocked;
   atomic_bool dead;
   atomic_uint_fast64_t last_page;       /* of the file, after this process's last commit */

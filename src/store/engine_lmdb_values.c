@@ -4,9 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/file.h"
 #include "store/engine_lmdb.h"
+#include "store/pages.h"
 #include "util/fail.h"
 
+enum { LEAVES = 16 };                   /* of pages that are fetched ahead of look-ups */
 #define TOUCH_BYTES (UINT64_C(1) << 19) /* what the kernel may map around touched pages of the tree and the blob */
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
@@ -66,6 +69,42 @@ ufo_status ufo_engine_read(ufo_etxn *txn, ufo_table table, const void *key, size
   }
   ufo_lmdb_trim(engine, bytes); /* for the B-tree pages on the way */
   return read_file(engine, at - map, target, bytes, error);
+}
+
+/* A page has a header of 16 bytes. Behind it are a large value's bytes, or where the entries of a leaf lie. */
+bool ufo_engine_place(const ufo_etxn *txn, ufo_slice value, uint64_t *offset_out) {
+  const ufo_engine *engine = txn->engine;
+  uintptr_t at = (uintptr_t)value.data;
+  if (!engine->map || at < engine->map || at - engine->map >= engine->map_bytes) return false;
+  *offset_out = at - engine->map;
+  return *offset_out % engine->page_bytes == UFO_PAGE_HEADER;
+}
+
+ufo_status ufo_engine_read_at(ufo_engine *engine, uint64_t offset, void *target, size_t bytes, ufo_error *error) {
+  ufo_lmdb_trim(engine, UFO_TRIM_BYTES / 256);
+  return read_file(engine, offset, target, bytes, error);
+}
+
+bool ufo_engine_would_wait(const ufo_etxn *txn, uint64_t offset) {
+  return ufo_file_would_wait(txn->engine->fd, offset);
+}
+
+void ufo_engine_fetch(const ufo_etxn *txn, uint64_t offset, uint64_t bytes) {
+  ufo_file_fetch(txn->engine->fd, offset, bytes);
+}
+
+void ufo_engine_fetch_leaves(const ufo_etxn *txn, ufo_table table, bool behind) {
+  const ufo_engine *engine = txn->engine;
+  const ufo_cursor *cursor = &txn->cursors[table];
+  MDB_val key, value;
+  uint64_t offset = 0;
+  if (txn->write || !cursor->handle || mdb_cursor_get(cursor->handle, &key, &value, MDB_GET_CURRENT)) return;
+  if (ufo_engine_place(txn, (ufo_slice){value.mv_data, value.mv_size}, &offset) || offset == 0) return;
+  uint64_t page = offset / engine->page_bytes;
+  if (!behind && page < LEAVES) return;
+  uint64_t middle = behind ? page + LEAVES / 2 : page - LEAVES / 2, first = behind ? page + 1 : page - LEAVES;
+  if (ufo_file_would_wait(engine->fd, middle * engine->page_bytes))
+    ufo_file_fetch(engine->fd, first * engine->page_bytes, LEAVES * engine->page_bytes);
 }
 
 ufo_status ufo_engine_put(ufo_etxn *txn, ufo_table table, const void *key, size_t key_bytes, const void *value,

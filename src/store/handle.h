@@ -17,9 +17,13 @@ struct ufo_object {
   ufo_pin *pin;    /* on map_id and map_version; NULL: none is needed */
   uint64_t map_id; /* whose entries give the chunks that `extents` does not have; 0: they are zeros */
   uint64_t map_version;
-  ufo_record map_record; /* of that version: its length may be smaller */
-  uint64_t draft_serial; /* of the draft it was made from; 0: it is a committed version */
-  ufo_u64map extents;    /* chunk -> ufo_extent, each retained */
+  ufo_record map_record;                         /* of that version: its length may be smaller */
+  uint64_t draft_serial;                         /* of the draft it was made from; 0: it is a committed version */
+  ufo_u64map extents;                            /* chunk -> ufo_extent, each retained */
+  uint64_t serial;                               /* no other object of this process has it, or will have */
+  uint64_t expected_end;                         /* chunks before it will be read one after the other; 0: not known */
+  atomic_uint_fast64_t last_chunk;               /* that was read of the committed ones */
+  atomic_uint_fast64_t fetched_from, fetched_to; /* chunks that the disk was asked for; equal: none */
 };
 
 /* What a lookup found: a draft of the transaction (borrowed, valid until it is edited) or a committed version. */
@@ -48,6 +52,11 @@ ufo_status ufo_lookup_attributes(ufo_etxn *etxn, const ufo_found *found, ufo_sli
 /* Info of what was found; `name` is copied into it. Sums over children for a list. */
 ufo_status ufo_info_fill(ufo_etxn *etxn, const ufo_found *found, const char *name, ufo_object_info *info,
                          ufo_error *error);
+
+/* Reads a part of one chunk of what was found in the transaction, and not in a draft, and ends that: nothing has to be
+ * pinned for it. False: it has to be read otherwise, or to learn why it cannot. `target` as in ufo_object_read. */
+bool ufo_object_read_once(ufo_core *core, ufo_etxn *etxn, const ufo_found *found, uint64_t chunk, uint32_t skip,
+                          uint32_t count, void *target);
 
 /* Takes over the reference to `pin`, which may be NULL, in every case. `label` is copied. */
 ufo_status ufo_object_make(ufo_core *core, const char *label, const ufo_object_info *info, const ufo_record *record,

@@ -10,10 +10,12 @@
 #include "store/transaction.h"
 #include "util/fail.h"
 
+#define NO_CHUNK (UINT64_MAX / 2) /* far from all that there are */
 enum { LABEL_BYTES = sizeof((ufo_object *)0)->label };
 
 ufo_status ufo_object_make(ufo_core *core, const char *label, const ufo_object_info *info, const ufo_record *record,
                            ufo_pin *pin, ufo_object **object_out, ufo_error *error) {
+  static atomic_uint_fast64_t serials;
   *object_out = NULL;
   ufo_object *object = calloc(1, sizeof *object);
   if (!object) {
@@ -29,6 +31,8 @@ ufo_status ufo_object_make(ufo_core *core, const char *label, const ufo_object_i
   object->pin = pin;
   object->map_id = info->id;
   object->map_version = info->version;
+  object->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
+  atomic_init(&object->last_chunk, NO_CHUNK);
   *object_out = object;
   return UFO_OK;
 }
@@ -205,79 +209,4 @@ ufo_status ufo_object_open(ufo_store *store, ufo_txn *txn, const char *name, int
   if (!status) status = ufo_catalogue_check_name(name, error);
   if (status) return status;
   return ufo_object_pin(store->core, txn, ufo_store_sight(store), name, index, version, object_out, error);
-}
-
-/* ---- loading --------------------------------------------------------------------------------------------------- */
-
-/* The pin keeps entry and blob from being reclaimed, a short transaction their pages from being reused while they are
- * read; decoding is done outside of it. */
-static ufo_status load_committed(ufo_object *object, uint64_t chunk, uint8_t *target, uint32_t bytes,
-                                 ufo_error *error) {
-  ufo_core *core = object->core;
-  uint64_t map_chunks = ufo_record_chunk_count(&object->map_record);
-  if (object->map_id == 0 || chunk >= map_chunks) {
-    memset(target, 0, bytes);
-    return UFO_OK;
-  }
-  ufo_work *work = ufo_core_take_work(core);
-  if (!work) return ufo_fail(error, UFO_FULL, "out of memory");
-  ufo_etxn *etxn;
-  ufo_entry entry;
-  uint8_t *stored = NULL;
-  ufo_status status = ufo_core_begin_read(core, &etxn, error);
-  bool missing = false;
-  if (!status) {
-    status = ufo_map_find(etxn, object->map_id, chunk, object->map_version, &entry, NULL, error);
-    missing = status == UFO_MISSING;
-    if (!status && (entry.is_child || entry.meta.raw_bytes > bytes)) {
-      status = ufo_fail(error, UFO_CORRUPT, "its entry in the map does not fit the object");
-    }
-    if (!status && entry.blob && ufo_codec_is_plain(&entry.meta)) {
-      stored = target;
-    } else if (!status && entry.blob && !ufo_work_reserve(work, entry.meta.stored_bytes)) {
-      status = ufo_fail(error, UFO_FULL, "out of memory");
-    } else if (!status) {
-      stored = work->buffer;
-    }
-    if (!status && entry.blob) status = ufo_blob_read(etxn, entry.blob, stored, entry.meta.stored_bytes, error);
-    ufo_core_end(core, etxn);
-  }
-  if (missing && object->map_record.chunks_written == map_chunks) {
-    status = ufo_fail(error, UFO_CORRUPT, "its entry in the map is missing");
-  } else if (missing) {
-    memset(target, 0, bytes);
-    status = UFO_OK;
-  } else if (!status) {
-    status = ufo_codec_decode(work->codec, &entry.meta, stored, target, error);
-    /* A chunk may end earlier than in this version only if nothing was appended to it since: zeros follow. */
-    if (!status) memset(target + entry.meta.raw_bytes, 0, bytes - entry.meta.raw_bytes);
-  }
-  ufo_core_give_work(core, work);
-  return status;
-}
-
-ufo_status ufo_object_load(ufo_object *object, uint64_t chunk, void *target, ufo_error *error) {
-  if (object->record.type == UFO_LIST || chunk >= object->info.chunk_count) {
-    return ufo_fail(error, UFO_USAGE, "'%s' has no chunk %llu", object->label, (unsigned long long)chunk);
-  }
-  uint32_t bytes = ufo_object_chunk_raw_bytes(object, chunk);
-  ufo_extent *extent = ufo_u64map_get(&object->extents, chunk);
-  ufo_status status;
-  if (!extent) {
-    status = load_committed(object, chunk, target, bytes, error);
-  } else if (ufo_extent_meta(extent)->raw_bytes != bytes) {
-    status = ufo_fail(error, UFO_CORRUPT, "a pending chunk does not fit the object");
-  } else {
-    status = ufo_extent_load(extent, target, error);
-  }
-  if (status) {
-    uint64_t first_byte = chunk * object->record.chunk_bytes, width = object->record.element_bytes;
-    uint64_t first = first_byte / width, last = (first_byte + bytes - 1) / width;
-    ufo_fail_prefix(error, status,
-                    "cannot read chunk %llu (elements %llu to %llu, zero-based) of '%s' (object %llu) version %llu in "
-                    "store %s",
-                    (unsigned long long)chunk, (unsigned long long)first, (unsigned long long)last, object->label,
-                    (unsigned long long)object->info.id, (unsigned long long)object->info.version, object->core->path);
-  }
-  return status;
 }

@@ -25,6 +25,16 @@ uint32_t ufo_object_chunk_raw_bytes(const ufo_object *object, uint64_t chunk);
 /* Decodes chunk `chunk` into `target`, verified; zeros if it was never written. The message of an error names store,
  * object, version, chunk and range of elements. Takes no lock that is held across I/O of a writer. */
 ufo_status ufo_object_load(ufo_object *object, uint64_t chunk, void *target, ufo_error *error);
+/* The same; *hash_out is XXH3-64 of the chunk if that was known from its verification, else 0. */
+ufo_status ufo_object_load_hashed(ufo_object *object, uint64_t chunk, void *target, uint64_t *hash_out,
+                                  ufo_error *error);
+
+/* Copies `count` bytes of the chunk, from byte `skip` on, to `target`, which may be managed memory: it is touched by
+ * this thread alone, with no lock held and outside of transactions. What it holds after an error is not specified. */
+ufo_status ufo_object_read(ufo_object *object, uint64_t chunk, uint32_t skip, uint32_t count, void *target,
+                           ufo_error *error);
+/* Chunks up to `end` (exclusive) will be read in order: for who has the object alone. */
+void ufo_object_expect(ufo_object *object, uint64_t end);
 
 /* ---- putting changed chunks --------------------------------------------------------------------------------------
  * What ufo_txn_put_view does below the view. */

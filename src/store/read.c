@@ -1,39 +1,51 @@
 /* read.c - copying a range of elements out of the store. */
-#include <stdlib.h>
-#include <string.h>
-
-#include "store/object.h"
+#include "store/catalogue.h"
+#include "store/handle.h"
 #include "store/store.h"
 #include "util/checked.h"
 #include "util/fail.h"
 
 static ufo_status read_range(ufo_object *object, uint64_t first, uint64_t bytes, uint8_t *buffer, ufo_error *error) {
   const ufo_object_info *info = ufo_object_get_info(object);
-  uint8_t *chunk_buffer = NULL;
   ufo_status status = UFO_OK;
   uint64_t at = first * info->element_bytes, end = at + bytes;
+  if (bytes > info->chunk_bytes) ufo_object_expect(object, ufo_div_up(end, info->chunk_bytes));
   while (at < end && !status) {
     uint64_t chunk = at / info->chunk_bytes, skip = at % info->chunk_bytes;
     uint64_t there = ufo_object_chunk_raw_bytes(object, chunk), count = ufo_min(there - skip, end - at);
-    if (!chunk_buffer && !(chunk_buffer = malloc(info->chunk_bytes))) {
-      status = ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", info->name);
-      break;
-    }
-    /* Decoded in private memory even if all of the chunk is wanted: the caller's may be managed memory, which must not
-     * be touched in here. */
-    status = ufo_object_load(object, chunk, chunk_buffer, error);
-    if (!status) memcpy(buffer, chunk_buffer + skip, count);
+    status = ufo_object_read(object, chunk, (uint32_t)skip, (uint32_t)count, buffer, error);
     buffer += count;
     at += count;
   }
-  free(chunk_buffer);
   return status;
+}
+
+/* What lies in one chunk of a version that is committed. False: not done. */
+static bool read_once(ufo_store *store, ufo_txn *txn, const char *name, uint64_t first, uint64_t count, void *buffer) {
+  ufo_core *core = store->core;
+  ufo_etxn *etxn;
+  ufo_found found;
+  if (ufo_core_begin_read(core, &etxn, NULL)) return false;
+  ufo_status status = ufo_lookup(etxn, txn, ufo_store_sight(store), name, 0, &found, NULL);
+  const ufo_record *record = &found.record;
+  if (!status && !found.draft && record->type != UFO_LIST && ufo_range_inside(first, count, record->length)) {
+    uint64_t begin = first * record->element_bytes, bytes = count * record->element_bytes;
+    uint64_t chunk = begin / record->chunk_bytes, skip = begin % record->chunk_bytes;
+    if (skip + bytes <= record->chunk_bytes)
+      return ufo_object_read_once(core, etxn, &found, chunk, (uint32_t)skip, (uint32_t)bytes, buffer);
+  }
+  ufo_core_end(core, etxn);
+  return false;
 }
 
 ufo_status ufo_store_read(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version, uint64_t first,
                           uint64_t count, void *buffer, ufo_error *error) {
   ufo_object *object;
-  ufo_status status = ufo_object_open(store, txn, name, -1, version, &object, error);
+  ufo_status status = ufo_store_check(store, txn, error);
+  if (!status) status = ufo_catalogue_check_name(name, error);
+  if (!status && version == 0 && count > 0 && buffer && read_once(store, txn, name, first, count, buffer))
+    return UFO_OK;
+  if (!status) status = ufo_object_open(store, txn, name, -1, version, &object, error);
   if (status) return status;
   const ufo_object_info *info = ufo_object_get_info(object);
   if (info->type == UFO_LIST) {

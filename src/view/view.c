@@ -11,7 +11,8 @@
 
 /* ---- the region's source --------------------------------------------------------------------------------------- */
 
-static int populate(void *user, uint64_t offset, uint64_t bytes, void *target, ufo_error *error) {
+static int populate_hashed(void *user, uint64_t offset, uint64_t bytes, void *target, uint64_t *hash_out,
+                           ufo_error *error) {
   ufo_view *view = user;
   uint64_t chunk = offset / view->chunk_bytes;
   ufo_object *base;
@@ -19,17 +20,23 @@ static int populate(void *user, uint64_t offset, uint64_t bytes, void *target, u
   ufo_status status;
   if (!extent) {
     UFO_ASSERT(ufo_object_chunk_raw_bytes(base, chunk) == bytes);
-    status = ufo_object_load(base, chunk, target, error);
+    status = ufo_object_load_hashed(base, chunk, target, hash_out, error);
   } else if (ufo_extent_meta(extent)->raw_bytes != bytes) {
     status =
         ufo_fail(error, UFO_CORRUPT, "changed chunk %llu of '%s' has %u bytes, not %llu", (unsigned long long)chunk,
                  view->name, ufo_extent_meta(extent)->raw_bytes, (unsigned long long)bytes);
   } else {
     status = ufo_extent_load(extent, target, error);
+    *hash_out = ufo_extent_meta(extent)->hash;
   }
   ufo_extent_release(extent);
   ufo_object_release(base);
   return status;
+}
+
+static int populate(void *user, uint64_t offset, uint64_t bytes, void *target, ufo_error *error) {
+  uint64_t hash;
+  return populate_hashed(user, offset, bytes, target, &hash, error);
 }
 
 static const char *path_of(const ufo_view *view) { return ufo_spill_path(view->spill); }
@@ -76,7 +83,11 @@ static ufo_status make_region(ufo_view *view, ufo_error *error) {
       .count = bytes / unit,
       .chunk_elements = view->chunk_bytes / unit,
       .access = view->access,
-      .source = {.populate_bytes = populate, .writeback = writeback, .user = view, .flags = UFO_SOURCE_READ_AHEAD},
+      .source = {.populate_bytes = populate,
+                 .populate_hashed = populate_hashed,
+                 .writeback = writeback,
+                 .user = view,
+                 .flags = UFO_SOURCE_READ_AHEAD},
   };
   ufo_status status = ufo_region_create(view->pool, &options, &view->region, error);
   if (status != UFO_OK)

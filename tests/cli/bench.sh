@@ -8,7 +8,7 @@ for runs in 0 101 x ""; do expect 2 bench --runs "$runs"; says "rounds"; done
 
 expect 0 bench --list
 awk '{ print $1 }' out >cases
-for name in scan-prices scan-sequence scan-constant scan-noise rescan random cold update commit open views memory \
+for name in scan-prices scan-sequence scan-constant scan-noise rescan codec random cold update commit open views memory \
   r-sum r-loop r-index grow-size grow-objects grow-length grow-threads; do
   grep -qx "$name" cases || failed "the case $name is not listed"
 done

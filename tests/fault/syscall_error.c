@@ -27,6 +27,8 @@ static const plausible plausibles[] = {
     {CALL(openat), {EMFILE, ENFILE, EACCES, EIO, ENOMEM, ENOSPC, EPERM}, true, false},
     {CALL(close), {EIO, EINTR}, true, false},
     {CALL(pread64), {EIO, ENOMEM}, true, true},
+    {CALL(preadv2), {EAGAIN, ENOSYS, EOPNOTSUPP, EIO}, true, false},
+    {CALL(fadvise64), {EINVAL, EIO}, true, false},
     {CALL(pwrite64), {EIO, ENOSPC, EDQUOT, EPERM}, true, true},
     {CALL(writev), {EIO, ENOSPC, EDQUOT, EPERM}, true, true},
     {CALL(fdatasync), {EIO, ENOSPC, EDQUOT}, true, false},

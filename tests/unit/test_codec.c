@@ -116,6 +116,54 @@ Test(codec, zero_and_constant_chunks_store_nothing) {
   ufo_codec_memory_free(memory);
 }
 
+static void assert_damaged(ufo_codec_memory *memory, const ufo_chunk_meta *meta, uint8_t *target, const char *what) {
+  ufo_error error;
+  cr_assert_eq(ufo_codec_decode(memory, meta, NULL, target, &error), UFO_CORRUPT, "%s", what);
+}
+
+/* The hash of what repeats is remembered, and must be that of exactly this element, width and length. */
+Test(codec, a_remembered_hash_is_of_the_same_content) {
+  ufo_codec_memory *memory = ufo_codec_memory_create();
+  static uint8_t raw[2][2 * PAGE], target[2 * PAGE];
+  for (size_t i = 0; i < sizeof raw[0]; i++) {
+    raw[0][i] = (uint8_t)(1 + i % 8);
+    raw[1][i] = (uint8_t)(2 + i % 8);
+  }
+  const void *stored;
+  ufo_chunk_meta meta[2], zero, damaged;
+  static const uint8_t zeros[2 * PAGE];
+  for (int i = 0; i < 2; i++)
+    cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, raw[i], 2 * PAGE, NULL, &meta[i], &stored, NULL), UFO_OK);
+  cr_assert_eq(ufo_codec_encode(memory, UFO_DOUBLE, 8, zeros, 2 * PAGE, NULL, &zero, &stored, NULL), UFO_OK);
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < 2; i++) {
+      assert_decodes(memory, &meta[i], NULL, raw[i], "the first time, and again");
+      assert_decodes(memory, &meta[i], NULL, raw[i], "from memory");
+      damaged = meta[i];
+      damaged.inline_data[3] ^= 1;
+      assert_damaged(memory, &damaged, target, "another element");
+      damaged = meta[i];
+      damaged.raw_bytes = PAGE;
+      assert_damaged(memory, &damaged, target, "another length");
+      damaged = meta[i];
+      damaged.inline_bytes = 4;
+      assert_damaged(memory, &damaged, target, "another width");
+      assert_decodes(memory, &meta[i], NULL, raw[i], "after damage");
+      damaged = meta[i];
+      damaged.hash ^= 1;
+      assert_damaged(memory, &damaged, target, "another hash");
+    }
+    assert_decodes(memory, &zero, NULL, zeros, "zeros");
+    damaged = zero;
+    damaged.hash ^= 1;
+    assert_damaged(memory, &damaged, target, "zeros of another hash");
+    damaged = zero;
+    damaged.raw_bytes = PAGE;
+    assert_damaged(memory, &damaged, target, "fewer zeros");
+  }
+  ufo_codec_memory_free(memory);
+}
+
 /* As many bytes as pages have would take one page more for the header that the engine puts before them. */
 Test(codec, the_tail_of_raw_chunks_is_kept_where_that_saves_a_page) {
   static const struct {

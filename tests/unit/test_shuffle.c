@@ -6,6 +6,19 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+/* Once more, as it is on processors without AVX2. */
+#define UFO_BASELINE
+#define ufo_shuffle baseline_shuffle
+#define ufo_unshuffle baseline_unshuffle
+#define ufo_unshuffle_undelta baseline_unshuffle_undelta
+void baseline_shuffle(uint8_t *restrict target, const uint8_t *restrict source, size_t bytes, unsigned width);
+void baseline_unshuffle(uint8_t *restrict target, const uint8_t *restrict source, size_t bytes, unsigned width);
+void baseline_unshuffle_undelta(uint8_t *restrict target, const uint8_t *restrict source, size_t bytes, unsigned width);
+#include "codec/shuffle.c"
+#undef ufo_shuffle
+#undef ufo_unshuffle
+#undef ufo_unshuffle_undelta
+
 #define LONGEST 3000
 
 Test(shuffle, follows_the_definition, .timeout = 30) {
@@ -24,6 +37,9 @@ Test(shuffle, follows_the_definition, .timeout = 30) {
       ufo_unshuffle(back, got, n, width);
       cr_assert(memcmp(back, raw, n) == 0, "width %u, %zu bytes back", width, n);
       cr_assert(got[n] == 0xA5 && back[n] == 0xA5, "width %u, %zu bytes: wrote past the end", width, n);
+      memset(back, 0, n);
+      baseline_unshuffle(back, got, n, width);
+      cr_assert(memcmp(back, raw, n) == 0, "width %u, %zu bytes back without AVX2", width, n);
     }
 }
 
@@ -58,5 +74,23 @@ Test(delta, is_undone_for_every_length) {
       cr_assert(memcmp(got + n - n % width, raw + n - n % width, n % width) == 0, "the tail stays");
       ufo_undelta(got, n, width);
       cr_assert(memcmp(got, raw, n) == 0, "width %u, %zu bytes", width, n);
+    }
+}
+
+Test(shuffle, and_sums_in_one_pass, .timeout = 30) {
+  static uint8_t raw[LONGEST], expected[LONGEST], got[LONGEST + 1];
+  uint64_t state = 6;
+  random_fill(&state, raw, sizeof raw);
+  for (unsigned width = 4; width <= 8; width += 4)
+    for (size_t n = 0; n <= LONGEST; n += n < 600 ? 1 : 37) {
+      ufo_unshuffle(expected, raw, n, width);
+      ufo_undelta(expected, n, width);
+      got[n] = 0xA5;
+      ufo_unshuffle_undelta(got, raw, n, width);
+      cr_assert(memcmp(got, expected, n) == 0, "width %u, %zu bytes", width, n);
+      cr_assert_eq(got[n], 0xA5, "width %u, %zu bytes: wrote past the end", width, n);
+      memset(got, 0, n);
+      baseline_unshuffle_undelta(got, raw, n, width);
+      cr_assert(memcmp(got, expected, n) == 0, "width %u, %zu bytes without AVX2", width, n);
     }
 }

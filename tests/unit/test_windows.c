@@ -4,6 +4,7 @@
 #include "region_kit.h"
 
 #include <sys/mman.h>
+#include <xxhash.h>
 
 enum { MIB = 1 << 20, CHUNK = 64 << 10, WINDOW = 2 << 20, WORDS_A_CHUNK = CHUNK / 8, WORDS_A_WINDOW = WINDOW / 8 };
 enum { BUDGET = 32 * MIB, BODY = 4 * BUDGET, COUNT = BODY / 8 };
@@ -584,4 +585,55 @@ Test(windows, of_a_writer_under_pressure, .timeout = 60) {
   for (uint64_t k = 0; k < chunks; k++) cr_assert_eq(kept[word_of_write(k, 1)], k + 1, "chunk %" PRIu64, k);
   ufo_region_release(region);
   OK(ufo_pool_destroy(pool, &error));
+}
+
+/* The hash that a source reports is taken for the window: a source that reports a wrong one is noticed, since its
+ * chunks then count as written to. */
+typedef struct hashing {
+  memory_source memory;
+  atomic_uint asked;
+  uint64_t difference; /* of what is reported */
+} hashing;
+
+static int hashing_populate(void *user, uint64_t offset, uint64_t bytes, void *target, ufo_error *e) {
+  return memory_populate(&((hashing *)user)->memory, offset, bytes, target, e);
+}
+
+static int hashing_populate_hashed(void *user, uint64_t offset, uint64_t bytes, void *target, uint64_t *hash_out,
+                                   ufo_error *e) {
+  hashing *h = user;
+  int status = hashing_populate(user, offset, bytes, target, e);
+  atomic_fetch_add(&h->asked, 1);
+  *hash_out = XXH3_64bits(target, bytes) + h->difference;
+  return status;
+}
+
+static int hashing_writeback(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *e) {
+  return memory_writeback(&((hashing *)user)->memory, offset, bytes, data, e);
+}
+
+/* Returns the bytes that count as changed after a scan that changed nothing. */
+static uint64_t scan_hashed(uint64_t difference) {
+  ufo_pool *pool = new_pool(BUDGET);
+  hashing h = {.memory = {.size = BUDGET / 2, .bytes = calloc(1, BUDGET / 2)}, .difference = difference};
+  ufo_source source = {.populate_bytes = hashing_populate,
+                       .populate_hashed = hashing_populate_hashed,
+                       .writeback = hashing_writeback,
+                       .user = &h,
+                       .flags = UFO_SOURCE_READ_AHEAD};
+  ufo_region *region = new_region(pool, 8, BUDGET / 2 / 8, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  const uint64_t *body = ufo_region_body(region);
+  for (uint64_t i = 0; i < BUDGET / 2 / 8; i++) cr_assert_eq(body[i], 0);
+  ufo_pool_stats stats = stats_of(pool);
+  cr_assert_geq(atomic_load(&h.asked), stats.windows * (WINDOW / CHUNK));
+  cr_assert_gt(stats.windows, 2);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+  free(h.memory.bytes);
+  return stats.dirty_bytes;
+}
+
+Test(windows, a_hash_that_the_source_knows_is_taken, .timeout = 60) {
+  cr_assert_eq(scan_hashed(0), 0);
+  cr_assert_gt(scan_hashed(1), 0, "the pool hashed the chunks itself");
 }

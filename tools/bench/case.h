@@ -7,7 +7,7 @@
  *   data.h sum.h     what is stored, and the scan                            statistics.h  medians, quantiles
  *   pack.h           the limit of decoding   reference.h    the handler to compare with
  *   page_cache.h     dropping and reading    clock.h        the clock
- *   scan.c random.c cold.c write.c many.c memory.c r.c growth.c              the cases, by what they measure
+ *   scan.c codec.c random.c cold.c write.c many.c memory.c r.c growth.c              the cases, by what they measure
  *
  * A case has series (each measures one thing, by its role the figure of ufostore, a limit, a reference, or more to
  * know) and goals (a series divided by another, or by a number, and what that must reach). It is run in rounds: each

@@ -6,6 +6,7 @@
 
 extern const bench_case case_scan_prices, case_scan_sequence, case_scan_constant, case_scan_noise,
     case_rescan;                                                                                /* scan.c */
+extern const bench_case case_codec;                                                             /* codec.c */
 extern const bench_case case_random;                                                            /* random.c */
 extern const bench_case case_cold;                                                              /* cold.c */
 extern const bench_case case_update, case_commit;                                               /* write.c */

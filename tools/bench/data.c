@@ -5,7 +5,7 @@
 #include <string.h>
 
 const char *data_name(data_kind kind) {
-  static const char *const names[DATA_KINDS] = {"prices", "sequence", "constant", "noise"};
+  static const char *const names[DATA_KINDS] = {"prices", "sequence", "constant", "noise", "readings"};
   return names[kind];
 }
 
@@ -19,6 +19,8 @@ double data_at(data_kind kind, uint64_t index) {
     return (double)index;
   case DATA_CONSTANT:
     return 42.5;
+  case DATA_READINGS:
+    return 1000 + (double)(mix(index) % 100000000) / 7e6;
   default: {
     double value;
     uint64_t bits = mix(index) & ~(UINT64_C(1) << 62);

@@ -10,6 +10,7 @@ typedef enum data_kind {
   DATA_SEQUENCE, /* 0, 1, 2, ... */
   DATA_CONSTANT, /* 42.5 */
   DATA_NOISE,    /* random bits, but for the one that would make infinities and NaN: stored as they are */
+  DATA_READINGS, /* of a range of values and without pattern: shuffled, since the upper bytes are alike */
   DATA_KINDS,
 } data_kind;
 

@@ -1,0 +1,16 @@
+/* unshuffle_avx2.h - 32 units at a time, for processors that have AVX2. */
+#ifndef UFO_CODEC_UNSHUFFLE_AVX2_H
+#define UFO_CODEC_UNSHUFFLE_AVX2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __x86_64__
+/* As ufo_unshuffle or, with `sums`, ufo_unshuffle_undelta, for width 4 or 8: of the first units, as many as are
+ * returned, a multiple of 32. */
+size_t ufo_unshuffle_avx2(uint8_t *restrict target, const uint8_t *restrict source, size_t units, unsigned width,
+                          bool sums);
+#endif
+
+#endif
