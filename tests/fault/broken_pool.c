@@ -6,7 +6,7 @@
  * a child of fork() too; releasing and destroying work, and leave nothing; a new pool works. The same where the process
  * can have no more mappings; changes that cannot be kept then are an error to flush. `fault_broken_pool N` does one
  * case. */
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/tracer.h"
 #include "tally.h"
 

@@ -2,7 +2,7 @@
  *
  * The touch is an error all the same, again and again while that lasts; a child of fork(), which has no such trouble,
  * reads what its parent would; and once the cause is gone so does the parent. */
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/tracer.h"
 #include "tally.h"
 

@@ -31,7 +31,8 @@ static inline void *shared_memory(size_t bytes) {
 
 static inline int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) {
   (void)info, (void)kind;
-  return walk->level == 0 ? 0 : remove(path);
+  if (walk->level) remove(path);
+  return 0;
 }
 
 static inline void empty_folder(const char *folder) { nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
@@ -43,7 +44,7 @@ static inline const char *fast_folder(void) { return access("/dev/shm", W_OK) ==
 static inline int make_folder(char *folder, size_t bytes, const char *base) {
   const char *given = getenv("TMPDIR");
   if (!base) base = given && *given ? given : "/tmp";
-  snprintf(folder, bytes, "%s/ufo-crash-XXXXXX", base);
+  snprintf(folder, bytes, "%s/ufo-test-XXXXXX", base);
   return mkdtemp(folder) ? 0 : -1;
 }
 
