@@ -23,6 +23,18 @@ static inline int wait_for(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* run(argument) in a forked child that is killed after `seconds`. */
+static inline int in_child(int (*run)(void *), void *argument, unsigned seconds) {
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGALRM, SIG_DFL);
+    alarm(seconds);
+    _exit(run(argument));
+  }
+  return child < 0 ? 255 : wait_for(child);
+}
+
 /* Zeroed memory that children share with their parent, and that outlives them; NULL if there is none. */
 static inline void *shared_memory(size_t bytes) {
   void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

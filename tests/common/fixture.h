@@ -70,20 +70,6 @@ static inline uint64_t size_of_file(const char *path) {
   return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
 }
 
-/* ---- children ---------------------------------------------------------------------------------------------------- */
-
-/* run(argument) in a forked child that is killed after `seconds`. */
-static inline int in_child(int (*run)(void *), void *argument, unsigned seconds) {
-  fflush(NULL);
-  pid_t child = fork();
-  if (child == 0) {
-    signal(SIGALRM, SIG_DFL);
-    alarm(seconds);
-    _exit(run(argument));
-  }
-  return child < 0 ? 255 : wait_for(child);
-}
-
 /* ---- short forms ------------------------------------------------------------------------------------------------- */
 
 static inline ufo_store *open_store(const char *path) {
