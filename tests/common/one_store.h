@@ -23,4 +23,12 @@ static inline void put_x(int32_t *values, uint64_t length, uint32_t chunk_bytes)
   put_now(store, "x", spec_of(UFO_INTEGER, 0, length, chunk_bytes), values);
 }
 
+/* Puts a patchwork of doubles (fill_values) as the vector "x"; returns it, to be freed. */
+static inline uint64_t *put_doubles_x(uint64_t seed, uint64_t length, uint32_t chunk_bytes) {
+  uint64_t *values = malloc(length * sizeof *values);
+  fill_values(UFO_DOUBLE, 8, seed, length, values);
+  put_now(store, "x", spec_of(UFO_DOUBLE, 0, length, chunk_bytes), values);
+  return values;
+}
+
 #endif
