@@ -85,6 +85,16 @@ preloaded=
 [ ! -e went-on ] || failed "the library's call went on after the signal"
 [ -z "$(find . -name 'd.csv.*')" ] || failed "a temporary file was left"
 [ "$(cat d.csv)" = before ] || failed "the file was changed"
+# Signals that the parent had blocked stay so.
+preload signalling.c
+last="ufostore export, with SIGTERM blocked"
+perl -MPOSIX -e 'sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); $ENV{LD_PRELOAD} = shift; exec @ARGV' \
+  "$preloaded" "$UFOSTORE_BIN" export s.ufo noise d.csv >out 2>err
+status=$?
+preloaded=
+[ "$status" = 0 ] || failed "exit status $status, expected 0"
+[ -e went-on ] || failed "no signal came"
+[ "$(wc -l <d.csv)" = 1000001 ] || failed "the file is not whole"
 expect 0 verify s.ufo
 expect 0 export s.ufo noise d.csv
 [ "$(wc -l <d.csv)" = 1000001 ] || failed "the file is not whole"

@@ -215,10 +215,12 @@ void remove_when_interrupted(const char *file) {
 }
 
 void hold_signals(bool hold) {
+  static sigset_t before; /* what the parent had blocked stays blocked */
   sigset_t signals;
   sigemptyset(&signals);
   for (unsigned i = 0; i < CAUGHT; i++) sigaddset(&signals, caught[i]);
-  sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, NULL);
+  if (hold) sigprocmask(SIG_BLOCK, &signals, &before);
+  else sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 int interrupted(void) { return signal_seen; }
