@@ -5,12 +5,16 @@
 #include "store/catalogue.h"
 #include "store/transaction.h"
 #include "util/fail.h"
+#include "util/u64map.h"
 
 struct ufo_store_iterator {
   ufo_store *store;
   ufo_txn *txn;
   char last[UFO_NAME_MAX + 1]; /* empty: nothing was given yet */
+  ufo_u64map long_lists;       /* id -> ufo_object_info, of those that were given; see fill() */
 };
+
+enum { LONG_LIST = 16 };
 
 ufo_status ufo_store_list(ufo_store *store, ufo_txn *txn, ufo_store_iterator **iterator_out, ufo_error *error) {
   *iterator_out = NULL;
@@ -24,7 +28,34 @@ ufo_status ufo_store_list(ufo_store *store, ufo_txn *txn, ufo_store_iterator **i
   return UFO_OK;
 }
 
-void ufo_store_iterator_free(ufo_store_iterator *iterator) { free(iterator); }
+void ufo_store_iterator_free(ufo_store_iterator *iterator) {
+  if (!iterator) return;
+  for (size_t i = 0; i < iterator->long_lists.slots; i++) free(iterator->long_lists.values[i]);
+  ufo_u64map_clear(&iterator->long_lists);
+  free(iterator);
+}
+
+/* What is known of `found`. A list's figures are sums over all that is in it, and in a damaged or hostile file any
+ * number of names may lead to the same list, so those of a long one are remembered. Without memory for that they are
+ * not. */
+static ufo_status fill(ufo_store_iterator *iterator, ufo_etxn *etxn, const ufo_found *found, const char *name,
+                       ufo_object_info *info, ufo_error *error) {
+  bool is_long = !found->draft && found->record.type == UFO_LIST && found->record.length >= LONG_LIST;
+  ufo_object_info *known = is_long ? ufo_u64map_get(&iterator->long_lists, found->id) : NULL;
+  if (known && known->version == found->version) {
+    *info = *known;
+    strcpy(info->name, name);
+    return UFO_OK;
+  }
+  ufo_status status = ufo_info_fill(etxn, found, name, info, error);
+  if (status || !is_long) return status;
+  if (!known && (known = malloc(sizeof *known)) && !ufo_u64map_put(&iterator->long_lists, found->id, known, NULL)) {
+    free(known);
+    known = NULL;
+  }
+  if (known) *known = *info;
+  return UFO_OK;
+}
 
 /* The first committed name after `last` that the transaction did not change, as a string; empty if there is none. */
 static ufo_status next_committed(const ufo_store_iterator *iterator, ufo_etxn *etxn, char *name, ufo_error *error) {
@@ -84,7 +115,7 @@ ufo_status ufo_store_iterator_next(ufo_store_iterator *iterator, ufo_object_info
   if (pending && (!name[0] || strcmp(pending->name, name) < 0)) strcpy(name, pending->name);
   bool ended = !status && !name[0];
   if (!status && !ended) status = ufo_lookup(etxn, iterator->txn, at, name, 0, &found, error);
-  if (!status && !ended) status = ufo_info_fill(etxn, &found, name, &filled, error);
+  if (!status && !ended) status = fill(iterator, etxn, &found, name, &filled, error);
   ufo_core_end(core, etxn);
   if (ended) return UFO_END;
   if (status && !name[0]) return ufo_fail_prefix(error, status, "cannot list store %s", core->path);

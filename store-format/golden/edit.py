@@ -5,7 +5,7 @@
     edit.py refused GOLDEN FOLDER   files that must be refused, or opened read-only, and MANIFEST that says so; those
                                     that are in FOLDER already stay as they are
 
-Each function below, under its name, hurts a copy of small.ufo of a golden set in GOLDEN. Columns of MANIFEST:
+FILES, at the end, says what is done to a copy of small.ufo of a golden set in GOLDEN. Columns of MANIFEST:
 
     file
     exit status of `reader.py --check`, and of `ufostore verify`
@@ -78,85 +78,132 @@ def staged(sound, out):
         e.put("meta", b"counters", struct.pack("<4Q", objects, blob + 5, owner + 2, generation))
 
 
-# ---- files that must be refused ----------------------------------------------------------------------------------------
+# ---- ways to hurt a store: each makes a function of its path ---------------------------------------------------------
 
-FILES = []
-
-
-def file(name, statuses, what, words, reading=None, base="1.0"):
-    def add(function):
-        FILES.append((name + ".ufo", *statuses, what, *(reading or statuses), words, base, function))
-        return function
-    return add
-
-
-def meta_pages(path, at, form, value):
-    with open(path, "r+b") as f:
-        for page in (0, 4096):
-            f.seek(page + at)
-            f.write(struct.pack(form, value))
-
-
-def superblock(name, statuses, what, words, at, form, value):
-    @file(name, statuses, what, words)
-    def edit(path):
+def edit(change):
+    """change(Edit) in a transaction."""
+    def hurt(path):
         with Edit(path) as e:
-            e.change("meta", b"superblock", at, form, value)
+            change(e)
+    return hurt
 
 
-superblock("superblock-magic", (1, 3), "-", "another magic in the superblock", 0, "16s", b"ufostore stone\n\0")
-superblock("major-2", (1, 1), "-", "format 2.0", 16, "<H", 2)
-superblock("major-0", (1, 1), "-", "format 0.0", 16, "<H", 0)
-superblock("incompat", (1, 1), "-", "an incompat feature of the future, bit 40", 40, "<Q", 1 << 40)
-superblock("incompat-next", (1, 1), "-", "the next incompat feature, bit 2", 40, "<Q", 7)
-superblock("ro-compat", (0, 0), "read-only", "an ro_compat feature of the future, bit 3", 32, "<Q", 8)
-superblock("compat", (0, 0), "sound", "a compat feature of the future, bit 5: it must be kept", 24, "<Q", 32)
-superblock("minor-99", (0, 0), "sound", "a minor version of the future without a feature bit", 18, "<H", 99)
-superblock("endian", (1, 3), "-", "made by a machine with the other byte order", 64, ">Q", 0x0102030405060708)
+def field(table, key, at, form, *values):
+    """Overwrites a field of a record and seals it anew; `key` may be a function of the Edit."""
+    return edit(lambda e: e.change(table, key(e) if callable(key) else key, at, form, *values))
 
 
-@file("superblock-seal", (3, 3), "-", "the superblock does not fit its seal")
-def superblock_seal(path):
-    with Edit(path) as e:
-        value = bytearray(e.txn.get(b"superblock", db=e.tables["meta"]))
-        value[-1] ^= 0xFF
-        e.put_unsealed("meta", b"superblock", bytes(value))
+def superblock(at, form, value):
+    return field("meta", b"superblock", at, form, value)
 
 
-@file("superblock-missing", (1, 3), "-", "an LMDB file with the right tables, but without a superblock")
-def superblock_missing(path):
-    with Edit(path) as e:
-        e.txn.delete(b"superblock", db=e.tables["meta"])
+def object_a(e):
+    return e.object_key(b"a")
 
 
-@file("table-missing", (3, 3), "-", "the table of references is missing")
-def table_missing(path):
-    drop(path, "refs")
+def entry_a(e):
+    return e.map_key(b"a")
 
 
-@file("snapshots-missing", (3, 3), "-", "the table of snapshots is missing, which stores of 1.0 have too")
-def snapshots_missing(path):
-    drop(path, "snapshots")
+def changed(table, key, change):
+    """A record and its seal as change() makes them of both."""
+    def hurt(e):
+        value = bytearray(e.txn.get(key(e), db=e.tables[table]))
+        e.put_unsealed(table, key(e), bytes(change(value)))
+    return edit(hurt)
 
 
-def drop(path, table):
-    env = lmdb.open(path, subdir=False, max_dbs=16, map_size=1 << 26, lock=False, sync=False)
-    handle = env.open_db(table.encode(), create=False)
-    with env.begin(write=True) as txn:
-        txn.drop(handle, delete=True)
-    env.close()
+def flipped(at, bits):
+    def change(value):
+        value[at] ^= bits
+        return value
+    return change
 
 
-@file("table-more", (0, 0), "sound", "a table of another name")
-def table_more(path):
-    env = lmdb.open(path, subdir=False, max_dbs=16, map_size=1 << 26, lock=False, sync=False)
-    handle = env.open_db(b"more")
-    with env.begin(write=True) as txn:
-        txn.put(b"key", b"no seal", db=handle)
-    env.close()
+def missing(table, key):
+    return edit(lambda e: e.txn.delete(key(e) if callable(key) else key, db=e.tables[table]))
 
 
-@file("other-lmdb", (1, 3), "-", "an LMDB file of somebody else")
+def blob(change):
+    """The first chunk of "a" as change() makes it of its bytes in the store."""
+    def hurt(e):
+        value = bytearray(e.get("blobs", e.blob_key(b"a")))
+        e.put("blobs", e.blob_key(b"a"), bytes(change(value)))
+    return edit(hurt)
+
+
+def tail(change):
+    """The entry of a chunk whose last 16 bytes are in it."""
+    def hurt(e):
+        entry = bytearray(e.get("map", entry_a(e)))
+        assert entry[1] == 2 and entry[3] == 16 and len(entry) == 72
+        e.put("map", entry_a(e), bytes(change(entry)))
+    return edit(hurt)
+
+
+def with_inline(count):
+    return lambda entry: entry[:3] + bytes([count]) + entry[4:56] + (entry[56:] + b"?")[:count]
+
+
+def encoded(codec, width, raw):
+    """An LZ4 block in place of the first chunk of "a": of `raw`, or of what the chunk is."""
+    def hurt(e):
+        block = lz4.block.compress(raw or e.get("blobs", e.blob_key(b"a")), store_size=False)
+        e.put("blobs", e.blob_key(b"a"), block)
+        e.change("map", entry_a(e), 1, "<B", codec)
+        if width is not None:
+            e.change("map", entry_a(e), 2, "<B", width)
+        e.change("map", entry_a(e), 8, "<I", len(block))
+    return edit(hurt)
+
+
+def written(*pieces):
+    """(at, form, value) into the bytes of the file."""
+    def hurt(path):
+        with open(path, "r+b") as f:
+            for at, form, value in pieces:
+                f.seek(at)
+                f.write(struct.pack(form, value))
+    return hurt
+
+
+def meta_pages(at, form, value):
+    return written(*((page + at, form, value) for page in (0, 4096)))
+
+
+def replaced(content):
+    def hurt(path):
+        with open(path, "wb") as f:
+            f.write(content)
+    return hurt
+
+
+def cut(kept):
+    """Kept bytes; if negative, so many fewer than the pages that LMDB names: free ones behind them are no loss."""
+    def hurt(path):
+        with open(path, "r+b") as f:
+            last = max(struct.unpack_from("<Q", os.pread(f.fileno(), 8, page + 136))[0] for page in (0, 4096))
+            f.truncate(kept if kept > 0 else (last + 1) * 4096 + kept)
+    return hurt
+
+
+def in_lmdb(table, change, **options):
+    """change(transaction, table) with LMDB alone."""
+    def hurt(path):
+        env = lmdb.open(path, subdir=False, max_dbs=16, map_size=1 << 26, lock=False, sync=False)
+        handle = env.open_db(table, **options)
+        with env.begin(write=True) as txn:
+            change(txn, handle)
+        env.close()
+    return hurt
+
+
+def dropped(table):
+    return in_lmdb(table, lambda txn, handle: txn.drop(handle, delete=True), create=False)
+
+
+# ---- those that take more than one step ------------------------------------------------------------------------------
+
 def other_lmdb(path):
     os.unlink(path)
     env = lmdb.open(path, subdir=False, lock=False, map_size=1 << 20)
@@ -165,110 +212,38 @@ def other_lmdb(path):
     env.close()
 
 
-@file("empty", (1, 3), "-", "no bytes at all")
-def empty(path):
-    open(path, "wb").close()
+@edit
+def swapped_entries(e):
+    one, two = (e.txn.get(e.map_key(b"a", chunk), db=e.tables["map"]) for chunk in (0, 1))
+    e.put_unsealed("map", e.map_key(b"a", 0), two)
+    e.put_unsealed("map", e.map_key(b"a", 1), one)
 
 
-@file("text", (1, 3), "-", "a text")
-def text(path):
-    with open(path, "w") as f:
-        f.write("This is not a store.\n" * 500)
+@edit
+def swapped_blobs(e):
+    keys = [e.blob_key(b"a", chunk) for chunk in (0, 1)]
+    one, two = (e.get("blobs", key) for key in keys)
+    assert len(one) == len(two)
+    e.put("blobs", keys[0], two)
+    e.put("blobs", keys[1], one)
 
 
-@file("lmdb-magic", (1, 3), "-", "another magic in LMDB's meta pages")
-def lmdb_magic(path):
-    meta_pages(path, 16, "<I", 0xBEEFC0DF)
+@edit
+def lost(e):
+    stored, = struct.unpack_from("<Q", e.get("objects", object_a(e)), 40)
+    e.txn.delete(e.blob_key(b"a"), db=e.tables["blobs"])
+    e.change("map", entry_a(e), 1, "<BBBIIB3xQQIIdd", 6, 1, 0, 4096, 0, 0, 0, 0, 0, 0, 0, 0)
+    e.change("objects", object_a(e), 40, "<Q", stored - 4096)
+    e.change("objects", object_a(e), 64, "<Q", 1)  # chunks of codec 2
 
 
-@file("lmdb-2", (1, 1), "-", "data version 2 in LMDB's meta pages, as LMDB 1.x writes it")
-def lmdb_2(path):
-    meta_pages(path, 20, "<I", 2)
+def newest(f):
+    """Last page and root of the list of free pages."""
+    metas = [os.pread(f.fileno(), 152, page) for page in (0, 4096)]
+    meta = max(metas, key=lambda m: struct.unpack_from("<Q", m, 144))
+    return struct.unpack_from("<Q", meta, 136)[0], struct.unpack_from("<Q", meta, 80)[0]
 
 
-@file("page-size-0", (1, 3), "-", "pages of no bytes")
-def page_size_0(path):
-    meta_pages(path, 40, "<I", 0)
-
-
-@file("page-size-odd", (1, 3), "-", "pages of 4097 bytes")
-def page_size_odd(path):
-    meta_pages(path, 40, "<I", 4097)
-
-
-@file("page-size-two", (1, 3), "-", "two meta pages that give different sizes of pages")
-def page_size_two(path):
-    with open(path, "r+b") as f:
-        f.seek(4096 + 40)
-        f.write(struct.pack("<I", 8192))
-
-
-for kept, words in ((100, "cut in the first meta page"), (4096, "cut after the first meta page"),
-                    (8192, "cut after the meta pages"), (-4096, "the last page cut off"), (-1, "the last byte cut off")):
-    @file(f"cut{kept:+}".replace("+", "-at-").replace("cut-4", "cut-by-4").replace("cut-1", "cut-by-1"), (1, 3), "-", words)
-    def cut(path, kept=kept):
-        # LMDB may leave free pages behind the last one that it names: these are no loss.
-        with open(path, "r+b") as f:
-            last = max(struct.unpack_from("<Q", os.pread(f.fileno(), 8, page + 136))[0] for page in (0, 4096))
-            f.truncate(kept if kept > 0 else (last + 1) * 4096 + kept)
-
-
-# ---- files with damage -------------------------------------------------------------------------------------------------
-
-@file("object-seal", (3, 3), "a", "an object's record does not fit its seal")
-def object_seal(path):
-    with Edit(path) as e:
-        value = bytearray(e.txn.get(e.object_key(b"a"), db=e.tables["objects"]))
-        value[8] ^= 1
-        e.put_unsealed("objects", e.object_key(b"a"), bytes(value))
-
-
-@file("entry-seal", (3, 3), "a", "an entry's seal is inverted")
-def entry_seal(path):
-    with Edit(path) as e:
-        value = e.txn.get(e.map_key(b"a"), db=e.tables["map"])
-        e.put_unsealed("map", e.map_key(b"a"), value[:-8] + bytes(b ^ 0xFF for b in value[-8:]))
-
-
-@file("swapped-entries", (3, 3), "a", "two entries of an object, each sound, one in place of the other")
-def swapped_entries(path):
-    with Edit(path) as e:
-        one, two = (e.txn.get(e.map_key(b"a", chunk), db=e.tables["map"]) for chunk in (0, 1))
-        e.put_unsealed("map", e.map_key(b"a", 0), two)
-        e.put_unsealed("map", e.map_key(b"a", 1), one)
-
-
-@file("swapped-blobs", (3, 3), "a", "two encoded chunks of the same length, one in place of the other")
-def swapped_blobs(path):
-    with Edit(path) as e:
-        keys = [e.blob_key(b"a", chunk) for chunk in (0, 1)]
-        one, two = (e.get("blobs", key) for key in keys)
-        assert len(one) == len(two)
-        e.put("blobs", keys[0], two)
-        e.put("blobs", keys[1], one)
-
-
-@file("blob-bit", (3, 3), "a", "one bit of a chunk")
-def blob_bit(path):
-    with Edit(path) as e:
-        blob = bytearray(e.get("blobs", e.blob_key(b"a")))
-        blob[2000] ^= 16
-        e.put("blobs", e.blob_key(b"a"), bytes(blob))
-
-
-@file("blob-missing", (3, 3), "a", "a chunk's bytes are missing")
-def blob_missing(path):
-    with Edit(path) as e:
-        e.txn.delete(e.blob_key(b"a", 1), db=e.tables["blobs"])
-
-
-@file("blob-short", (3, 3), "a", "a chunk's bytes are one too few")
-def blob_short(path):
-    with Edit(path) as e:
-        e.put("blobs", e.blob_key(b"a"), e.get("blobs", e.blob_key(b"a"))[:-1])
-
-
-@file("short-free", (0, 0), "sound", "its last pages are free, and missing")
 def short_free(path):
     for step in range(8):  # LMDB keeps the room of what is deleted, and uses it again from the third transaction on
         with Edit(path) as e:
@@ -286,125 +261,107 @@ def short_free(path):
         f.truncate((last + 1) * 4096)
 
 
-def newest(f):
-    """Last page and root of the list of free pages."""
-    metas = [os.pread(f.fileno(), 152, page) for page in (0, 4096)]
-    meta = max(metas, key=lambda m: struct.unpack_from("<Q", m, 144))
-    return struct.unpack_from("<Q", meta, 136)[0], struct.unpack_from("<Q", meta, 80)[0]
-
-
-@file("short-used", (1, 3), "-", "its last pages are free, and missing with one that is not")
 def short_used(path):
     short_free(path)
     os.truncate(path, os.path.getsize(path) - 4096)
 
 
-def tail(name, words, change):
-    @file(name, (3, 3), "a", words, base="1.2")
-    def edit(path):
-        with Edit(path) as e:
-            entry = bytearray(e.get("map", e.map_key(b"a")))
-            assert entry[1] == 2 and entry[3] == 16 and len(entry) == 72
-            e.put("map", e.map_key(b"a"), bytes(change(entry)))
+# ---- the files -------------------------------------------------------------------------------------------------------
+
+def invert_seal(value):
+    return value[:-8] + bytes(b ^ 0xFF for b in value[-8:])
 
 
-def with_inline(entry, count):
-    return entry[:3] + bytes([count]) + entry[4:56] + (entry[56:] + b"?")[:count]
-
-
-tail("tail-bit", "one bit of a tail", lambda entry: entry[:60] + bytes([entry[60] ^ 1]) + entry[61:])
-tail("tail-missing", "no tail where bytes are missing", lambda entry: with_inline(entry, 0))
-tail("tail-short", "a tail that is a byte too short", lambda entry: with_inline(entry, 15))
-tail("tail-long", "a tail of 17 bytes", lambda entry: with_inline(entry, 17))
-
-
-@file("tail-unsaid", (3, 3), "a", "a tail in a store that does not say so in its superblock", (0, 0), base="1.2")
-def tail_unsaid(path):
-    with Edit(path) as e:
-        e.change("meta", b"superblock", 40, "<Q", 1)
-
-
-@file("entry-missing", (3, 3), "a", "an entry is missing where the record says that all chunks have one")
-def entry_missing(path):
-    with Edit(path) as e:
-        e.txn.delete(e.map_key(b"a", 1), db=e.tables["map"])
-
-
-@file("codec-99", (3, 3), "a", "a chunk of an unknown codec", (1, 1))
-def codec_99(path):
-    with Edit(path) as e:
-        e.change("map", e.map_key(b"a"), 1, "<B", 99)
-
-
-@file("lost", (3, 3), "a", "a chunk that a salvage could not save (codec 6), and says so")
-def lost(path):
-    with Edit(path) as e:
-        stored, = struct.unpack_from("<Q", e.get("objects", e.object_key(b"a")), 40)
-        e.txn.delete(e.blob_key(b"a"), db=e.tables["blobs"])
-        e.change("map", e.map_key(b"a"), 1, "<BBBIIB3xQQIIdd", 6, 1, 0, 4096, 0, 0, 0, 0, 0, 0, 0, 0)
-        e.change("objects", e.object_key(b"a"), 40, "<Q", stored - 4096)
-        e.change("objects", e.object_key(b"a"), 64, "<Q", 1)  # chunks of codec 2
-
-
-@file("type-9", (3, 3), "a", "an object of an unknown type", (1, 1))
-def type_9(path):
-    with Edit(path) as e:
-        e.change("objects", e.object_key(b"a"), 0, "<B", 9)
-
-
-@file("lz4-bomb", (3, 3), "a", "an LZ4 block of 16 MiB in a chunk of 4 KiB")
-def lz4_bomb(path):
-    with Edit(path) as e:
-        block = lz4.block.compress(bytes(1 << 24), store_size=False)
-        e.put("blobs", e.blob_key(b"a"), block)
-        e.change("map", e.map_key(b"a"), 1, "<B", 3)
-        e.change("map", e.map_key(b"a"), 8, "<I", len(block))
-
-
-@file("raw-bytes", (3, 3), "a", "an entry for more bytes than its chunk has")
-def raw_bytes(path):
-    with Edit(path) as e:
-        e.change("map", e.map_key(b"a"), 4, "<I", 4097)
-
-
-@file("width-0", (3, 3), "a", "shuffled units of no bytes")
-def width_0(path):
-    with Edit(path) as e:
-        block = lz4.block.compress(e.get("blobs", e.blob_key(b"a")), store_size=False)
-        e.put("blobs", e.blob_key(b"a"), block)
-        e.change("map", e.map_key(b"a"), 1, "<BB", 4, 0)
-        e.change("map", e.map_key(b"a"), 8, "<I", len(block))
-
-
-@file("length-huge", (3, 3), "a", "an object of 2^63 elements")
-def length_huge(path):
-    with Edit(path) as e:
-        e.change("objects", e.object_key(b"a"), 8, "<Q", 1 << 63)
-
-
-@file("name-of-nothing", (3, 3), "b", "a name for an object that is missing")
-def name_of_nothing(path):
-    with Edit(path) as e:
-        e.change("names", b"b", 0, "<Q", 77)
-
-
-@file("list-in-itself", (3, 3), "list[[1]]", "a list that is its own child", (1, 3))
-def list_in_itself(path):
-    with Edit(path) as e:
-        e.change("map", e.map_key(b"list"), 8, "<QQ", e.id(b"list"), 1)
+# Columns as in MANIFEST, a pair of statuses as one (None: reading ends as checking does); then what is done, and to the
+# small.ufo of which version.
+ALL, A, B = "-", "a", "b"
+FILES = [
+    ("superblock-magic", (1, 3), ALL, None, "another magic in the superblock",
+     superblock(0, "16s", b"ufostore stone\n\0"), "1.0"),
+    ("major-2", (1, 1), ALL, None, "format 2.0", superblock(16, "<H", 2), "1.0"),
+    ("major-0", (1, 1), ALL, None, "format 0.0", superblock(16, "<H", 0), "1.0"),
+    ("incompat", (1, 1), ALL, None, "an incompat feature of the future, bit 40", superblock(40, "<Q", 1 << 40), "1.0"),
+    ("incompat-next", (1, 1), ALL, None, "the next incompat feature, bit 2", superblock(40, "<Q", 7), "1.0"),
+    ("ro-compat", (0, 0), "read-only", None, "an ro_compat feature of the future, bit 3",
+     superblock(32, "<Q", 8), "1.0"),
+    ("compat", (0, 0), "sound", None, "a compat feature of the future, bit 5: it must be kept",
+     superblock(24, "<Q", 32), "1.0"),
+    ("minor-99", (0, 0), "sound", None, "a minor version of the future without a feature bit",
+     superblock(18, "<H", 99), "1.0"),
+    ("endian", (1, 3), ALL, None, "made by a machine with the other byte order",
+     superblock(64, ">Q", 0x0102030405060708), "1.0"),
+    ("superblock-seal", (3, 3), ALL, None, "the superblock does not fit its seal",
+     changed("meta", lambda _: b"superblock", flipped(-1, 0xFF)), "1.0"),
+    ("superblock-missing", (1, 3), ALL, None, "an LMDB file with the right tables, but without a superblock",
+     missing("meta", b"superblock"), "1.0"),
+    ("table-missing", (3, 3), ALL, None, "the table of references is missing", dropped(b"refs"), "1.0"),
+    ("snapshots-missing", (3, 3), ALL, None, "the table of snapshots is missing, which stores of 1.0 have too",
+     dropped(b"snapshots"), "1.0"),
+    ("table-more", (0, 0), "sound", None, "a table of another name",
+     in_lmdb(b"more", lambda txn, handle: txn.put(b"key", b"no seal", db=handle)), "1.0"),
+    ("other-lmdb", (1, 3), ALL, None, "an LMDB file of somebody else", other_lmdb, "1.0"),
+    ("empty", (1, 3), ALL, None, "no bytes at all", replaced(b""), "1.0"),
+    ("text", (1, 3), ALL, None, "a text", replaced(b"This is not a store.\n" * 500), "1.0"),
+    ("lmdb-magic", (1, 3), ALL, None, "another magic in LMDB's meta pages", meta_pages(16, "<I", 0xBEEFC0DF), "1.0"),
+    ("lmdb-2", (1, 1), ALL, None, "data version 2 in LMDB's meta pages, as LMDB 1.x writes it",
+     meta_pages(20, "<I", 2), "1.0"),
+    ("page-size-0", (1, 3), ALL, None, "pages of no bytes", meta_pages(40, "<I", 0), "1.0"),
+    ("page-size-odd", (1, 3), ALL, None, "pages of 4097 bytes", meta_pages(40, "<I", 4097), "1.0"),
+    ("page-size-two", (1, 3), ALL, None, "two meta pages that give different sizes of pages",
+     written((4096 + 40, "<I", 8192)), "1.0"),
+    ("cut-at-100", (1, 3), ALL, None, "cut in the first meta page", cut(100), "1.0"),
+    ("cut-at-4096", (1, 3), ALL, None, "cut after the first meta page", cut(4096), "1.0"),
+    ("cut-at-8192", (1, 3), ALL, None, "cut after the meta pages", cut(8192), "1.0"),
+    ("cut-by-4096", (1, 3), ALL, None, "the last page cut off", cut(-4096), "1.0"),
+    ("cut-by-1", (1, 3), ALL, None, "the last byte cut off", cut(-1), "1.0"),
+    ("object-seal", (3, 3), A, None, "an object's record does not fit its seal",
+     changed("objects", object_a, flipped(8, 1)), "1.0"),
+    ("entry-seal", (3, 3), A, None, "an entry's seal is inverted", changed("map", entry_a, invert_seal), "1.0"),
+    ("swapped-entries", (3, 3), A, None, "two entries of an object, each sound, one in place of the other",
+     swapped_entries, "1.0"),
+    ("swapped-blobs", (3, 3), A, None, "two encoded chunks of the same length, one in place of the other",
+     swapped_blobs, "1.0"),
+    ("blob-bit", (3, 3), A, None, "one bit of a chunk", blob(flipped(2000, 16)), "1.0"),
+    ("blob-missing", (3, 3), A, None, "a chunk's bytes are missing",
+     missing("blobs", lambda e: e.blob_key(b"a", 1)), "1.0"),
+    ("blob-short", (3, 3), A, None, "a chunk's bytes are one too few", blob(lambda value: value[:-1]), "1.0"),
+    ("short-free", (0, 0), "sound", None, "its last pages are free, and missing", short_free, "1.0"),
+    ("short-used", (1, 3), ALL, None, "its last pages are free, and missing with one that is not", short_used, "1.0"),
+    ("tail-bit", (3, 3), A, None, "one bit of a tail", tail(flipped(60, 1)), "1.2"),
+    ("tail-missing", (3, 3), A, None, "no tail where bytes are missing", tail(with_inline(0)), "1.2"),
+    ("tail-short", (3, 3), A, None, "a tail that is a byte too short", tail(with_inline(15)), "1.2"),
+    ("tail-long", (3, 3), A, None, "a tail of 17 bytes", tail(with_inline(17)), "1.2"),
+    ("tail-unsaid", (3, 3), A, (0, 0), "a tail in a store that does not say so in its superblock",
+     superblock(40, "<Q", 1), "1.2"),
+    ("entry-missing", (3, 3), A, None, "an entry is missing where the record says that all chunks have one",
+     missing("map", lambda e: e.map_key(b"a", 1)), "1.0"),
+    ("codec-99", (3, 3), A, (1, 1), "a chunk of an unknown codec", field("map", entry_a, 1, "<B", 99), "1.0"),
+    ("lost", (3, 3), A, None, "a chunk that a salvage could not save (codec 6), and says so", lost, "1.0"),
+    ("type-9", (3, 3), A, (1, 1), "an object of an unknown type", field("objects", object_a, 0, "<B", 9), "1.0"),
+    ("lz4-bomb", (3, 3), A, None, "an LZ4 block of 16 MiB in a chunk of 4 KiB",
+     encoded(3, None, bytes(1 << 24)), "1.0"),
+    ("raw-bytes", (3, 3), A, None, "an entry for more bytes than its chunk has",
+     field("map", entry_a, 4, "<I", 4097), "1.0"),
+    ("width-0", (3, 3), A, None, "shuffled units of no bytes", encoded(4, 0, None), "1.0"),
+    ("length-huge", (3, 3), A, None, "an object of 2^63 elements", field("objects", object_a, 8, "<Q", 1 << 63), "1.0"),
+    ("name-of-nothing", (3, 3), B, None, "a name for an object that is missing",
+     field("names", b"b", 0, "<Q", 77), "1.0"),
+    ("list-in-itself", (3, 3), "list[[1]]", (1, 3), "a list that is its own child",
+     edit(lambda e: e.change("map", e.map_key(b"list"), 8, "<QQ", e.id(b"list"), 1)), "1.0"),
+]
 
 
 def refused(golden, folder):
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "MANIFEST"), "w") as manifest:
-        for name, *columns, base, edit in FILES:
-            path, small = os.path.join(folder, name), os.path.join(golden, base, "small.ufo")
-            print(name, *columns, sep="\t", file=manifest)
+        for name, checking, what, reading, words, hurt, base in FILES:
+            path, small = os.path.join(folder, name + ".ufo"), os.path.join(golden, base, "small.ufo")
+            print(name + ".ufo", *checking, what, *(reading or checking), words, sep="\t", file=manifest)
             if os.path.exists(path):
                 continue
             with lmdb.open(small, subdir=False, readonly=True, lock=False) as env, open(path, "wb") as f:
                 env.copyfd(f.fileno(), compact=True)
-            edit(path)
+            hurt(path)
 
 
 if __name__ == "__main__":

@@ -73,3 +73,28 @@ if [ "$status" != 0 ]; then
 fi
 [ -z "$(find . -name 'd.csv.*')" ] || failed "a temporary file was left"
 expect 0 verify s.ufo
+
+# In the middle of a call of the library, which is not waited for: signalling.c raises the signal there.
+head -c 1000000 /dev/urandom | "$UFOSTORE_BIN" put s.ufo noise --type raw || failed put # what compresses is read otherwise
+echo before >d.csv
+preload signalling.c
+ufo export s.ufo noise d.csv
+preloaded=
+[ "$status" = 143 ] || failed "exit status $status, expected 143"
+[ "$(cat err)" = "ufostore: interrupted: nothing was written" ] || failed "another message was expected"
+[ ! -e went-on ] || failed "the library's call went on after the signal"
+[ -z "$(find . -name 'd.csv.*')" ] || failed "a temporary file was left"
+[ "$(cat d.csv)" = before ] || failed "the file was changed"
+# Signals that the parent had blocked stay so.
+preload signalling.c
+last="ufostore export, with SIGTERM blocked"
+perl -MPOSIX -e 'sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); $ENV{LD_PRELOAD} = shift; exec @ARGV' \
+  "$preloaded" "$UFOSTORE_BIN" export s.ufo noise d.csv >out 2>err
+status=$?
+preloaded=
+[ "$status" = 0 ] || failed "exit status $status, expected 0"
+[ -e went-on ] || failed "no signal came"
+[ "$(wc -l <d.csv)" = 1000001 ] || failed "the file is not whole"
+expect 0 verify s.ufo
+expect 0 export s.ufo noise d.csv
+[ "$(wc -l <d.csv)" = 1000001 ] || failed "the file is not whole"

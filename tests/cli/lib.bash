@@ -27,10 +27,11 @@ keep_stores() {
 cd "$work" || exit 1
 status=0
 last=
+preloaded=
 
 ufo() {
   last="ufostore $*"
-  timeout 60 "$UFOSTORE_BIN" "$@" >out 2>err
+  timeout 60 env LD_PRELOAD="$preloaded" "$UFOSTORE_BIN" "$@" >out 2>err
   status=$?
 }
 
@@ -70,6 +71,16 @@ output_is() {
 valid_json() {
   command -v python3 >/dev/null 2>&1 || return 0
   python3 -c 'import json,sys; json.load(open(sys.argv[1], encoding="utf-8"))' out 2>json_error || failed "no valid JSON: $(tail -1 json_error)"
+}
+
+# preload FILE: compiles tests/cli/FILE, which takes the place of functions of other libraries, and runs the tool with it
+# from now on. The runtime of the address sanitizer wants to be the first that is loaded.
+preload() {
+  local runtime= object=$work/${1%.c}.so
+  case ${UFOSTORE_SANITIZE:-} in *address*) runtime=$("${CC:-cc}" -print-file-name=libasan.so) ;; esac
+  "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -shared -fPIC "$UFOSTORE_SOURCE/tests/cli/$1" -o "$object" -ldl \
+    >out 2>err || failed "$1 does not compile"
+  preloaded="$runtime $object"
 }
 
 doubles() { perl -e 'print pack("d<*", map { lc eq "nan" ? "NaN" : $_ } @ARGV)' -- "$@"; }

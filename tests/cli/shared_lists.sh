@@ -1,5 +1,6 @@
 # Lists that are no trees (unit/test_shared_lists.c makes them): sixty, each of which holds the next one twice, and one
-# that holds itself twice. Every command ends, with status 3 where it needs the list, and says what is wrong.
+# that holds itself twice. Every command ends, with status 3 where it needs the list, and says what is wrong. And many
+# names of one list, which only verify finds fault with.
 . "$(dirname "$0")/lib.bash"
 
 maker=$UFOSTORE_BUILD/tests/test_shared_lists
@@ -59,4 +60,24 @@ for test in each_level_holds_the_next_twice a_list_holds_itself_twice; do
   integers 1 2 3 >top
   expect 0 put s.ufo top --type integer top
   expect 0 ls -l s.ufo
+done
+
+# Twice as many names of one list of twice as many elements are twice the work, not four times.
+works() { # works STATUS NAMES COMMAND...: sets lookups, and looks whether as many lines as there are names name one
+  local wanted=$1 names=$2
+  shift 2
+  expect "$wanted" "$@" made.ufo
+  case $1 in ls | verify) [ "$(grep -c '\bn[0-9]' out)" -ge "$((names - 1))" ] || failed "not every name is shown" ;; esac
+  lookups=$(cat lookups)
+}
+
+preload counting.c
+for command in "0 ls" "0 ls -l" "0 ls --json" "0 stat" "3 verify"; do
+  make two_hundred_names_of_one_list
+  works ${command%% *} 200 ${command#* }
+  few=$lookups
+  make four_hundred_names_of_one_list
+  works ${command%% *} 400 ${command#* }
+  [ "$few" -gt 0 ] || failed "nothing was counted"
+  [ "$lookups" -le $((3 * few)) ] || failed "$few lookups with 200 names, $lookups with 400"
 done

@@ -5,19 +5,13 @@
 #define UFO_TEST_FIXTURE_H
 
 #include <criterion/criterion.h>
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "common/child.h"
 #include "common/expect.h"
 #include "common/tally.h"
 #include "unit/random.h"
@@ -36,15 +30,8 @@
 static char fixture_folder[PATH_MAX / 2];
 
 static inline void fixture_make(void) {
-  const char *base = getenv("TMPDIR");
-  snprintf(fixture_folder, sizeof fixture_folder, "%s/ufo-test-XXXXXX", base && *base ? base : "/tmp");
-  cr_assert(mkdtemp(fixture_folder), "no scratch folder %s: %s", fixture_folder, strerror(errno));
-}
-
-static inline int fixture_unlink(const char *path, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info, (void)kind, (void)walk;
-  remove(path);
-  return 0;
+  cr_assert_eq(make_folder(fixture_folder, sizeof fixture_folder, NULL), 0, "no scratch folder %s: %s", fixture_folder,
+               strerror(errno));
 }
 
 /* Moves a file that begins as LMDB's do into the folder UFO_TEST_KEEP, where another reader judges it afterwards
@@ -66,7 +53,7 @@ static inline int fixture_keep(const char *path, const struct stat *info, int ki
 
 static inline void fixture_remove(void) {
   if (getenv("UFO_TEST_KEEP")) nftw(fixture_folder, fixture_keep, 16, FTW_PHYS);
-  nftw(fixture_folder, fixture_unlink, 16, FTW_DEPTH | FTW_PHYS);
+  remove_folder(fixture_folder);
 }
 
 /* The path of a file in the scratch folder; one of eight buffers that take turns. */
@@ -81,28 +68,6 @@ static inline char *in_folder(const char *name) {
 static inline uint64_t size_of_file(const char *path) {
   struct stat info;
   return stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
-}
-
-/* ---- children ---------------------------------------------------------------------------------------------------- */
-
-/* Waits; the exit status, or 128 + signal. */
-static inline int wait_for(pid_t child) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* run(argument) in a forked child that is killed after `seconds`. */
-static inline int in_child(int (*run)(void *), void *argument, unsigned seconds) {
-  fflush(NULL);
-  pid_t child = fork();
-  if (child == 0) {
-    signal(SIGALRM, SIG_DFL);
-    alarm(seconds);
-    _exit(run(argument));
-  }
-  return child < 0 ? 255 : wait_for(child);
 }
 
 /* ---- short forms ------------------------------------------------------------------------------------------------- */

@@ -298,7 +298,7 @@ static ufo_status compact_in_place(void) { return ufo_store_compact(store, NULL,
 /* A child reads what its parent wrote, through memory and from the store. It may fail, if it says so. */
 enum { CHILD_REPORTED = 3 };
 
-static ufo_status in_child(void) {
+static ufo_status use_in_child(void) {
   fflush(NULL);
   pid_t child = fork();
   if (child < 0) return UFO_OK;
@@ -358,7 +358,7 @@ static const struct step {
     STEP(clone_view), STEP(read_clone), STEP(write_clone), STEP(begin), STEP(open_staged), STEP(write_staged),
     STEP(put_staged), STEP(put_clone), STEP(commit), STEP(begin), STEP(append), STEP(overwrite), STEP(rename_it),
     STEP(remove_it), STEP(commit), STEP(begin), STEP(put_again), STEP(abort_it), STEP(read_store), STEP(list_store),
-    STEP(get_attributes), STEP(stat_store), STEP(verify), STEP(in_child), STEP(read_written), STEP(make_snapshot),
+    STEP(get_attributes), STEP(stat_store), STEP(verify), STEP(use_in_child), STEP(read_written), STEP(make_snapshot),
     STEP(begin), STEP(put_again), STEP(commit), STEP(list_snapshots), STEP(open_past), STEP(read_past),
     STEP(close_past), STEP(read_again), STEP(verify), STEP(compact_copy), STEP(shrink), STEP(sequence),
     STEP(release_views), STEP(remove_snapshot), STEP(compact_in_place), STEP(verify), STEP(end),

@@ -2,7 +2,7 @@
 #ifndef UFO_TEST_POWER_H
 #define UFO_TEST_POWER_H
 
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/judge.h"
 #include "crash/replay.h"
 #include "crash/world.h"

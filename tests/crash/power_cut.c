@@ -7,7 +7,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/judge.h"
 #include "crash/world.h"
 #include "tally.h"

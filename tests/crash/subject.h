@@ -4,7 +4,7 @@
 
 #include <dirent.h>
 
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/judge.h"
 #include "crash/tracer.h"
 #include "crash/world.h"

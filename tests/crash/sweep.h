@@ -5,7 +5,7 @@
 #ifndef UFO_TEST_SWEEP_H
 #define UFO_TEST_SWEEP_H
 
-#include "crash/child.h"
+#include "common/child.h"
 #include "tally.h"
 
 enum { GATE_FAILURES_MAX = 5 };

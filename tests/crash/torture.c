@@ -8,7 +8,7 @@
  *
  * What a generation is: content.h. With --retry, a failed step is tried again a few times. Exit status: 0 done, 1
  * something is not as promised, 3 a step failed and was reported properly. */
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/judge.h"
 #include "crash/world.h"
 #include "tally.h"

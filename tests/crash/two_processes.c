@@ -8,7 +8,7 @@
  *
  * First they take turns, each seeing what the other has just committed; then they run freely and are killed.
  * A hundred kills, nightly 2,000. */
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/judge.h"
 #include "crash/world.h"
 #include "tally.h"

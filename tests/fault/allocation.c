@@ -10,21 +10,14 @@
  * again without injection, in the same process, and must succeed with everything in place. What views hold, what was
  * committed and what verify says is compared at the end, and no memory may be lost. In this test no touch of managed
  * memory may ever read zeros in the place of a chunk that could not be produced. */
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "refusing.h"
 #include "tally.h"
 #include "whole_run.h"
@@ -81,13 +74,8 @@ static void run(void) {
 /* ---- all of them --------------------------------------------------------------------------------------------------
  */
 
-static int remove_entry(const char *name, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info, (void)kind;
-  return walk->level ? remove(name) : 0;
-}
-
 static void set_up(long fail_at, int for_ever) {
-  nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+  empty_folder(folder);
   atomic_store(&shared->count, 0);
   atomic_store(&shared->injected, 0);
   shared->fail_at = fail_at;
@@ -125,9 +113,7 @@ static int attempt(long fail_at, int for_ever, long *left_out) {
   while ((got = read(ends[0], said + bytes, sizeof said - 1 - bytes)) > 0) bytes += (size_t)got;
   said[bytes] = 0;
   close(ends[0]);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  int result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  int result = wait_for(child);
   const char *left = strstr(said, "\nleft ");
   *left_out = left ? strtol(left + 6, NULL, 10) : 0;
   if (result == 0 && fail_at > 0 && *left_out > lost_before) {
@@ -140,10 +126,8 @@ static int attempt(long fail_at, int for_ever, long *left_out) {
 
 int main(int argc, char **argv) {
   /* In memory where that can be: what costs time here is the disk's flushes, which are not the subject. */
-  const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : getenv("TMPDIR");
   shared = __real_mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  snprintf(folder, sizeof folder, "%s/ufo-allocation-XXXXXX", base && *base ? base : "/tmp");
-  if (shared == MAP_FAILED || !mkdtemp(folder)) return 2;
+  if (shared == MAP_FAILED || make_folder(folder, sizeof folder, fast_folder())) return 2;
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   snprintf(copy, sizeof copy, "%s/copy.ufo", folder);
   int bad = 0;
@@ -179,7 +163,6 @@ int main(int argc, char **argv) {
     printf("a run makes %ld allocations; %ld runs with a failure, %d bad\n", points, tried, bad);
     tally((uint64_t)tried, "runs with an allocation that fails");
   }
-  nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-  rmdir(folder);
+  remove_folder(folder);
   return bad != 0;
 }

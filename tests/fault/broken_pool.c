@@ -6,7 +6,7 @@
  * a child of fork() too; releasing and destroying work, and leave nothing; a new pool works. The same where the process
  * can have no more mappings; changes that cannot be kept then are an error to flush. `fault_broken_pool N` does one
  * case. */
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/tracer.h"
 #include "tally.h"
 
@@ -262,7 +262,7 @@ static int what_can_be_done(void) {
   return what_is_there();
 }
 
-static int in_child(int (*look)(void)) {
+static int child_looks(int (*look)(void)) {
   pid_t child = fork();
   if (child == 0) {
     alarm(20);
@@ -384,8 +384,8 @@ static int life(void *user) {
   tracer_spoil();
   atomic_store(&go, true);
   if (await_the_end() || what_is_there() || what_can_be_done() || commit_view()) return 1;
-  DEMAND(in_child(what_is_there) == 0);
-  int death = in_child(touch_plainly);
+  DEMAND(child_looks(what_is_there) == 0);
+  int death = child_looks(touch_plainly);
   DEMAND(death == 128 + SIGBUS || (now->room >= 0 && death == 128 + SIGSEGV));
   tracer_mend();
   if (fillers) munmap(fillers, (size_t)FILLERS_MAX * PAGE);

@@ -3,33 +3,20 @@
  * What the preflight refuses is refused. What it accepts is opened with it, verified, read and written to in a process
  * of its own: this must end without a signal, in time, and give no value that was not stored. Values that somebody
  * changed are not the preflight's, so an error is fine. Reproduce one with UFO_SEED and UFO_ONLY=number. */
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/wait.h>
-#include <ufostore/ufostore.h>
 
+#include "common/child.h"
+#include "common/must.h"
 #include "common/tally.h"
 #include "unit/pages_kit.h"
 #include "unit/random.h"
 
 enum { OBJECTS = 5, LENGTH = 12000, CHUNK = 4096, SMALL = 60, ROUNDS = 3 };
 
-static char folder[256];
+static char folder[512];
 static uint32_t page_bytes; /* of the sound file */
 static uint64_t last_page;
 static uint8_t contents[OBJECTS][LENGTH];
-
-#define MUST(call)                                                                                                     \
-  do {                                                                                                                 \
-    ufo_error error_ = {0};                                                                                            \
-    ufo_error *error = &error_;                                                                                        \
-    if ((call) != UFO_OK) {                                                                                            \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, error_.message);                                              \
-      exit(1);                                                                                                         \
-    }                                                                                                                  \
-  } while (0)
 
 static void name_of(char name[16], const char *prefix, int n) { snprintf(name, 16, "%s%02d", prefix, n); }
 
@@ -37,16 +24,16 @@ static void name_of(char name[16], const char *prefix, int n) { snprintf(name, 1
 
 static void put(ufo_txn *txn, const char *name, const uint8_t *bytes, uint64_t count) {
   ufo_object_spec spec = {.struct_size = sizeof spec, .type = UFO_RAW, .length = count, .chunk_bytes = CHUNK};
-  MUST(ufo_txn_put(txn, name, &spec, bytes, error));
+  MUST(ufo_txn_put(txn, name, &spec, bytes, e));
 }
 
 /* Several leaves in some trees, large values, and a list of free pages of several records. */
 static void build(const char *path, uint64_t *state) {
   ufo_store *store;
   ufo_txn *txn;
-  MUST(ufo_store_open(path, NULL, &store, error));
+  MUST(ufo_store_open(path, NULL, &store, e));
   for (int round = 0; round < 4; round++) {
-    MUST(ufo_txn_begin(store, &txn, error));
+    MUST(ufo_txn_begin(store, &txn, e));
     for (int n = 0; n < OBJECTS; n++) {
       char name[16];
       name_of(name, "object", n);
@@ -58,7 +45,7 @@ static void build(const char *path, uint64_t *state) {
       name_of(name, "small", n);
       put(txn, name, (const uint8_t *)"tiny", 4);
     }
-    MUST(ufo_txn_commit(txn, error));
+    MUST(ufo_txn_commit(txn, e));
   }
   ufo_store_close(store);
 }
@@ -110,7 +97,8 @@ static int write_some(ufo_store *store, bool *refused) {
   return SOUND;
 }
 
-static int judge(const char *path) {
+static int judge(void *user) {
+  const char *path = user;
   ufo_store *store;
   ufo_error error;
   bool refused = false;
@@ -138,22 +126,12 @@ static int judge(const char *path) {
 }
 
 static int judge_in_child(const image *i) {
-  char path[300], lock[320];
+  char path[600], lock[620];
   snprintf(path, sizeof path, "%s/judged.ufo", folder);
   snprintf(lock, sizeof lock, "%s-lock", path);
   image_store(i, path);
   unlink(lock);
-  fflush(NULL);
-  pid_t child = fork();
-  if (child == 0) {
-    signal(SIGALRM, SIG_DFL);
-    alarm(20);
-    _exit(judge(path));
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return in_child(judge, path, 20);
 }
 
 /* ---- what is in use ------------------------------------------------------------------------------------------------
@@ -293,13 +271,11 @@ static void edit(image *i, uint64_t *state) {
 
 int main(void) {
   /* In memory: what is judged here is not lost with the machine's power. */
-  const char *base = access("/dev/shm", W_OK) ? getenv("TMPDIR") : "/dev/shm", *seed_text = getenv("UFO_SEED"),
-             *only_text = getenv("UFO_ONLY");
+  if (make_folder(folder, sizeof folder, fast_folder())) return 1;
+  const char *seed_text = getenv("UFO_SEED"), *only_text = getenv("UFO_ONLY");
   uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10) : 20190916, counts[256] = {0}, refused = 0, failures = 0;
   int64_t only = only_text ? atoll(only_text) : -1;
-  snprintf(folder, sizeof folder, "%s/ufo-hostile-XXXXXX", base && *base && strlen(base) < 200 ? base : "/tmp");
-  if (!mkdtemp(folder)) return 1;
-  char path[300], command[320];
+  char path[600];
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   uint64_t state = 42;
   build(path, &state);
@@ -346,8 +322,7 @@ int main(void) {
   tally(accepted, "accepted files read and written to without harm");
   free(sound.bytes);
   free(hostile.bytes);
-  snprintf(command, sizeof command, "rm -rf '%s'", folder);
-  if (system(command)) return 1;
+  remove_folder(folder);
   if (only < 0 && (refused < (uint64_t)edits / 4 || accepted < (uint64_t)edits / 50)) return 1;
   return failures != 0;
 }

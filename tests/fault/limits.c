@@ -1,18 +1,12 @@
 /* Limits of the process: address space, descriptors, threads, locked memory. Each is met by an error that says which,
  * and the same process goes on once it may have more. In children, so that the limits end with them. */
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "demand.h"
 #include "tally.h"
 
@@ -226,15 +220,10 @@ static int locked_memory(uint64_t argument) {
 /* ---- all of them --------------------------------------------------------------------------------------------------
  */
 
-static int remove_entry(const char *name, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info, (void)kind;
-  return walk->level ? remove(name) : 0;
-}
-
 static int make_store(void) {
   ufo_store *store;
   ufo_status status;
-  nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+  empty_folder(folder);
   DEMAND(ufo_store_open(path, NULL, &store, &error) == UFO_OK);
   put(store, "x", LENGTH, &status);
   DEMAND(status == UFO_OK);
@@ -251,21 +240,17 @@ static int run(const char *name, int (*test)(uint64_t), uint64_t argument) {
     int result = make_store();
     _exit(result ? result : test(argument));
   }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  int result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  int result = wait_for(child);
   if (result != 0 && result != 77 && result != 42)
     fprintf(stderr, "%s with %" PRIu64 ": outcome %d\n", name, argument, result);
   return result;
 }
 
 int main(void) {
-  const char *base = getenv("TMPDIR");
   uint64_t tried = 0;
   int bad = 0, refused = 0;
   for (uint64_t i = 0; i < BIG; i++) values[i] = value(i);
-  snprintf(folder, sizeof folder, "%s/ufo-limits-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(folder)) return 2;
+  if (make_folder(folder, sizeof folder, NULL)) return 2;
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   for (uint64_t mib = 32; mib <= 2048; mib *= 2, tried++) bad += run("address space", address_space, mib) != 0;
   for (uint64_t mib = 1; mib <= 64; mib *= 4, tried++) bad += run("a small map", small_map, mib) != 0;
@@ -276,8 +261,7 @@ int main(void) {
     bad += result != 0 && result != 42 && result != 77;
   }
   bad += run("locked memory", locked_memory, 0) != 0;
-  nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-  rmdir(folder);
+  remove_folder(folder);
   printf("%d pools were refused for want of threads\n", refused);
   tally(tried + 1, "runs under a limit of the process");
   return bad != 0;

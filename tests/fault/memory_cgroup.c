@@ -3,17 +3,12 @@
  *
  *   fault_memory_cgroup               the test; exit status 77: no memory cgroup can be made here
  *   fault_memory_cgroup PATH BUDGET   the work alone, in whatever limits the caller has set; 0: the default budget */
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "demand.h"
 #include "tally.h"
 
@@ -103,9 +98,7 @@ static int in_group(const char *folder, const char *path, uint64_t budget) {
     alarm(100);
     _exit(work(path, budget));
   }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return wait_for(child);
 }
 
 int main(int argc, char **argv) {
@@ -114,12 +107,9 @@ int main(int argc, char **argv) {
   puts("not with a sanitizer, which takes memory of its own");
   return 77;
 #endif
-  const char *base = getenv("TMPDIR");
-  char work_folder[300], path[320], lock[330], group[300];
-  snprintf(work_folder, sizeof work_folder, "%s/ufo-cgroup-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(work_folder)) return 2;
+  char work_folder[300], path[320], group[300];
+  if (make_folder(work_folder, sizeof work_folder, NULL)) return 2;
   snprintf(path, sizeof path, "%s/s.ufo", work_folder);
-  snprintf(lock, sizeof lock, "%s-lock", path);
   make_group(group);
   int failed = 0;
   static const struct {
@@ -127,16 +117,13 @@ int main(int argc, char **argv) {
     int killed;
   } runs[] = {{12 * MIB, 0}, {0, 0}, {BODY * 2, 1}};
   for (size_t i = 0; group[0] && i < sizeof runs / sizeof *runs && !failed; i++) {
-    unlink(path);
-    unlink(lock);
+    empty_folder(work_folder);
     int result = in_group(group, path, runs[i].budget);
     printf("limit %d MiB, budget %d MiB, data %d MiB: %d\n", (int)(LIMIT / MIB), (int)(runs[i].budget / MIB),
            (int)(BODY / MIB), result);
     failed = result != (runs[i].killed ? 128 + SIGKILL : 0) || judge(path) != 0;
   }
-  unlink(path);
-  unlink(lock);
-  rmdir(work_folder);
+  remove_folder(work_folder);
   if (!group[0]) {
     puts("no memory cgroup can be made here: that needs root, and the memory controller");
     return 77;

@@ -13,17 +13,12 @@
  *   - the damaged file is what it was.
  *
  * `fault_salvage SEED` does one run, and tells what it does. */
-#include <errno.h>
-#include <ftw.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "common/child.h"
 #include "common/tally.h"
 #include "unit/random.h"
 
@@ -464,17 +459,9 @@ static void run(uint64_t seed, sums *sum) {
   free(after);
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *at) {
-  (void)info, (void)kind, (void)at;
-  return remove(path);
-}
-
 int main(int argc, char **argv) {
-  const char *base = getenv("TMPDIR");
-  const char *fast =
-      access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp"; /* what is durable is not the question */
-  snprintf(folder, sizeof folder, "%s/ufo-salvage-XXXXXX", base && *base ? base : fast);
-  MUST(mkdtemp(folder), "no folder");
+  /* What is durable is not the question. */
+  MUST(make_folder(folder, sizeof folder, fast_folder()) == 0, "no folder");
   char path[600];
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   snprintf(damaged_path, sizeof damaged_path, "%s/damaged.ufo", folder);
@@ -496,14 +483,12 @@ int main(int argc, char **argv) {
       fflush(NULL);
       _exit(0);
     }
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    int status = wait_for(child);
     if (status == 0) continue;
-    fprintf(stderr, "seed %d: %s %d\n", (int)seed, WIFSIGNALED(status) ? "signal" : "status",
-            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    fprintf(stderr, "seed %d: %s %d\n", (int)seed, status < 128 ? "status" : "signal", status % 128);
     if (++failed == 10) break;
   }
-  nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+  remove_folder(folder);
   if (talk) printf("read %d, lost %d, objects %d\n", (int)sum->read, (int)sum->lost, (int)sum->objects);
   tally(sum->runs, "damaged stores salvaged");
   tally(sum->read, "elements of salvaged stores found to be right");

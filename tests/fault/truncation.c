@@ -4,19 +4,13 @@
  *
  *   fault_truncation             the test
  *   fault_truncation SIZE [OPEN] one size; with OPEN, cut while the store is open, in this process */
-#include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "demand.h"
 #include "tally.h"
 
@@ -110,7 +104,8 @@ static int read_all(void *user) {
   return 0;
 }
 
-static int cut_while_open(uint64_t size) {
+static int cut_while_open(void *user) {
+  uint64_t size = *(uint64_t *)user;
   ufo_store *store;
   ufo_pool *pool;
   ufo_view *views[OBJECTS];
@@ -139,8 +134,8 @@ static int cut_while_open(uint64_t size) {
 }
 
 /* After it, whoever opens what is left of it. */
-static int after(uint64_t size) {
-  (void)size;
+static int after(void *unused) {
+  (void)unused;
   ufo_store *store;
   ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
   if (ufo_store_open(path, &options, &store, &error) != UFO_OK) return 0;
@@ -150,26 +145,14 @@ static int after(uint64_t size) {
 /* ---- all of them --------------------------------------------------------------------------------------------------
  */
 
-static int in_child(int (*run)(uint64_t), uint64_t size) {
-  fflush(NULL);
-  pid_t child = fork();
-  if (child == 0) {
-    signal(SIGALRM, SIG_DFL);
-    alarm(20);
-    _exit(run(size));
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 static int is_tried(uint64_t size) {
   uint64_t in_page = size % CHUNK;
   return nightly() || size <= 2 * CHUNK || size % 512 == 0 || in_page <= 2 || in_page >= CHUNK - 2;
 }
 
-/* Sizes from `size` down, in one process: a fork for each would be what takes the time. */
-static int one_batch(uint64_t size) {
+/* Sizes from `largest` down, in one process: a fork for each would be what takes the time. */
+static int one_batch(void *largest) {
+  uint64_t size = *(uint64_t *)largest;
   for (int i = 0; i < BATCH && size > 0; size--) {
     if (!is_tried(size)) continue;
     i++;
@@ -182,24 +165,17 @@ static int one_batch(uint64_t size) {
   return 0;
 }
 
-static int remove_entry(const char *name, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info, (void)kind, (void)walk;
-  return remove(name);
-}
-
 int main(int argc, char **argv) {
-  const char *base = getenv("TMPDIR");
-  snprintf(folder, sizeof folder, "%s/ufo-truncation-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(folder)) return 2;
+  if (make_folder(folder, sizeof folder, NULL)) return 2;
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   int bad = build();
   if (argc > 1) {
     uint64_t size = strtoull(argv[1], NULL, 10);
-    bad = argc > 2 ? cut_while_open(size) : truncate(path, (off_t)size) != 0 || opened(size);
+    bad = argc > 2 ? cut_while_open(&size) : truncate(path, (off_t)size) != 0 || opened(size);
   } else {
     uint64_t tried = 0, open_tried = 0, signals = 0;
     for (uint64_t size = image_bytes - 1; !bad && size > 0;) {
-      bad = in_child(one_batch, size);
+      bad = in_child(one_batch, &size, 20);
       for (int i = 0; i < BATCH && size > 0; size--)
         if (is_tried(size)) i++, tried++;
     }
@@ -208,10 +184,10 @@ int main(int argc, char **argv) {
         uint64_t size = page * CHUNK + odd * 1000;
         bad = restore();
         if (bad) break;
-        int result = in_child(cut_while_open, size);
+        int result = in_child(cut_while_open, &size, 20);
         signals += result == 128 + SIGBUS;
         bad = result != 0 && result != 128 + SIGBUS;
-        if (!bad) bad = in_child(after, size);
+        if (!bad) bad = in_child(after, NULL, 20);
         if (bad)
           fprintf(stderr, "cut to %" PRIu64 " of %" PRIu64 " while open: outcome %d\n", size, image_bytes, result);
         open_tried++;
@@ -222,6 +198,6 @@ int main(int argc, char **argv) {
     tally(tried, "sizes that a store was cut to");
     tally(open_tried, "stores that were cut while open");
   }
-  nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+  remove_folder(folder);
   return bad != 0;
 }

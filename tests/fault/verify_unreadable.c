@@ -3,7 +3,7 @@
  * What cannot be read is not known to be damaged: the exit status is 1, and standard error names the store, the cause
  * and, where it is a chunk, the object and its elements. Damage that was found besides is status 3 as ever, and
  * standard error tells of the rest. */
-#include "crash/child.h"
+#include "common/child.h"
 #include "crash/tracer.h"
 #include "tally.h"
 

@@ -2,20 +2,14 @@
  * SA_RESTART, while threads change views and commit them, verify, read, compact a copy and snapshot.
  *
  * No call may end early by EINTR, no change may be lost, and the time is bounded by the test's. */
-#include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "tally.h"
 
 enum { WORKERS = 3, CHUNK = 4096, PER_CHUNK = CHUNK / 8, CHUNKS = 40, LENGTH = CHUNKS * PER_CHUNK };
@@ -162,18 +156,12 @@ static void storm(int flags) {
   setitimer(ITIMER_REAL, &never, NULL);
 }
 
-static int remove_entry(const char *name, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info, (void)kind, (void)walk;
-  return remove(name);
-}
-
 int main(void) {
-  const char *base = getenv("TMPDIR"); /* a disk, if it may be: its flushes are what signals meet */
   ufo_error error = {0};
   ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = 8 * CHUNK};
   rounds = nightly() ? 800 : 64;
-  snprintf(folder, sizeof folder, "%s/ufo-signals-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(folder)) return 2;
+  if (make_folder(folder, sizeof folder, NULL))
+    return 2; /* on a disk, if it may be: its flushes are what signals meet */
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   if (ufo_store_open(path, NULL, &store, &error) != UFO_OK || ufo_pool_create(&options, &pool, &error) != UFO_OK) {
     complain("at the start", &error);
@@ -187,6 +175,6 @@ int main(void) {
   printf("%llu signals, %llu commits, %d failures\n", (unsigned long long)signals, (unsigned long long)commits,
          failures);
   tally(commits, "commits in a storm of signals");
-  nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+  remove_folder(folder);
   return failures != 0;
 }

@@ -1,20 +1,14 @@
 /* A budget of two chunks, which is the least there can be, and work that wants a hundred times as much: a commit of
  * changed memory, read(2), write(2) and fwrite(3) on it, memcpy from one region to another, 64 threads on one page and
  * on all of them. Everything ends, and every byte is right. */
-#include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <ufostore/ufostore.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "tally.h"
 
 enum {
@@ -171,18 +165,11 @@ static int run(void) {
   return 0;
 }
 
-static int remove_entry(const char *name, const struct stat *info, int kind, struct FTW *walk) {
-  (void)info, (void)kind, (void)walk;
-  return remove(name);
-}
-
 int main(void) {
-  const char *base = getenv("TMPDIR");
-  snprintf(folder, sizeof folder, "%s/ufo-starvation-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(folder)) return 2;
+  if (make_folder(folder, sizeof folder, NULL)) return 2;
   snprintf(path, sizeof path, "%s/s.ufo", folder);
   snprintf(file_path, sizeof file_path, "%s/file", folder);
   int result = run();
-  nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+  remove_folder(folder);
   return result;
 }

@@ -3,24 +3,13 @@
  * Each writer owns a name and writes generations of it, every element the generation's number; a reader that sees two
  * generations in one object has seen half a commit. */
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <ufostore/ufostore.h>
-#include <unistd.h>
+
+#include "common/child.h"
+#include "common/must.h"
 
 enum { WRITERS = 3, READERS = 3, ROUNDS = 60, LENGTH = 20000, CHUNK = 4096 };
 
 static ufo_store *store;
-
-#define MUST(call)                                                                                                     \
-  do {                                                                                                                 \
-    ufo_error error = {0}, *e = &error;                                                                                \
-    if ((call) != UFO_OK) {                                                                                            \
-      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, error.message);                                    \
-      _exit(1);                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
 
 static void *write_generations(void *argument) {
   char name[8];
@@ -54,9 +43,8 @@ static void *read_all(void *unused) {
     while (ufo_store_iterator_next(iterator, &info, &ended) == UFO_OK) {
       MUST(ufo_store_read(store, NULL, info.name, 0, 0, LENGTH, values, e));
       for (int i = 0; i < LENGTH; i++) {
-        if (values[i] == (i % 7 ? values[1] : -values[1])) continue;
-        fprintf(stderr, "%s: element %d is %d, element 1 is %d\n", info.name, i, values[i], values[1]);
-        _exit(1);
+        MUST_HOLD(values[i] == (i % 7 ? values[1] : -values[1]), "%s: element %d is %d, element 1 is %d", info.name, i,
+                  values[i], values[1]);
       }
     }
     ufo_store_iterator_free(iterator);
@@ -66,10 +54,9 @@ static void *read_all(void *unused) {
 }
 
 int main(void) {
-  char folder[] = "/tmp/ufo-race-XXXXXX", path[64], lock[80];
-  if (!mkdtemp(folder)) return 77;
+  char folder[512], path[600];
+  MUST_HOLD(make_folder(folder, sizeof folder, NULL) == 0, "no folder %s", folder);
   snprintf(path, sizeof path, "%s/s.ufo", folder);
-  snprintf(lock, sizeof lock, "%s-lock", path);
   MUST(ufo_store_open(path, NULL, &store, e));
   pthread_t threads[WRITERS + READERS];
   for (int i = 0; i < WRITERS + READERS; i++) {
@@ -78,8 +65,6 @@ int main(void) {
   for (int i = 0; i < WRITERS + READERS; i++) pthread_join(threads[i], NULL);
   MUST(ufo_store_verify(store, NULL, NULL, NULL, e));
   ufo_store_close(store);
-  unlink(path);
-  unlink(lock);
-  rmdir(folder);
+  remove_folder(folder);
   return 0;
 }

@@ -1,36 +1,21 @@
 /* Handles that come and go leave nothing behind: descriptors, mappings, threads, locks on the store's bytes and memory
  * are the same after thousands of them as after a few. */
-#include <sys/wait.h>
-#include <ufostore/ufostore.h>
-
-#include "common/resources.h"
-#include "common/tally.h"
+#include "soak/soak.h"
 
 enum { CHUNK = 4096, LENGTH = 64 * 1024, OBJECTS = 16 };
 /* The allocator's own comings and goings; what is lost in each of hundreds of rounds is more. */
 enum { MAPPINGS_SLACK = 24 };
 /* A pool keeps this many resolvers more than it starts with, once fills have needed them (region/resolver.c). */
 enum { THREADS_SLACK = 4 };
-#define MEMORY_SLACK (UINT64_C(8) << 20)
+#define MEMORY_SLACK (8 * MIB)
 
 static ufo_store *store;
 static ufo_pool *pool;
-static char folder[512], path[600];
 static uint64_t locks_of_an_open_store;
-
-#define MUST(call)                                                                                                     \
-  do {                                                                                                                 \
-    ufo_error error = {0}, *e = &error;                                                                                \
-    if ((call) != UFO_OK) {                                                                                            \
-      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, error.message);                                    \
-      _exit(1);                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
 
 static void name_of(unsigned n, char name[16]) { snprintf(name, 16, "o%u", n % OBJECTS); }
 
-/* ---- what comes and goes -------------------------------------------------------------------------------------------
- */
+/* ---- what comes and goes ----------------------------------------------------------------------------------------- */
 
 /* Opened, read, sometimes changed and cloned. */
 static void views(unsigned round) {
@@ -40,10 +25,7 @@ static void views(unsigned round) {
   MUST(ufo_view_open(store, NULL, pool, name, NULL, &view, e));
   double *x = ufo_view_data(view);
   uint64_t at = (round * 7919u) % LENGTH;
-  if (x[at] != (double)at) {
-    fprintf(stderr, "element %" PRIu64 " of %s is %g\n", at, name, x[at]);
-    _exit(1);
-  }
+  MUST_HOLD(x[at] == (double)at, "element %" PRIu64 " of %s is %g", at, name, x[at]);
   if (round % 4 == 0) x[(at + 1) % LENGTH] = 0;
   if (round % 8 == 0) MUST(ufo_view_clone(view, &clone, e));
   ufo_view_release(view);
@@ -83,11 +65,8 @@ static void refusals(unsigned round) {
   char nowhere[640];
   ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
   snprintf(nowhere, sizeof nowhere, "%s/nowhere%u.ufo", folder, round);
-  if (ufo_view_open(store, NULL, pool, "nothing", NULL, &view, &error) != UFO_MISSING ||
-      ufo_store_open(nowhere, &options, &opened, &error) != UFO_MISSING) {
-    fprintf(stderr, "what is not there was opened: %s\n", error.message);
-    _exit(1);
-  }
+  MUST_HOLD(ufo_view_open(store, NULL, pool, "nothing", NULL, &view, &error) == UFO_MISSING, "%s", error.message);
+  MUST_HOLD(ufo_store_open(nowhere, &options, &opened, &error) == UFO_MISSING, "%s", error.message);
 }
 
 /* The child uses what it inherits; the parent goes on. */
@@ -104,16 +83,13 @@ static void children(unsigned round) {
     MUST(ufo_store_read(store, NULL, name, 0, 11, 1, &stored, e));
     _exit(x[17] == 17 && stored == 11 ? 0 : 3);
   }
-  int status = -1;
-  if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-    fprintf(stderr, "a child ended with %d\n", status);
-    _exit(1);
-  }
+  MUST_HOLD(child > 0, "no child");
+  int status = wait_for(child);
+  MUST_HOLD(status == 0, "a child ended with %d", status);
   ufo_view_release(view);
 }
 
-/* ---- flatness
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- flatness ---------------------------------------------------------------------------------------------------- */
 
 static void show(const char *what, const resources *held) {
   printf("%-30s %4" PRIu64 " descriptors %4" PRIu64 " mappings %3" PRIu64 " threads %3" PRIu64 " locks %6" PRIu64
@@ -140,18 +116,9 @@ static void stay_flat(void (*run)(unsigned), unsigned warm_up, unsigned count, c
 }
 
 int main(void) {
-  const char *base = getenv("TMPDIR");
   unsigned times = nightly() ? 10 : 1;
-  snprintf(folder, sizeof folder, "%s/ufo-soak-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(folder)) return 1;
-  snprintf(path, sizeof path, "%s/s.ufo", folder);
-  ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = 4 << 20, .scratch_dir = folder};
-  ufo_error why;
-  if (ufo_pool_create(&options, &pool, &why) != UFO_OK) {
-    printf("%s\n", why.message);
-    rmdir(folder);
-    return why.code == UFO_UNSUPPORTED ? 77 : 1;
-  }
+  soak_begin(NULL);
+  pool = soak_pool(4 * MIB);
   MUST(ufo_store_open(path, NULL, &store, e));
   double *ramp = malloc(LENGTH * sizeof *ramp);
   for (unsigned i = 0; i < LENGTH; i++) ramp[i] = i;
@@ -174,13 +141,6 @@ int main(void) {
   MUST(ufo_store_verify(store, NULL, NULL, NULL, e));
   MUST(ufo_pool_destroy(pool, e));
   ufo_store_close(store);
-  for (unsigned i = 0; i < 4; i++) {
-    if (i < 3) snprintf(path, sizeof path, "%s/other%u.ufo", folder, i);
-    else snprintf(path, sizeof path, "%s/s.ufo", folder);
-    unlink(path);
-    strcat(path, "-lock");
-    unlink(path);
-  }
-  rmdir(folder);
+  remove_folder(folder);
   return 0;
 }

@@ -2,17 +2,9 @@
  *
  * Every step writes far more than the file may grow, so a page that is lost in each commit, or a version that is kept
  * for a reader of another one, is seen at once. Noise is stored as it is, so that bytes can be counted. */
-#include <signal.h>
-#include <stdbool.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <ufostore/ufostore.h>
-
-#include "common/resources.h"
-#include "common/tally.h"
+#include "soak/soak.h"
 #include "store/store.h"
 
-#define MIB (UINT64_C(1) << 20)
 enum { CHUNK = 65536 };
 #define OBJECT_BYTES (4 * MIB)
 /* Besides what is live and what is held: what the last commits replaced and the next ones may have, a batch that is
@@ -21,44 +13,15 @@ enum { CHUNK = 65536 };
 
 static ufo_store *store;
 static ufo_pool *pool;
-static char folder[512], path[600];
-static uint64_t rounds, written_bytes;
+static uint64_t rounds, written_bytes, state = 1;
 static uint8_t *values;
 
-#define MUST(call)                                                                                                     \
-  do {                                                                                                                 \
-    ufo_error error = {0}, *e = &error;                                                                                \
-    if ((call) != UFO_OK) {                                                                                            \
-      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, error.message);                                    \
-      _exit(1);                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
-
-static uint64_t state = 1;
-
-static uint64_t any(void) {
-  uint64_t x = state += UINT64_C(0x9E3779B97F4A7C15);
-  x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-  x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
-  return x ^ (x >> 31);
-}
-
-static void fill(uint64_t bytes) {
-  for (uint64_t at = 0; at < bytes; at += 8) {
-    uint64_t word = any();
-    memcpy(values + at, &word, 8);
-  }
-}
+static void fill(uint64_t bytes) { fill_noise(&state, bytes, values); }
 
 static ufo_store_stat stat_now(void) {
   ufo_store_stat stat = {.struct_size = sizeof stat};
   MUST(ufo_store_get_stat(store, &stat, e));
   return stat;
-}
-
-static uint64_t file_now(void) {
-  struct stat file;
-  return stat(path, &file) ? 0 : (uint64_t)file.st_size;
 }
 
 /* The file must not be larger than `allowed`. */
@@ -67,9 +30,7 @@ static void expect_at_most(uint64_t allowed, const char *when) {
   uint64_t file = file_now();
   printf("%-46s file %5.1f MiB, of which %5.1f are free; live %5.1f; at most %5.1f\n", when, (double)file / (double)MIB,
          (double)stat.free_bytes / (double)MIB, (double)stat.live_bytes / (double)MIB, (double)allowed / (double)MIB);
-  if (file <= allowed) return;
-  fprintf(stderr, "%s: the file has %" PRIu64 " bytes, and may have %" PRIu64 "\n", when, file, allowed);
-  _exit(1);
+  MUST_HOLD(file <= allowed, "%s: the file has %" PRIu64 " bytes, and may have %" PRIu64, when, file, allowed);
 }
 
 static void put(const char *name, uint64_t bytes) {
@@ -126,18 +87,12 @@ static void a_reader_costs_what_it_holds(void) {
   rewrite("b");
   uint64_t held = OBJECT_BYTES;
   expect_at_most(live + held + (live + held) / 8 + SLACK_BYTES, "... while a view held one version");
-  if (memcmp(before, ufo_view_data(view), OBJECT_BYTES) != 0) {
-    fprintf(stderr, "the view does not have what its version had\n");
-    _exit(1);
-  }
+  MUST_HOLD(memcmp(before, ufo_view_data(view), OBJECT_BYTES) == 0, "the view does not have what its version had");
   ufo_view_release(view);
   free(before);
   uint64_t size = file_now();
   let_it_reclaim();
-  if (stat_now().free_bytes < held) {
-    fprintf(stderr, "what the view held is not free\n");
-    _exit(1);
-  }
+  MUST_HOLD(stat_now().free_bytes >= held, "what the view held is not free");
   put("c", OBJECT_BYTES);
   expect_at_most(size + MIB, "a new object in the room of what was held");
   remove_object("c");
@@ -180,10 +135,7 @@ static void objects_come_and_go(void) {
     put("d", OBJECT_BYTES);
     remove_object("d");
     let_it_reclaim();
-    if (stat_now().free_bytes + MIB < free_before) {
-      fprintf(stderr, "an object went, and not all that it took is free\n");
-      _exit(1);
-    }
+    MUST_HOLD(stat_now().free_bytes + MIB >= free_before, "an object went, and not all that it took is free");
   }
   expect_at_most(size + MIB, "objects that came and went");
 }
@@ -209,27 +161,16 @@ static void only_compaction_shrinks(void) {
   uint64_t size = file_now();
   remove_object("b");
   let_it_reclaim();
-  if (file_now() != size || stat_now().free_bytes < OBJECT_BYTES) {
-    fprintf(stderr, "removing an object must leave free pages in a file of the same size\n");
-    _exit(1);
-  }
+  MUST_HOLD(file_now() == size && stat_now().free_bytes >= OBJECT_BYTES,
+            "removing an object must leave free pages in a file of the same size");
   MUST(ufo_store_compact(store, NULL, e));
   expect_at_most(OBJECT_BYTES + OBJECT_BYTES / 8 + MIB, "compacted");
 }
 
 int main(void) {
-  const char *base = getenv("TMPDIR");
   rounds = nightly() ? 120 : 6;
-  snprintf(folder, sizeof folder, "%s/ufo-soak-XXXXXX", base && *base ? base : "/tmp");
-  if (!mkdtemp(folder)) return 1;
-  snprintf(path, sizeof path, "%s/s.ufo", folder);
-  ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = MIB, .scratch_dir = folder};
-  ufo_error why;
-  if (ufo_pool_create(&options, &pool, &why) != UFO_OK) {
-    printf("%s\n", why.message);
-    rmdir(folder);
-    return why.code == UFO_UNSUPPORTED ? 77 : 1;
-  }
+  soak_begin(NULL);
+  pool = soak_pool(MIB);
   values = malloc(2 * OBJECT_BYTES);
   MUST(ufo_store_open(path, NULL, &store, e));
   a_reader_costs_what_it_holds();
@@ -242,9 +183,6 @@ int main(void) {
   free(values);
   MUST(ufo_pool_destroy(pool, e));
   ufo_store_close(store);
-  unlink(path);
-  strcat(path, "-lock");
-  unlink(path);
-  rmdir(folder);
+  remove_folder(folder);
   return 0;
 }

@@ -9,14 +9,7 @@
  * this size. --noise: nothing compresses. --plain: no reader, no child. Prints a line of figures ten times, and how
  * long commits of one chunk took.
  */
-#include <signal.h>
-#include <stdbool.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <ufostore/ufostore.h>
-
-#include "common/resources.h"
-#include "common/tally.h"
+#include "soak/soak.h"
 
 enum { OBJECTS_MAX = 4096, CLASSES = 5, SAMPLES_MAX = 1 << 20, POOL_BYTES = 4 << 20 };
 static const uint32_t class_bytes[CLASSES] = {4096, 16384, 65536, 262144, 1048576};
@@ -35,7 +28,6 @@ static unsigned object_count, names_given;
 static uint64_t live_goal, raw_bytes, rewrites, commits, kills;
 static ufo_store *store;
 static ufo_pool *pool;
-static char folder[512], path[600];
 static uint8_t *buffer, *expected;
 
 /* Microseconds that commits of one chunk took, by the clock and of the processor: others may use the machine, too. How
@@ -43,26 +35,11 @@ static uint8_t *buffer, *expected;
 enum { CLOCK, CPU, CLOCKS, CONTROL = CLASSES, ROWS };
 static uint32_t *samples[CLOCKS][ROWS], sample_count[ROWS];
 
-#define MUST(call)                                                                                                     \
-  do {                                                                                                                 \
-    ufo_error error = {0}, *e = &error;                                                                                \
-    if ((call) != UFO_OK) {                                                                                            \
-      fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, error.message);                                    \
-      _exit(1);                                                                                                        \
-    }                                                                                                                  \
-  } while (0)
-
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t state;
 
-static uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-  x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
-  return x ^ (x >> 31);
-}
-
-static uint64_t any(void) { return mix(state += UINT64_C(0x9E3779B97F4A7C15)); }
+static uint64_t any(void) { return next_number(&state); }
 static uint64_t below(uint64_t limit) { return any() % limit; }
 
 /* The seed's lowest byte says how much of the chunk is noise: all, none, or a part at its beginning. */
@@ -83,9 +60,7 @@ static uint32_t chunk_bytes_of(const object *o) { return class_bytes[o->class]; 
 
 static void check_chunk(uint64_t seed, const object *o, const uint8_t *got, const char *what) {
   fill_chunk(seed, chunk_bytes_of(o), expected);
-  if (memcmp(got, expected, chunk_bytes_of(o)) == 0) return;
-  fprintf(stderr, "%s of %s: not what was written\n", what, o->name);
-  _exit(1);
+  MUST_HOLD(memcmp(got, expected, chunk_bytes_of(o)) == 0, "%s of %s: not what was written", what, o->name);
 }
 
 /* ---- changes ------------------------------------------------------------------------------------------------------
@@ -368,17 +343,8 @@ static void set_up(void) {
   }
   buffer = malloc(class_bytes[CLASSES - 1]);
   expected = malloc(class_bytes[CLASSES - 1]);
-  if (!mkdtemp(folder)) {
-    fprintf(stderr, "cannot make %s\n", folder);
-    exit(1);
-  }
-  snprintf(path, sizeof path, "%s/s.ufo", folder);
+  pool = soak_pool(POOL_BYTES);
   MUST(ufo_store_open(path, NULL, &store, e));
-  ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = POOL_BYTES, .scratch_dir = folder};
-  ufo_error why;
-  if (ufo_pool_create(&options, &pool, &why) == UFO_OK) return;
-  printf("%s\n", why.message);
-  exit(why.code == UFO_UNSUPPORTED ? 77 : 1);
 }
 
 static void tear_down(void) {
@@ -389,17 +355,14 @@ static void tear_down(void) {
   free(expected);
   MUST(ufo_pool_destroy(pool, e));
   ufo_store_close(store);
-  unlink(path);
-  strcat(path, "-lock");
-  unlink(path);
-  rmdir(folder);
+  remove_folder(folder);
 }
 
 int main(int argc, char **argv) {
-  const char *base = getenv("TMPDIR");
+  const char *base = NULL;
   uint64_t wanted = nightly() ? 2000000 : 8000, seed = 1;
   bool plain = false;
-  live_goal = UINT64_C(1048576) * (nightly() ? 256 : 96);
+  live_goal = MIB * (nightly() ? 256 : 96);
   for (int i = 1; i < argc; i++) {
     bool has = i + 1 < argc;
     if (!strcmp(argv[i], "--plain")) plain = true;
@@ -413,7 +376,7 @@ int main(int argc, char **argv) {
     else if (has && !strcmp(argv[i], "--folder")) base = argv[++i];
     else return fprintf(stderr, "unknown: %s\n", argv[i]), 2;
   }
-  snprintf(folder, sizeof folder, "%s/ufo-soak-XXXXXX", base && *base ? base : "/tmp");
+  soak_begin(base);
   state = seed;
   set_up();
   uint64_t begun = now_us(), next = 0;

@@ -1,26 +1,14 @@
 /* What a commit supersedes stays whole until a later write transaction: readers count on it between their two looks. */
-#include "fixture.h"
+#include "one_store.h"
 
 #include "store/object.h"
 #include "store/store.h"
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 4, CHUNKS = 6, LENGTH = CHUNKS * PER_CHUNK };
 
-static ufo_store *store;
 static int32_t values[LENGTH];
 
-static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
-}
-
-static void end(void) {
-  assert_sound(store);
-  ufo_store_close(store);
-  fixture_remove();
-}
-
-TestSuite(garbage, .init = make, .fini = end, .timeout = 60);
+TestSuite(garbage, .init = store_make, .fini = store_end, .timeout = 60);
 
 static void fill(int32_t *out, uint64_t count, uint64_t seed) {
   for (uint64_t i = 0; i < count; i++) out[i] = (int32_t)mix(seed * 100000 + i);

@@ -1,21 +1,9 @@
 /* Append, write and pieces give what one put gives; versions count; attributes of every type come back exactly. */
-#include "fixture.h"
+#include "one_store.h"
 
 enum { CHUNK = 4096 };
 
-static ufo_store *store;
-
-static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
-}
-
-static void unmake(void) {
-  ufo_store_close(store);
-  fixture_remove();
-}
-
-TestSuite(promises_append, .init = make, .fini = unmake, .timeout = 60);
+TestSuite(promises_append, .init = store_make, .fini = store_end, .timeout = 60);
 
 /* From nothing, through partial, whole and many chunks at once. */
 static void append_equals_put(typed type, int in_one_transaction) {

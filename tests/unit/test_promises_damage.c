@@ -268,15 +268,12 @@ Test(promises_damage, commits_over_flipped_separators) {
 
 /* ---- records that changed places --------------------------------------------------------------------------------- */
 
-/* Exchanges two values of a table, picked by `pick` from all with equal length. */
-static int exchange(const char *path, const char *table, size_t min_bytes, int skip) {
+/* A table of a store, with a cursor, in a transaction of LMDB's own. */
+static MDB_cursor *open_table(const char *path, const char *table) {
   MDB_env *env;
   MDB_txn *txn;
   MDB_dbi dbi;
   MDB_cursor *cursor;
-  MDB_val key, value, first_key = {0}, first = {0};
-  uint8_t key_one[600], one[70000], two[70000];
-  int found = 0;
   cr_assert_eq(mdb_env_create(&env), 0);
   mdb_env_set_maxdbs(env, 16);
   mdb_env_set_mapsize(env, UINT64_C(1) << 30);
@@ -284,6 +281,25 @@ static int exchange(const char *path, const char *table, size_t min_bytes, int s
   cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
   cr_assert_eq(mdb_dbi_open(txn, table, 0, &dbi), 0);
   cr_assert_eq(mdb_cursor_open(txn, dbi, &cursor), 0);
+  return cursor;
+}
+
+static void commit_table(MDB_cursor *cursor) {
+  MDB_txn *txn = mdb_cursor_txn(cursor);
+  MDB_env *env = mdb_txn_env(txn);
+  mdb_cursor_close(cursor);
+  cr_assert_eq(mdb_txn_commit(txn), 0);
+  mdb_env_close(env);
+}
+
+/* Exchanges two values of a table, picked by `pick` from all with equal length. */
+static int exchange(const char *path, const char *table, size_t min_bytes, int skip) {
+  MDB_cursor *cursor = open_table(path, table);
+  MDB_txn *txn = mdb_cursor_txn(cursor);
+  MDB_dbi dbi = mdb_cursor_dbi(cursor);
+  MDB_val key, value, first_key = {0}, first = {0};
+  uint8_t key_one[600], one[70000], two[70000];
+  int found = 0;
   for (int status = mdb_cursor_get(cursor, &key, &value, MDB_FIRST); status == 0 && !found;
        status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
     if (value.mv_size < min_bytes || value.mv_size > sizeof one || skip-- > 0) continue;
@@ -302,10 +318,7 @@ static int exchange(const char *path, const char *table, size_t min_bytes, int s
       found = 1;
     }
   }
-  mdb_cursor_close(cursor);
-  if (found) cr_assert_eq(mdb_txn_commit(txn), 0);
-  else mdb_txn_abort(txn);
-  mdb_env_close(env);
+  commit_table(cursor);
   return found;
 }
 
@@ -333,25 +346,12 @@ Test(promises_damage, swapped_names) { exchanged("names", 1); }
 
 /* A record or a blob that is gone. */
 static int delete_one(const char *path, const char *table, int which) {
-  MDB_env *env;
-  MDB_txn *txn;
-  MDB_dbi dbi;
-  MDB_cursor *cursor;
+  MDB_cursor *cursor = open_table(path, table);
   MDB_val key, value;
-  int status, done = 0;
-  cr_assert_eq(mdb_env_create(&env), 0);
-  mdb_env_set_maxdbs(env, 16);
-  mdb_env_set_mapsize(env, UINT64_C(1) << 30);
-  cr_assert_eq(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
-  cr_assert_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-  cr_assert_eq(mdb_dbi_open(txn, table, 0, &dbi), 0);
-  cr_assert_eq(mdb_cursor_open(txn, dbi, &cursor), 0);
-  status = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+  int done = 0, status = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
   while (status == 0 && which-- > 0) status = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
   if (status == 0) done = mdb_cursor_del(cursor, 0) == 0;
-  mdb_cursor_close(cursor);
-  cr_assert_eq(mdb_txn_commit(txn), 0);
-  mdb_env_close(env);
+  commit_table(cursor);
   return done;
 }
 

@@ -1,16 +1,13 @@
 /* An edit that fails leaves the transaction as it was: what it holds, and what it may conflict with. */
-#include "fixture.h"
+#include "one_store.h"
 
 enum { CHUNK = 4096, LENGTH = 3000 };
 
-static ufo_store *store;
 static int32_t values[LENGTH];
 
 static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
-  for (int i = 0; i < LENGTH; i++) values[i] = (int32_t)mix((uint64_t)i);
-  put_now(store, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values);
+  store_make();
+  put_x(values, LENGTH, CHUNK);
   put_now(store, "text", spec_of(UFO_SERIALIZED, 0, 100, 0), values);
   ufo_txn *txn = begin(store);
   ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
@@ -19,13 +16,7 @@ static void make(void) {
   OK(ufo_txn_commit(txn, &error));
 }
 
-static void unmake(void) {
-  assert_sound(store);
-  ufo_store_close(store);
-  fixture_remove();
-}
-
-TestSuite(promises_edits, .init = make, .fini = unmake, .timeout = 60);
+TestSuite(promises_edits, .init = make, .fini = store_end, .timeout = 60);
 
 static const char *const names[] = {"x", "text", "list"};
 

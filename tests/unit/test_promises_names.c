@@ -1,19 +1,7 @@
 /* What a call may ask for: names, lengths, chunks, types, struct sizes, NULL. What is refused changes nothing. */
-#include "fixture.h"
+#include "one_store.h"
 
-static ufo_store *store;
-
-static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
-}
-
-static void unmake(void) {
-  ufo_store_close(store);
-  fixture_remove();
-}
-
-TestSuite(promises_names, .init = make, .fini = unmake, .timeout = 60);
+TestSuite(promises_names, .init = store_make, .fini = store_end, .timeout = 60);
 
 static void put_number(const char *name, int32_t value) { put_now(store, name, spec_of(UFO_INTEGER, 0, 1, 0), &value); }
 

@@ -1,25 +1,13 @@
 /* Readers see whole commits only, never wait for long, and never lose their file: beside writing threads, and beside a
  * compaction. */
-#include "fixture.h"
+#include "one_store.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 
 enum { LENGTH = 40000, CHUNK = 4096 };
 
-static ufo_store *store;
-
-static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
-}
-
-static void unmake(void) {
-  ufo_store_close(store);
-  fixture_remove();
-}
-
-TestSuite(promises_readers, .init = make, .fini = unmake, .timeout = 60);
+TestSuite(promises_readers, .init = store_make, .fini = store_end, .timeout = 60);
 
 static void put_both(int32_t value) {
   int32_t *values = malloc(LENGTH * 4);

@@ -1,6 +1,7 @@
 /* Lists that are no trees, in a file whose seals hold: sixty, each of which holds the next one twice, and one that
- * holds itself twice; and a tree that is far too deep. Whoever followed every path would take 2^60 steps, or all of the
- * stack. Each call is made in a process of its own, with an alarm: one that does not end is named. */
+ * holds itself twice; a tree that is far too deep; and a list that has many names. Whoever followed every path would
+ * take 2^60 steps, or all of the stack. Each call is made in a process of its own, with an alarm: one that does not end
+ * is named. */
 #include "fixture.h"
 #include "ufostore/salvage.h"
 #include "ufostore/snapshot.h"
@@ -100,6 +101,36 @@ static void build_chain(void) {
   for (uint64_t i = 0; i < CHAIN; i++) set_child(e, first + i, 0, i + 1 < CHAIN ? first + i + 1 : ids[0]);
   edit_end(e);
   edit_put_now(path, UFO_TABLE_NAMES, "top", 3, named, sizeof named);
+}
+
+/* `count` names that lead to one list of `count` elements, each of which has a name. */
+static void build_named(uint32_t count) {
+  fixture_make();
+  const char *path = in_folder("s.ufo");
+  ufo_store *store = open_store(path);
+  ufo_txn *txn = begin(store);
+  ufo_attributes *set;
+  char(*names)[8] = calloc(count, sizeof *names);
+  const char **children = calloc(count, sizeof *children);
+  cr_assert(names && children);
+  for (uint32_t i = 0; i < count; i++) {
+    snprintf(names[i], sizeof names[i], "n%u", i % 1000000);
+    children[i] = names[i];
+    put_number(txn, names[i], (int32_t)i);
+  }
+  OK(ufo_txn_put_list(txn, "n0", children, count, &error));
+  OK(ufo_attributes_create(&set, &error));
+  OK(ufo_attributes_set_strings(set, "names", children, NULL, count, &error));
+  OK(ufo_txn_set_attributes(txn, "n0", set, &error));
+  OK(ufo_txn_commit(txn, &error));
+  ufo_attributes_free(set);
+  const uint64_t named[] = {info_of(store, NULL, "n0").id, 1};
+  ufo_store_close(store);
+  edit e = edit_begin(path, UFO_TABLE_NAMES);
+  for (uint32_t i = 1; i < count; i++) edit_put(e, names[i], strlen(names[i]), named, sizeof named);
+  edit_end(e);
+  free(children);
+  free(names);
 }
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
@@ -419,3 +450,27 @@ Test(shared_lists, a_list_holds_itself_twice, .init = build_cycle) {
 Test(shared_lists, fifty_thousand_inside_of_each_other, .init = build_chain) {
   call_all(deep, sizeof deep / sizeof *deep);
 }
+
+/* cli/shared_lists.sh counts what looking at them costs. */
+static void list_named(uint32_t count) {
+  build_named(count);
+  uint32_t names = 0;
+  ufo_object_info found = {.struct_size = sizeof found};
+  ufo_store_iterator *iterator;
+  ufo_store *store = opened(UFO_OPEN_READ_ONLY, NULL);
+  cr_assert(store);
+  OK(ufo_store_list(store, NULL, &iterator, &error));
+  for (; ufo_store_iterator_next(iterator, &found, &error) == UFO_OK; names++) {
+    cr_assert_eq(found.length, count);
+    cr_assert_eq(found.chunk_count, count, "%s has %" PRIu64 " chunks", found.name, found.chunk_count);
+    ufo_object_info alone = info_of(store, NULL, found.name); /* its name, too */
+    cr_assert_eq(memcmp(&alone, &found, sizeof found), 0, "%s", found.name);
+  }
+  cr_assert_eq(names, count);
+  ufo_store_iterator_free(iterator);
+  ufo_store_close(store);
+}
+
+Test(shared_lists, two_hundred_names_of_one_list) { list_named(200); }
+
+Test(shared_lists, four_hundred_names_of_one_list) { list_named(400); }

@@ -1,5 +1,5 @@
 /* A store's file and its locks: what is held stays held whatever is reopened, and it is always the same file. */
-#include "fixture.h"
+#include "one_store.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -40,22 +40,14 @@ int fsync(int fd) {
   return (int)syscall(SYS_fsync, fd);
 }
 
-static ufo_store *store;
 static int32_t values[LENGTH];
 
 static void make(void) {
-  fixture_make();
-  for (int i = 0; i < LENGTH; i++) values[i] = (int32_t)mix((uint64_t)i);
-  store = open_store(in_folder("s.ufo"));
-  put_now(store, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values);
+  store_make();
+  put_x(values, LENGTH, CHUNK);
 }
 
-static void end(void) {
-  ufo_store_close(store);
-  fixture_remove();
-}
-
-TestSuite(identity, .init = make, .fini = end, .timeout = 60);
+TestSuite(identity, .init = make, .fini = store_end, .timeout = 60);
 
 static ufo_store *open_as(const char *path, ufo_open_mode mode) {
   ufo_store_options options = {.struct_size = sizeof options, .mode = mode};

@@ -1,5 +1,5 @@
 /* One store, several processes: conflicts, pins, staging of the dead, fork, and being killed at any moment. */
-#include "fixture.h"
+#include "one_store.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -10,23 +10,14 @@
 
 enum { CHUNK = 4096, LENGTH = 20 * CHUNK / 4 };
 
-static ufo_store *store;
 static int32_t values[LENGTH];
 
 static void make(void) {
-  fixture_make();
-  for (int i = 0; i < LENGTH; i++) values[i] = (int32_t)mix((uint64_t)i);
-  store = open_store(in_folder("s.ufo"));
-  put_now(store, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values);
+  store_make();
+  put_x(values, LENGTH, CHUNK);
 }
 
-static void end(void) {
-  assert_sound(store);
-  ufo_store_close(store);
-  fixture_remove();
-}
-
-TestSuite(processes, .init = make, .fini = end, .timeout = 100);
+TestSuite(processes, .init = make, .fini = store_end, .timeout = 100);
 
 /* A program of its own: exec'ed, so that nothing is shared but the file. The fork alone would share our core. */
 static int other_process(int (*run)(void *), void *argument) { return in_child(run, argument, 30); }

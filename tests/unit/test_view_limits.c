@@ -1,17 +1,15 @@
 /* Views at the limits of the system: very many of them, few descriptors, and a scratch disk without room. */
-#include "fixture.h"
+#include "one_store.h"
 
 #include <sys/mount.h>
 #include <sys/resource.h>
 
 enum { CHUNK = 16 * 1024, PER_CHUNK = CHUNK / 8, CHUNKS = 64, LENGTH = CHUNKS * PER_CHUNK - 100 };
 
-static ufo_store *store;
 static uint64_t *stored;
 
 static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
+  store_make();
   stored = malloc(LENGTH * 8);
   for (uint64_t i = 0; i < LENGTH; i++) stored[i] = mix(i);
   put_now(store, "x", spec_of(UFO_DOUBLE, 0, LENGTH, CHUNK), stored);
@@ -19,8 +17,7 @@ static void make(void) {
 
 static void unmake(void) {
   free(stored);
-  ufo_store_close(store);
-  fixture_remove();
+  store_end();
 }
 
 TestSuite(limits, .init = make, .fini = unmake, .timeout = 100);

@@ -1,26 +1,21 @@
 /* A view is private: writing to it changes neither the store nor any other view; a clone goes its own way. */
-#include "fixture.h"
+#include "one_store.h"
 
 enum { CHUNK = 16 * 1024, PER_CHUNK = CHUNK / 8, CHUNKS = 64, LENGTH = CHUNKS * PER_CHUNK - 100, BUDGET = 16 * CHUNK };
 
-static ufo_store *store;
 static ufo_pool *pool;
 static uint64_t *stored; /* what the store holds */
 
 static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
+  store_make();
   pool = make_pool(BUDGET);
-  stored = malloc(LENGTH * 8);
-  fill_values(UFO_DOUBLE, 8, 3, LENGTH, stored);
-  put_now(store, "x", spec_of(UFO_DOUBLE, 0, LENGTH, CHUNK), stored);
+  stored = put_doubles_x(3, LENGTH, CHUNK);
 }
 
 static void unmake(void) {
   free(stored);
   OK(ufo_pool_destroy(pool, &error));
-  ufo_store_close(store);
-  fixture_remove();
+  store_end();
 }
 
 TestSuite(private_view, .init = make, .fini = unmake, .timeout = 60);

@@ -1,26 +1,22 @@
 /* Putting a view back: only what changed is written, again and again; conflicts; sharing under another name. */
-#include "fixture.h"
+#include "one_store.h"
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 4, CHUNKS = 40, LENGTH = CHUNKS * PER_CHUNK - 10, BYTES = LENGTH * 4 };
 
-static ufo_store *store;
 static ufo_pool *pool;
 static int32_t *stored;
 
 static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
+  store_make();
   pool = make_pool(8 * CHUNK);
   stored = malloc(BYTES);
-  for (int i = 0; i < LENGTH; i++) stored[i] = (int32_t)mix((uint64_t)i);
-  put_now(store, "x", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), stored);
+  put_x(stored, LENGTH, CHUNK);
 }
 
 static void unmake(void) {
   free(stored);
   OK(ufo_pool_destroy(pool, &error));
-  ufo_store_close(store);
-  fixture_remove();
+  store_end();
 }
 
 TestSuite(view_put, .init = make, .fini = unmake, .timeout = 60);

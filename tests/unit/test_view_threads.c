@@ -1,29 +1,24 @@
 /* One view in several threads while its chunks are evicted; and after fork(), where the child reads right data, writes
  * for itself alone, and can commit. */
-#include "fixture.h"
+#include "one_store.h"
 
 #include <pthread.h>
 
 enum { CHUNK = 16 * 1024, THREADS = 4, LENGTH = 3 * 1024 * 1024 / 8, BUDGET = 24 * CHUNK, BYTES = LENGTH * 8 };
 
-static ufo_store *store;
 static ufo_pool *pool;
 static uint64_t *stored;
 
 static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
+  store_make();
   pool = make_pool(BUDGET);
-  stored = malloc(BYTES);
-  fill_values(UFO_DOUBLE, 8, 21, LENGTH, stored);
-  put_now(store, "x", spec_of(UFO_DOUBLE, 0, LENGTH, CHUNK), stored);
+  stored = put_doubles_x(21, LENGTH, CHUNK);
 }
 
 static void unmake(void) {
   free(stored);
   OK(ufo_pool_destroy(pool, &error));
-  ufo_store_close(store);
-  fixture_remove();
+  store_end();
 }
 
 TestSuite(view_threads, .init = make, .fini = unmake, .timeout = 90);
@@ -210,6 +205,17 @@ Test(view_fork, child_commits_and_parent_goes_on) {
   free(f.expected);
 }
 
+/* Commits that would use the room of the version that was there, if nobody held it. */
+static void change_all(void) {
+  uint64_t *other = calloc(LENGTH, 8);
+  for (int i = 0; i < 3; i++) {
+    other[0] = (uint64_t)i;
+    write_now(store, "x", 0, LENGTH, other);
+    let_it_reclaim(store);
+  }
+  free(other);
+}
+
 /* The end of a child must not unlock what the parent has pinned. */
 static int leave(void *user) {
   forked *f = user;
@@ -223,15 +229,9 @@ Test(view_fork, a_child_s_end_leaves_the_parent_s_version_pinned) {
   forked f = {.expected = stored};
   f.view = open_view(store, NULL, pool, "x");
   cr_assert_eq(in_child(leave, &f, 30), 0);
-  uint64_t *other = calloc(LENGTH, 8);
-  for (int i = 0; i < 3; i++) {
-    other[0] = (uint64_t)i;
-    write_now(store, "x", 0, LENGTH, other);
-    let_it_reclaim(store);
-  }
+  change_all();
   cr_assert_eq(memcmp(ufo_view_data(f.view), stored, BYTES), 0);
   ufo_view_release(f.view);
-  free(other);
 }
 
 /* The other way round: the child keeps the version while the parent lets go of it and commits. */
@@ -260,16 +260,10 @@ Test(view_fork, the_child_keeps_its_version) {
   }
   cr_assert_eq(read(ends[2], &ready, 1), 1); /* the child has used the view once */
   ufo_view_release(f.view);
-  uint64_t *other = calloc(LENGTH, 8);
-  for (int i = 0; i < 3; i++) {
-    other[0] = (uint64_t)i;
-    write_now(store, "x", 0, LENGTH, other);
-    let_it_reclaim(store);
-  }
+  change_all();
   cr_assert_eq(write(ends[1], "g", 1), 1);
   int result = wait_for(child);
   cr_assert_eq(result, 0, "the child gave %d", result);
-  free(other);
 }
 
 /* A child that has not used the store yet when the parent lets go of the version may find it reclaimed: an error then,
@@ -297,16 +291,10 @@ Test(view_fork, a_child_that_reads_late) {
     _exit(read_too_late(&f));
   }
   ufo_view_release(f.view);
-  uint64_t *other = calloc(LENGTH, 8);
-  for (int i = 0; i < 3; i++) {
-    other[0] = (uint64_t)i;
-    write_now(store, "x", 0, LENGTH, other);
-    let_it_reclaim(store);
-  }
+  change_all();
   cr_assert_eq(write(ends[1], "g", 1), 1);
   int result = wait_for(child);
   cr_assert_eq(result, 0, "the child gave %d", result);
-  free(other);
 }
 
 /* Forks while other threads fault and evict: no child may hang or read wrong data. */

@@ -1,21 +1,18 @@
 /* Views opened in a transaction: they see what is pending, stage what they spill, and commit adopts it. */
-#include "fixture.h"
+#include "one_store.h"
 
 enum { CHUNK = 64 * 1024, MIB = 1 << 20 };
 
-static ufo_store *store;
 static ufo_pool *pool;
 
 static void make(void) {
-  fixture_make();
-  store = open_store(in_folder("s.ufo"));
+  store_make();
   pool = make_pool(2 * MIB);
 }
 
 static void unmake(void) {
   OK(ufo_pool_destroy(pool, &error));
-  ufo_store_close(store);
-  fixture_remove();
+  store_end();
 }
 
 TestSuite(view_transaction, .init = make, .fini = unmake, .timeout = 90);

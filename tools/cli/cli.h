@@ -83,6 +83,13 @@ int interrupted(void);
 /* Says on standard error that the work was cancelled and what that means; returns the exit status. */
 int fail_interrupted(const char *what);
 
+/* While `file` is given (NULL: no longer), such a signal ends the process at once, whatever the library is in the
+ * middle of, and removes that file; message and status are those of fail_interrupted("nothing was written"). For
+ * commands that change nothing but that file. Only the pointer is kept. */
+void remove_when_interrupted(const char *file);
+/* Puts such signals off, or lets them in again, so that what is done between the two is done as one. */
+void hold_signals(bool hold);
+
 /* clang's analyzer does not see into report.c; without this it would follow paths on which a failure returns success.
  */
 #if defined(__clang_analyzer__) && !defined(CLI_REPORT_C)

@@ -65,33 +65,51 @@ static char *resolve_target(ufo_store *store, const char *path, const char *file
   return target;
 }
 
+/* The file is made, and known to be unfinished, as one: a signal finds both or neither. NULL: error. */
+static FILE *begin_file(const char *target, char **temporary_out) {
+  hold_signals(true);
+  FILE *out = open_beside(target, temporary_out);
+  int cause = errno;
+  if (out) {
+    catch_signals();
+    remove_when_interrupted(*temporary_out);
+  }
+  hold_signals(false);
+  errno = cause;
+  return out;
+}
+
+/* Gives the temporary file its name if `result` is UFO_OK, else removes it; a signal comes before this, or finds it
+ * done. `file` is the target's name for messages. */
+static ufo_status end_file(const char *temporary, const char *target, const char *file, ufo_status result,
+                           ufo_error *error) {
+  hold_signals(true);
+  if (!result && rename(temporary, target)) result = set_errno(error, "cannot write '%s'", file);
+  if (result) unlink(temporary);
+  remove_when_interrupted(NULL);
+  hold_signals(false);
+  if (!result) sync_folder(target);
+  return result;
+}
+
 static int export_to_file(ufo_store *store, const char *path, const char *name, const char *file) {
   char *temporary = NULL;
   ufo_error error = {0};
   char *target = resolve_target(store, path, file, &error);
   if (!target) return fail_status(path, name, &error);
-  FILE *out = open_beside(target, &temporary);
-  if (!out) {
-    set_errno(&error, "cannot write '%s'", file);
-    free(temporary);
-    free(target);
-    return fail_status(path, name, &error);
+  FILE *out = begin_file(target, &temporary);
+  ufo_status result = out ? UFO_OK : set_errno(&error, "cannot write '%s'", file);
+  if (out) {
+    progress p = progress_start("export");
+    result = csv_write(store, name, 0, 0, UINT64_MAX, out, file, &p, &error);
+    progress_end(&p);
+    if (!result && (fflush(out) || ferror(out) || fsync(fileno(out))))
+      result = set_errno(&error, "cannot write '%s'", file);
+    if (fclose(out) && !result) result = set_errno(&error, "cannot write '%s'", file);
+    result = end_file(temporary, target, file, result, &error);
   }
-  progress p = progress_start("export");
-  ufo_status result = csv_write(store, name, 0, 0, UINT64_MAX, out, file, &p, &error);
-  progress_end(&p);
-  if (interrupted()) result = UFO_END;
-  if (!result && (fflush(out) || ferror(out) || fsync(fileno(out)))) {
-    result = UFO_IO;
-    set_errno(&error, "cannot write '%s'", file);
-  }
-  if (fclose(out) && !result) result = set_errno(&error, "cannot write '%s'", file);
-  if (!result && rename(temporary, target)) result = set_errno(&error, "cannot write '%s'", file);
-  if (result) unlink(temporary);
-  else sync_folder(target);
   free(temporary);
   free(target);
-  if (result == UFO_END) return fail_interrupted("nothing was written");
   return result ? fail_status(path, name, &error) : EXIT_DONE;
 }
 
@@ -112,7 +130,6 @@ static int run(const arguments *args) {
     ufo_status result = csv_write(store, name, 0, 0, UINT64_MAX, stdout, "standard output", NULL, &error);
     status = result ? fail_status(path, name, &error) : finish_output(EXIT_DONE);
   } else {
-    catch_signals();
     status = export_to_file(store, path, name, file);
   }
   ufo_store_close(store);

@@ -3,6 +3,8 @@
 #include "describe.h"
 #include "print.h"
 
+#include <search.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OPT_LONG, OPT_JSON, OPT_SNAPSHOT };
@@ -26,8 +28,44 @@ static void add_row(text_table *t, const meaning *m) {
   text_table_add(t, escape_into(text, sizeof text, m->info.name, strlen(m->info.name)));
 }
 
+/* ---- what an object means ---- */
+
+/* In a damaged or hostile file any number of names may lead to one list. To find out what it means takes a look at all
+ * that is in it, so meanings of lists that are not short are remembered (without their attributes). */
+enum { REMEMBERED_MIN = 16 };
+
+static int by_version(const void *left, const void *right) {
+  const ufo_object_info *a = &((const meaning *)left)->info, *b = &((const meaning *)right)->info;
+  if (a->id != b->id) return a->id < b->id ? -1 : 1;
+  return a->version < b->version ? -1 : a->version > b->version;
+}
+
+/* As meaning_read, of the object that was listed as `info`. */
+static ufo_status find_meaning(ufo_store *store, const ufo_object_info *info, void **known, meaning *m,
+                               ufo_error *error) {
+  const meaning wanted = {.info = *info};
+  meaning *const *found = info->type == UFO_LIST ? tfind(&wanted, known, by_version) : NULL;
+  if (found) {
+    *m = **found;
+    memcpy(m->info.name, info->name, sizeof m->info.name);
+    return UFO_OK;
+  }
+  ufo_status status = meaning_read(store, info->name, 0, m, error);
+  if (status || m->info.type != UFO_LIST || m->info.length < REMEMBERED_MIN) return status;
+  meaning *kept = malloc(sizeof *kept);
+  if (!kept) return UFO_OK;
+  *kept = *m;
+  kept->attributes = NULL;
+  found = tsearch(kept, known, by_version);
+  if (!found || *found != kept) free(kept);
+  return UFO_OK;
+}
+
+/* ---- */
+
 /* Walks the objects; `t` for the long form, `j` for JSON, neither for plain names. */
 static ufo_status walk(ufo_store *store, text_table *t, json *j, ufo_error *error) {
+  void *known = NULL;
   ufo_store_iterator *iterator = NULL;
   ufo_object_info info = {.struct_size = sizeof info};
   ufo_status status = ufo_store_list(store, NULL, &iterator, error);
@@ -38,7 +76,7 @@ static ufo_status walk(ufo_store *store, text_table *t, json *j, ufo_error *erro
       continue;
     }
     meaning m;
-    status = meaning_read(store, info.name, 0, &m, error);
+    status = find_meaning(store, &info, &known, &m, error);
     if (status == UFO_MISSING) { /* removed since it was listed */
       status = UFO_OK;
       continue;
@@ -53,6 +91,7 @@ static ufo_status walk(ufo_store *store, text_table *t, json *j, ufo_error *erro
     }
     meaning_free(&m);
   }
+  tdestroy(known, free);
   if (iterator) ufo_store_iterator_free(iterator);
   return status == UFO_END ? UFO_OK : status;
 }

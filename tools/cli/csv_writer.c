@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_BETWEEN_CHECKS = 4096 };
+enum { ROWS_BETWEEN_UPDATES = 4096 };
 /* For all columns together, and what each has at least, or its chunks would be decoded for a few elements at a time. */
 #define MEMORY_BYTES (UINT64_C(64) << 20)
 #define COLUMN_BYTES_MIN (UINT64_C(4) << 10)
@@ -144,10 +144,9 @@ ufo_status csv_write(ufo_store *store, const char *address, uint64_t version, ui
   if (!status) status = write_header(&f, file, error);
   for (uint64_t row = first; row < end && !status; row++) {
     status = write_row(&f, row, file, error);
-    if (row % ROWS_BETWEEN_CHECKS != 0 || status) continue;
+    if (!p || row % ROWS_BETWEEN_UPDATES != 0) continue;
     double share = (double)(row - first) / (double)(end - first);
-    if (p) progress_update(p, (uint64_t)(share * (double)f.m.raw_bytes), f.m.raw_bytes);
-    if (interrupted()) status = UFO_END;
+    progress_update(p, (uint64_t)(share * (double)f.m.raw_bytes), f.m.raw_bytes);
   }
   close_frame(&f);
   return status;

@@ -11,7 +11,7 @@
 /* Writes rows first .. end - 1 (`end` UINT64_MAX: to the last) of the object at `address` to `file`, a header line
  * first. Row names that are text become the first column, "row.names". `file_name` is for messages; `p` may be NULL.
  * Errors: those of column.h; UFO_UNSUPPORTED for columns that are lists or not of one length; UFO_IO and UFO_FULL if
- * `file` fails; UFO_END if a signal came. What is still in the buffer of `file` is the caller's to flush. */
+ * `file` fails. What is still in the buffer of `file` is the caller's to flush. */
 ufo_status csv_write(ufo_store *store, const char *address, uint64_t version, uint64_t first, uint64_t end, FILE *file,
                      const char *file_name, progress *p, ufo_error *error);
 

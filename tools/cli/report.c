@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,19 +179,48 @@ bool is_same_file(const char *path, const struct stat *facts) {
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t signal_seen;
+static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+enum { CAUGHT = sizeof caught / sizeof *caught };
 
-static void note_signal(int number) { signal_seen = number; }
+static volatile sig_atomic_t signal_seen;
+static const char *_Atomic unfinished; /* the file that goes with the process; NULL: none */
+static bool on_terminal;               /* where a progress bar may have to be erased */
+
+/* Does only what a handler may: the thread may be anywhere in the library. */
+static void note_signal(int number) {
+  static const char text[] = "\r\033[Kufostore: interrupted: nothing was written\n";
+  enum { ERASING = sizeof "\r\033[K" - 1 };
+  const char *file = atomic_load(&unfinished);
+  signal_seen = number;
+  if (!file) return;
+  unlink(file);
+  size_t skipped = on_terminal ? 0 : ERASING;
+  (void)!write(STDERR_FILENO, text + skipped, sizeof text - 1 - skipped);
+  _exit(128 + number);
+}
 
 void catch_signals(void) {
   /* No SA_RESTART: a read that waits for input ends. SA_RESETHAND: a second signal is not held up by anything. */
   struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESETHAND};
-  const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-  for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+  for (unsigned i = 0; i < CAUGHT; i++) {
     struct sigaction before;
     /* What the parent had ignored (nohup) stays ignored. */
-    if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
+    if (sigaction(caught[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(caught[i], &action, NULL);
   }
+}
+
+void remove_when_interrupted(const char *file) {
+  on_terminal = isatty(STDERR_FILENO);
+  atomic_store(&unfinished, file);
+}
+
+void hold_signals(bool hold) {
+  static sigset_t before; /* what the parent had blocked stays blocked */
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (unsigned i = 0; i < CAUGHT; i++) sigaddset(&signals, caught[i]);
+  if (hold) sigprocmask(SIG_BLOCK, &signals, &before);
+  else sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 int interrupted(void) { return signal_seen; }

@@ -23,6 +23,18 @@ static inline int wait_for(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* run(argument) in a forked child that is killed after `seconds`. */
+static inline int in_child(int (*run)(void *), void *argument, unsigned seconds) {
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGALRM, SIG_DFL);
+    alarm(seconds);
+    _exit(run(argument));
+  }
+  return child < 0 ? 255 : wait_for(child);
+}
+
 /* Zeroed memory that children share with their parent, and that outlives them; NULL if there is none. */
 static inline void *shared_memory(size_t bytes) {
   void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -31,7 +43,8 @@ static inline void *shared_memory(size_t bytes) {
 
 static inline int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) {
   (void)info, (void)kind;
-  return walk->level == 0 ? 0 : remove(path);
+  if (walk->level) remove(path);
+  return 0;
 }
 
 static inline void empty_folder(const char *folder) { nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS); }
@@ -43,7 +56,7 @@ static inline const char *fast_folder(void) { return access("/dev/shm", W_OK) ==
 static inline int make_folder(char *folder, size_t bytes, const char *base) {
   const char *given = getenv("TMPDIR");
   if (!base) base = given && *given ? given : "/tmp";
-  snprintf(folder, bytes, "%s/ufo-crash-XXXXXX", base);
+  snprintf(folder, bytes, "%s/ufo-test-XXXXXX", base);
   return mkdtemp(folder) ? 0 : -1;
 }
 
