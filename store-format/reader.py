@@ -738,6 +738,7 @@ class Check:
                 need(len(content) >= 32, "a record of another size")
                 kind, runs, id, version = struct.unpack_from("<B3xIQQ", content)
                 need(kind in GARBAGE and runs <= 120 and len(content) == 32 + 12 * runs, "not as garbage is")
+                need(all(first + count <= 2**52 for first, count in struct.iter_unpack("<QI", content[32:])), "its chunks")
                 if kind == 2:
                     self.dropped.add(id)
 
