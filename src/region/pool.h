@@ -275,6 +275,8 @@ ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient);
 /* The same for a stream of the region that comes to `window`: what it has just passed, not what it passed first. NULL
  * if that is not known to be better. */
 ufo_frame *ufo_residency_pick_behind(ufo_pool *pool, const ufo_region *region, uint64_t window);
+/* The oldest that came with windows of that region; NULL if there is none. */
+ufo_frame *ufo_residency_pick_own(ufo_pool *pool, const ufo_region *region);
 /* The frame becomes one of its region's, counted as resident by it; its memory was reserved before. */
 void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty);
 /* The budget no longer counts the frame, and it is freed. */

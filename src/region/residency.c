@@ -149,6 +149,13 @@ ufo_frame *ufo_residency_pick_behind(ufo_pool *pool, const ufo_region *region, u
   return NULL;
 }
 
+ufo_frame *ufo_residency_pick_own(ufo_pool *pool, const ufo_region *region) {
+  if (ufo_pool_is_broken(pool) || region->closing) return NULL;
+  for (ufo_frame *frame = pool->lists[UFO_LIST_STREAMED].head; frame; frame = frame->next)
+    if (frame->region == region) return taken(pool, frame);
+  return NULL;
+}
+
 static bool anything_evictable(const ufo_pool *pool) {
   return pool->lists[UFO_LIST_CLEAN].head || pool->lists[UFO_LIST_STREAMED].head || pool->lists[UFO_LIST_DIRTY].head;
 }

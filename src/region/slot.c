@@ -88,19 +88,26 @@ ufo_slot *ufo_slot_idle(ufo_pool *pool) {
 /* ---- pages --------------------------------------------------------------------------------------------------------
  */
 
+/* Whoever reads for the first time what does not fit leaves the other half of memory alone: new pages are slow to come
+ * by, and what he has passed will be gone before he comes back. If he does come back, he may have it all. */
+static bool takes_enough(const ufo_pool *pool, const ufo_region *region) {
+  return region->mapped_bytes > pool->budget && !ufo_stream_returns(region) && region->resident >= pool->budget / 2;
+}
+
 bool ufo_slot_provide_page(ufo_pool *pool, ufo_slot *slot) {
   for (;;) {
     pthread_mutex_lock(&pool->residency_lock);
     if (slot->spoiled) break;
     while (pool->staged + UFO_WINDOW_BYTES > ufo_slot_depth(pool) * UFO_WINDOW_BYTES && shed_stale(pool)) continue;
     if (pool->staged + UFO_WINDOW_BYTES > ufo_slot_depth(pool) * UFO_WINDOW_BYTES) break;
-    if (ufo_pool_used(pool) + UFO_WINDOW_BYTES <= ufo_min(pool->high, pool->limit)) {
+    ufo_frame *frame = takes_enough(pool, slot->region) ? ufo_residency_pick_own(pool, slot->region) : NULL;
+    if (!frame && ufo_pool_used(pool) + UFO_WINDOW_BYTES <= ufo_min(pool->high, pool->limit)) {
       pool->staged += UFO_WINDOW_BYTES;
       ufo_pool_note_peak(pool);
       slot->page = slot->nursery;
       break;
     }
-    ufo_frame *frame = ufo_residency_pick_behind(pool, slot->region, slot->window);
+    if (!frame) frame = ufo_residency_pick_behind(pool, slot->region, slot->window);
     if (!frame) frame = ufo_residency_pick(pool, true, true);
     if (!frame) {
       slot->blocked = ufo_slot_any_busy(pool);

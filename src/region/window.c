@@ -294,7 +294,7 @@ static void give_back(ufo_region *region, uint64_t first, const ufo_frame *mine)
 
 enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep) {
   ufo_pool *pool = region->pool;
-  uint64_t first = ufo_window_first_chunk(region, ufo_window_of(region, frame->chunk));
+  uint64_t window = ufo_window_of(region, frame->chunk), first = ufo_window_first_chunk(region, window);
   char *address = ufo_chunk_address(region, first);
   if (ufo_pool_is_broken(pool) || !take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
   bool tried = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW);
@@ -315,7 +315,7 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
     ufo_chunk_set_evicted(word);
     ufo_frame_free(pool, gone);
   }
-  region->window_left[ufo_window_of(region, first)] = pool->evicted;
+  region->window_left[window] = pool->evicted;
   if (kept) pool->staged += UFO_WINDOW_BYTES;
   pthread_mutex_unlock(&pool->residency_lock);
   ufo_count(&pool->counters.evictions_clean, region->window_chunks);
