@@ -127,7 +127,8 @@ typedef struct ufo_pool_stats {
   uint64_t budget_bytes, high_bytes, low_bytes;
   uint64_t resident_bytes;      /* in memory now, in every state; <= budget_bytes */
   uint64_t resident_bytes_peak; /* the most since the pool was created */
-  uint64_t dirty_bytes;         /* of these, changed since they were last filled or written back */
+  uint64_t dirty_bytes;         /* of these, changed since they were last filled or written back, or made ready to be
+                                   written to next: some MiB for each stream of writes */
   uint64_t pinned_bytes;
   uint64_t scratch_bytes; /* spilled by the pool itself into its scratch file, live now */
   uint64_t regions;

@@ -22,7 +22,9 @@ extern "C" {
  * own: at most UFO_FILL_DEPTH_MAX fills nest, and a pool has 512 threads for all that nest at once; beyond either, the
  * touch fails. Returns UFO_OK, or an error with *error filled: the access that needed
  * the chunk then ends in SIGBUS, or in an error of ufo_guarded(). A nested access that fails unwinds the callback by
- * siglongjmp, so a callback that holds locks or memory across such an access must make it through ufo_guarded(). */
+ * siglongjmp, so a callback that holds locks or memory across such an access must make it through ufo_guarded().
+ * The thread may be kept on one processor, except for the first calls for a region without UFO_SOURCE_READ_AHEAD:
+ * threads that a callback starts later inherit that. */
 typedef int (*ufo_populate_fn)(void *user, uint64_t first, uint64_t count, void *target, ufo_error *error);
 
 /* The same by bytes, for sources whose chunks are not whole elements. `offset` is a multiple of the chunk size. */
@@ -49,8 +51,9 @@ typedef void (*ufo_destroy_fn)(void *user);
 #define UFO_FILL_DEPTH_MAX 64
 
 enum {
-  /* Populate may be called for elements that nobody has touched, some MiB ahead of touches that come one after the
-   * other, by several threads at once, and for chunks that are not needed in the end. It touches no managed memory. */
+  /* Populate may be called for elements that nobody has touched, ahead of touches that follow each other at equal
+   * distances: some MiB of neighbours, or eight chunks that lie apart. So it runs on several threads at once, and for
+   * chunks that are not needed in the end. It touches no managed memory and starts no threads. */
   UFO_SOURCE_READ_AHEAD = 1 << 0,
 };
 
