@@ -23,8 +23,8 @@ extern "C" {
  * touch fails. Returns UFO_OK, or an error with *error filled: the access that needed
  * the chunk then ends in SIGBUS, or in an error of ufo_guarded(). A nested access that fails unwinds the callback by
  * siglongjmp, so a callback that holds locks or memory across such an access must make it through ufo_guarded().
- * The thread may be kept on one processor, except for the first calls for a region without UFO_SOURCE_READ_AHEAD:
- * threads that a callback starts later inherit that. */
+ * Of a region with UFO_SOURCE_READ_AHEAD, the thread may be kept on one processor meanwhile, which threads that the
+ * callback started would inherit. */
 typedef int (*ufo_populate_fn)(void *user, uint64_t first, uint64_t count, void *target, ufo_error *error);
 
 /* The same by bytes, for sources whose chunks are not whole elements. `offset` is a multiple of the chunk size. */

@@ -47,6 +47,7 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_view_clone(ufo_view *view, ufo_view **clon
 UFO_API void ufo_view_release(ufo_view *view);
 
 UFO_API void *ufo_view_data(const ufo_view *view);         /* valid until release; constant time, no lock */
+UFO_API const char *ufo_view_name(const ufo_view *view);   /* of its object, as opened; valid until release; no lock */
 UFO_API uint64_t ufo_view_length(const ufo_view *view);    /* elements */
 UFO_API ufo_region *ufo_view_region(const ufo_view *view); /* for advise, pin, guarded, info */
 

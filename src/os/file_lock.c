@@ -21,7 +21,7 @@ bool ufo_file_lock_exclusive(int fd, int64_t start, int64_t length) {
   return lock(fd, F_OFD_SETLK, F_WRLCK, start, length);
 }
 
-void ufo_file_unlock(int fd, int64_t start, int64_t length) { (void)lock(fd, F_OFD_SETLK, F_UNLCK, start, length); }
+bool ufo_file_unlock(int fd, int64_t start, int64_t length) { return lock(fd, F_OFD_SETLK, F_UNLCK, start, length); }
 
 bool ufo_file_is_locked(int fd, int64_t start, int64_t length) {
   struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};

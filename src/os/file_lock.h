@@ -11,7 +11,8 @@
 /* `length` 0: to the end of all bytes. Without `wait`, false and EAGAIN if others are in the way. False: errno. */
 bool ufo_file_lock_shared(int fd, int64_t start, int64_t length, bool wait);
 bool ufo_file_lock_exclusive(int fd, int64_t start, int64_t length);
-void ufo_file_unlock(int fd, int64_t start, int64_t length);
+/* False: errno. Fails only where it would leave two locks of one, and there is no room for another. */
+bool ufo_file_unlock(int fd, int64_t start, int64_t length);
 /* Has another description, or a process by other means, any lock there? Errors count as locked. */
 bool ufo_file_is_locked(int fd, int64_t start, int64_t length);
 

@@ -84,7 +84,7 @@ bool ufo_chunk_was_written(ufo_region *region, uint64_t chunk) {
   ufo_chunk word = region->chunks[chunk];
   const ufo_frame *frame = ufo_chunk_get_frame(word);
   bool written = ufo_chunk_get_state(word) == UFO_DIRTY;
-  if (written && frame->presumed && !frame->sealed) written = !is_as_filled(region, frame);
+  if (written && frame->presumed && !frame->sealed && !region->pool->lost) written = !is_as_filled(region, frame);
   pthread_mutex_unlock(lock);
   return written;
 }
@@ -101,7 +101,7 @@ static void settle_one(ufo_region *region, uint64_t chunk) {
   if (!frame) return;
   char *address = ufo_chunk_address(region, chunk);
   bool to_do = ufo_chunk_get_state(region->chunks[chunk]) == UFO_DIRTY && frame->presumed && frame->dirty_pins == 0 &&
-               !ufo_pool_is_broken(pool) && ufo_uffd_protect(&pool->uffd, address, frame->bytes, true);
+               !ufo_pool_is_broken(pool) && !pool->lost && ufo_uffd_protect(&pool->uffd, address, frame->bytes, true);
   if (to_do) {
     bool same = is_as_filled(region, frame);
     frame->presumed = false;

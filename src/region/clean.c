@@ -39,7 +39,11 @@ bool ufo_frame_drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
 /* The same for an eviction, which is counted and told. */
 bool ufo_frame_drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty, ufo_error *error) {
   uint64_t offset = frame->chunk * region->chunk_bytes, bytes = frame->bytes;
+  ufo_pool *pool = region->pool;
   if (!ufo_frame_drop(region, frame, error)) return false;
+  pthread_mutex_lock(&pool->residency_lock);
+  pool->evicted += bytes;
+  pthread_mutex_unlock(&pool->residency_lock);
   ufo_count(was_dirty ? &region->pool->counters.evictions_dirty : &region->pool->counters.evictions_clean, 1);
   ufo_event_emit(region, was_dirty ? UFO_EVENT_CHUNK_EVICTED_DIRTY : UFO_EVENT_CHUNK_EVICTED_CLEAN, offset, bytes);
   return true;
@@ -62,6 +66,7 @@ bool ufo_cleaning_begin(ufo_region *region, ufo_frame *frame, void *copy, ufo_er
   ufo_memory_copy_shared(copy, address, frame->bytes);
   bool same = frame->presumed && !frame->open && ufo_hash(copy, frame->bytes) == frame->hash;
   frame->unwritten = same || (frame->presumed && ufo_planted("presumed-unwritten"));
+  if (!frame->unwritten) frame->presumed = false; /* from here on the source may have something else than that hash */
   return true;
 }
 

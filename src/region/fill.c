@@ -157,7 +157,8 @@ static bool publish(ufo_region *region, uint64_t chunk, ufo_frame *frame, const 
   return true;
 }
 
-/* The chunk lock is held and the chunk is ABSENT. It is FILLING afterwards, or POISONED and NULL is returned. */
+/* The chunk lock is held and the chunk is ABSENT. It is FILLING afterwards, or POISONED and NULL is returned; if
+ * `optional`, then ABSENT. */
 static ufo_frame *begin_fill(ufo_region *region, uint64_t chunk, bool write, bool optional, int depth) {
   ufo_pool *pool = region->pool;
   ufo_error error;
@@ -173,6 +174,10 @@ static ufo_frame *begin_fill(ufo_region *region, uint64_t chunk, bool write, boo
     ufo_chunk_set_frame(&region->chunks[chunk], frame);
     ufo_residency_fill_begins(pool, frame, depth > 0);
     return frame;
+  }
+  if (optional) {
+    ufo_chunk_set_state(&region->chunks[chunk], UFO_ABSENT);
+    return NULL;
   }
   if (depth >= UFO_FILL_DEPTH_MAX)
     ufo_fail(&error, UFO_FULL,

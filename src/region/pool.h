@@ -18,8 +18,8 @@
  *                     ioctl and madvise on its pages
  *   4. residency lock budget, frame lists, counters of fills, regions' `busy`, resolver slots
  *   5. failure lock   a region's record of failed fills; event lock; a backing lock
- * Populate, writeback, reset and destroy callbacks run with none of them held. Nobody touches managed memory while
- * holding one, and none is held across I/O. */
+ * Populate, writeback, reset and destroy callbacks run with none of them held, and none is held across I/O. Nobody
+ * touches managed memory while holding one, but a chunk that is known to be in memory under its own chunk lock. */
 #ifndef UFO_REGION_POOL_H
 #define UFO_REGION_POOL_H
 
@@ -128,7 +128,7 @@ struct ufo_pool {
   uint64_t promised; /* to pins that are bringing their chunks in */
   uint64_t resident, resident_peak, dirty, pinned;
   uint64_t streamed; /* of `resident`, what came with windows, and was not promoted */
-  uint64_t evicted;  /* bytes evicted so far: the clock of `window_left` */
+  uint64_t evicted;  /* bytes evicted so far, for room: the clock of `window_left` */
   uint64_t staged;   /* pages of slots: memory in use besides `resident`, within the same budget */
   ufo_frame_queue lists[UFO_LIST_COUNT];
   unsigned fills_waiting; /* fills without their memory yet */
@@ -182,10 +182,9 @@ struct ufo_region {
   ufo_chunk *chunks; /* chunk locks */
   uint32_t hash;     /* spreads the chunk locks */
   _Atomic int advice;
-  _Atomic unsigned first_fills; /* so many faults were served when its callback was not known yet: see resolver.c */
-  uint64_t window_chunks;       /* chunks of a window; 1: no windows, each chunk for itself */
-  uint64_t window_count;        /* whole windows */
-  uint64_t *window_left;        /* residency lock: when each was last evicted; takes memory only where they were */
+  uint64_t window_chunks; /* chunks of a window; 1: no windows, each chunk for itself */
+  uint64_t window_count;  /* whole windows */
+  uint64_t *window_left;  /* residency lock: when each was last evicted; takes memory only where they were */
 
   ufo_stream streams[UFO_STREAMS]; /* residency lock */
   uint64_t touches;                /* residency lock */

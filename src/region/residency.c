@@ -86,7 +86,6 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame) {
   UFO_ASSERT(pool->resident >= frame->bytes && region->resident >= frame->bytes);
   pool->resident -= frame->bytes;
   region->resident -= frame->bytes;
-  pool->evicted += frame->bytes;
   if (frame->streamed && !frame->promoted) pool->streamed -= frame->bytes;
   free(frame);
   pthread_cond_broadcast(&pool->room);
@@ -234,7 +233,7 @@ ufo_status ufo_residency_reserve(ufo_pool *pool, ufo_frame *frame, ufo_error *er
   bool waited = false, retried = false;
   pthread_mutex_lock(&pool->residency_lock);
   while (ufo_pool_used(pool) + bytes > pool->limit) {
-    if (ufo_slot_shed(pool)) continue;
+    if (!frame->optional && ufo_slot_shed(pool)) continue;
     /* Dropping a clean chunk costs microseconds: do it here rather than wait for the evictor. */
     ufo_frame *victim = ufo_residency_pick(pool, true, false);
     if (victim) {

@@ -8,8 +8,9 @@
  * is only copied, against 26 where the resolver is on the processor of the faulting thread, which has just gone to
  * sleep there. So each standing resolver has a processor, where it stays. The kernel wakes all that wait for a fault;
  * the one at home is the first to run, as it need not be fetched, and the others go to sleep again (30 us in all). A
- * fill that lasts longer than it should, since others want that processor, or a callback that may start threads of its
- * own, makes it roam for a while. The other threads wait aside, not at the descriptor, or each fault would wake them.
+ * fill that lasts longer than it should, since others want that processor, makes it roam for a while, and so does a
+ * callback that may start threads of its own, which would have to stay there, too. The other threads wait aside, not at
+ * the descriptor, or each fault would wake them.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -20,9 +21,8 @@
 #include "region/window.h"
 #include "util/fail.h"
 
-/* Idle threads beyond the standing ones that are kept for the next fill that nests or lasts; the first fills of a
- * region whose callback we do not know. */
-enum { SPARE_RESOLVERS = 4, FIRST_FILLS = 16 };
+/* Idle threads beyond the standing ones that are kept for the next fill that nests or lasts. */
+enum { SPARE_RESOLVERS = 4 };
 /* So long a fill may last before its thread roams, and so long it does then. */
 #define LASTS_NS UINT64_C(1000000)
 #define ROAMING_NS UINT64_C(100000000)
@@ -71,8 +71,7 @@ static int depth_of(const ufo_pool *pool, int thread) {
  */
 
 static void roam(resolver *self) {
-  if (!self->at_home) return;
-  ufo_thread_roam();
+  if (self->at_home) ufo_thread_roam();
   self->at_home = false;
   self->roams_until_ns = ufo_clock_monotonic_ns() + ROAMING_NS;
 }
@@ -94,20 +93,24 @@ static void postpone(ufo_pool *pool, const ufo_fault *fault) {
   ufo_uffd_wake(&pool->uffd, (void *)(uintptr_t)(fault->address & ~(page - 1)), page);
 }
 
-/* Residency lock held. Is somebody left to read the next fault, one who waited aside perhaps? If not, *start tells
- * whether a thread was enrolled. */
-static bool leave_reader(ufo_pool *pool, bool *start) {
-  *start = false;
+/* Residency lock held. Is somebody left to read the next fault, one who waited aside perhaps? */
+static bool fetch_reader(ufo_pool *pool) {
   if (pool->resolver_idle > 0) return true;
-  if (pool->resolver_aside > 0) {
-    pool->resolver_aside--;
-    pool->resolver_fetched++;
-    pool->resolver_idle++;
-    pthread_cond_signal(&pool->resolver_wanted);
-    return true;
-  }
-  *start = enroll(pool);
-  return false;
+  if (pool->resolver_aside == 0) return false;
+  pool->resolver_aside--;
+  pool->resolver_fetched++;
+  pool->resolver_idle++;
+  pthread_cond_signal(&pool->resolver_wanted);
+  return true;
+}
+
+/* No lock is held. The same, with a new thread if need be. */
+static bool start_reader(ufo_pool *pool) {
+  if (start_enrolled(pool)) return true;
+  pthread_mutex_lock(&pool->residency_lock);
+  bool left = fetch_reader(pool); /* somebody may have become idle meanwhile */
+  pthread_mutex_unlock(&pool->residency_lock);
+  return left;
 }
 
 static void serve(resolver *self, const ufo_fault *fault) {
@@ -119,24 +122,20 @@ static void serve(resolver *self, const ufo_fault *fault) {
   /* Touches from outside must leave threads for those that nest below them. */
   bool crowded = depth == 0 && pool->resolver_outer >= UFO_OUTER_FILLS_MAX;
   if (depth == 0 && !crowded) pool->resolver_outer++;
-  bool enrolled;
-  bool reader_left = leave_reader(pool, &enrolled);
+  bool reader_left = fetch_reader(pool), enrolled = !reader_left && enroll(pool);
   self->slot->depth = depth + 1;
   pthread_mutex_unlock(&pool->residency_lock);
-  if (enrolled) reader_left = start_enrolled(pool);
+  if (enrolled) reader_left = start_reader(pool);
   ufo_region *region = ufo_table_take(pool, fault->address);
   /* No region: it is being released, which wakes the faulting thread. */
   if (region) {
-    if (!(region->source.flags & UFO_SOURCE_READ_AHEAD) && region->first_fills < FIRST_FILLS) {
-      region->first_fills++;
-      roam(self);
-    }
+    if (!(region->source.flags & UFO_SOURCE_READ_AHEAD)) roam(self);
     /* The last thread that can read must not get stuck in a fill that waits for another. */
     if (crowded || (!reader_left && depth == 0)) postpone(pool, fault);
     else ufo_fault_serve(region, fault, reader_left ? depth : UFO_FILL_DEPTH_MAX, &self->memory);
     ufo_region_leave(region);
   }
-  if (self->at_home && ufo_clock_monotonic_ns() - fault->read_ns > LASTS_NS) roam(self);
+  if (self->stands && ufo_clock_monotonic_ns() - fault->read_ns > LASTS_NS) roam(self);
   if (depth > 0 || crowded) return;
   pthread_mutex_lock(&pool->residency_lock);
   pool->resolver_outer--;
@@ -194,12 +193,12 @@ static void *run(void *argument) {
     if (!got) break;
     pool->resolver_idle++;
   }
+  pool->resolver_idle--; /* before anybody can count on it */
   bool failed = ufo_uffd_has_failed(&pool->uffd);
   pthread_mutex_unlock(&pool->residency_lock);
   if (failed) ufo_pool_break(pool);
   pthread_mutex_lock(&pool->residency_lock);
   self.slot->thread = 0;
-  pool->resolver_idle--;
   pool->resolver_count--;
   pthread_cond_broadcast(&pool->resolver_ended);
   pthread_mutex_unlock(&pool->residency_lock);

@@ -315,6 +315,7 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
     ufo_chunk_set_evicted(word);
     ufo_frame_free(pool, gone);
   }
+  pool->evicted += UFO_WINDOW_BYTES;
   region->window_left[window] = pool->evicted;
   if (kept) pool->staged += UFO_WINDOW_BYTES;
   pthread_mutex_unlock(&pool->residency_lock);
@@ -330,4 +331,7 @@ void ufo_window_split(ufo_region *region, uint64_t chunk) {
   if (!ufo_planted("page-unsplit")) ufo_memory_split_huge(ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
   for (uint64_t i = 0; i < region->window_chunks; i++)
     region->chunks[first + i] &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
+  pthread_mutex_lock(&region->pool->residency_lock);
+  region->window_left[ufo_window_of(region, chunk)] = region->pool->evicted;
+  pthread_mutex_unlock(&region->pool->residency_lock);
 }

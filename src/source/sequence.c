@@ -54,7 +54,8 @@ ufo_status ufo_sequence_integer(int64_t from, int64_t by, uint64_t count, ufo_so
   integer_sequence *sequence = malloc(sizeof *sequence);
   if (!sequence) return ufo_fail(error, UFO_FULL, "out of memory for a sequence");
   *sequence = (integer_sequence){from, by, count};
-  *source = (ufo_source){.populate = populate_integer, .destroy = free, .user = sequence};
+  *source =
+      (ufo_source){.populate = populate_integer, .destroy = free, .user = sequence, .flags = UFO_SOURCE_READ_AHEAD};
   return UFO_OK;
 }
 
@@ -63,6 +64,7 @@ ufo_status ufo_sequence_double(double from, double by, ufo_source *source, ufo_e
   double_sequence *sequence = malloc(sizeof *sequence);
   if (!sequence) return ufo_fail(error, UFO_FULL, "out of memory for a sequence");
   *sequence = (double_sequence){from, by};
-  *source = (ufo_source){.populate = populate_double, .destroy = free, .user = sequence};
+  *source =
+      (ufo_source){.populate = populate_double, .destroy = free, .user = sequence, .flags = UFO_SOURCE_READ_AHEAD};
   return UFO_OK;
 }

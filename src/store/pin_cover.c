@@ -14,18 +14,21 @@ enum {
   EXACT_PINS = 256,  /* with as few as these, locks are exact at once */
 };
 #define QUIET_NS UINT64_C(200000000)
+#define WIDE_NS UINT64_C(1000000000) /* at most, while the store is used */
 
 static bool lock_range(int fd, int64_t first, int64_t last) {
   return ufo_file_lock_shared(fd, first, last - first + 1, false);
 }
 
-/* Locks the bytes, which ascend, and nothing between them, in place of a lock on all of it. */
-static void unlock_gaps(int fd, const int64_t *bytes, uint64_t count, int64_t first, int64_t last) {
+/* Locks the bytes, which ascend, and nothing between them, in place of a lock on all of it. False if more is locked. */
+static bool unlock_gaps(int fd, const int64_t *bytes, uint64_t count, int64_t first, int64_t last) {
+  bool done = true;
   for (uint64_t i = count; i-- > 0;) {
-    if (last > bytes[i]) ufo_file_unlock(fd, bytes[i] + 1, last - bytes[i]);
+    if (last > bytes[i]) done = ufo_file_unlock(fd, bytes[i] + 1, last - bytes[i]) && done;
     last = bytes[i] - 1;
   }
-  if (last >= first) ufo_file_unlock(fd, first, last - first + 1);
+  if (last >= first) done = ufo_file_unlock(fd, first, last - first + 1) && done;
+  return done;
 }
 
 static bool is_inside(const ufo_pin_cover *cover, int64_t byte) { return byte >= cover->first && byte <= cover->last; }
@@ -42,6 +45,7 @@ static bool widen(ufo_core *core, int64_t byte) {
   if (!lock_range(core->lock_fd, first, last)) return false;
   cover->first = first;
   cover->last = last;
+  if (!atomic_load(&cover->wide)) cover->widened_ns = ufo_clock_monotonic_ns();
   atomic_store(&cover->wide, true);
   return true;
 }
@@ -51,16 +55,19 @@ static void make_exact(ufo_core *core) {
   uint64_t count;
   int64_t *bytes = ufo_pin_bytes(core, &count);
   if (!bytes && count > 0) return; /* no memory: it stays wide */
-  unlock_gaps(core->lock_fd, bytes, count, cover->first, cover->last);
+  bool exact = unlock_gaps(core->lock_fd, bytes, count, cover->first, cover->last);
   free(bytes);
-  atomic_store(&cover->wide, false);
   cover->changes = 0;
+  if (exact) atomic_store(&cover->wide, false);
+  else cover->widened_ns = cover->changed_ns = ufo_clock_monotonic_ns(); /* another time */
 }
 
-/* Counts a change. True: there are too many for exact locks. */
+/* Counts a change. True: there are too many in a row for exact locks. */
 static bool note_change(ufo_pin_cover *cover) {
   if (cover->pinned < EXACT_PINS) return false;
-  cover->changed_ns = ufo_clock_monotonic_ns();
+  uint64_t now = ufo_clock_monotonic_ns();
+  if (now - cover->changed_ns >= QUIET_NS) cover->changes = 0;
+  cover->changed_ns = now;
   if (cover->changes < WIDE_CHANGES) cover->changes++;
   return cover->pinned >= WIDE_PINS && cover->changes >= WIDE_CHANGES;
 }
@@ -93,8 +100,9 @@ void ufo_pin_cover_settle(ufo_core *core) {
   if (!atomic_load_explicit(&core->cover.wide, memory_order_relaxed)) return;
   pthread_mutex_lock(&core->lock);
   ufo_pin_cover *cover = &core->cover;
-  bool is_due = atomic_load(&cover->wide) && ufo_clock_monotonic_ns() - cover->changed_ns >= QUIET_NS;
-  if (is_due) make_exact(core);
+  uint64_t now = ufo_clock_monotonic_ns();
+  bool is_due = now - cover->changed_ns >= QUIET_NS || now - cover->widened_ns >= WIDE_NS;
+  if (is_due && atomic_load(&cover->wide)) make_exact(core);
   pthread_mutex_unlock(&core->lock);
 }
 
@@ -106,7 +114,7 @@ bool ufo_pin_cover_copy(const ufo_core *core, int fd) {
   if (count == 0) return true;
   if (!bytes) return errno = ENOMEM, false;
   bool locked = lock_range(fd, bytes[0], bytes[count - 1]);
-  if (locked) unlock_gaps(fd, bytes, count, bytes[0], bytes[count - 1]);
+  if (locked) (void)unlock_gaps(fd, bytes, count, bytes[0], bytes[count - 1]);
   int cause = errno;
   free(bytes);
   errno = cause;

@@ -197,6 +197,7 @@ void ufo_view_release(ufo_view *view) {
  */
 
 void *ufo_view_data(const ufo_view *view) { return ufo_region_body(view->region); }
+const char *ufo_view_name(const ufo_view *view) { return view->name; }
 uint64_t ufo_view_length(const ufo_view *view) { return view->length; }
 ufo_region *ufo_view_region(const ufo_view *view) { return view->region; }
 

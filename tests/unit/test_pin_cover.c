@@ -218,3 +218,22 @@ static void fork_and_let_go(bool settled) {
 
 Test(cover, a_child_keeps_what_its_parent_had_just_opened) { fork_and_let_go(false); }
 Test(cover, a_child_keeps_what_its_parent_had_long_opened) { fork_and_let_go(true); }
+
+/* Somebody who holds many versions and opens and releases one more all the time never is quiet; what others supersede
+ * between his versions must not wait for that. */
+Test(cover, does_not_stay_wide_for_one_who_is_never_quiet) {
+  static ufo_object *objects[OBJECTS];
+  cr_assert_eq(open_all(store, objects), 0);
+  bool exact = false;
+  for (uint64_t i = 0; i < 500 && !exact; i++) { /* 10 s */
+    ufo_object *more;
+    OK(ufo_object_open(store, NULL, name_of(i), -1, 0, &more, &error));
+    ufo_object_release(objects[i]);
+    objects[i] = more;
+    usleep(20000);
+    (void)stat_of(store);
+    exact = locks_now() > OBJECTS / 2;
+  }
+  cr_assert(exact);
+  cr_assert_eq(release_all(objects), 0);
+}

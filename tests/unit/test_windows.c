@@ -569,6 +569,25 @@ Test(windows, are_not_presumed_written_for_ever, .timeout = 60) {
   OK(ufo_pool_destroy(pool, &error));
 }
 
+/* A chunk is known by what it was filled with until it is first written back: putting that back later is a change. */
+Test(windows, who_puts_back_what_was_there_changes_it, .timeout = 60) {
+  const uint64_t before = 4 * CHUNKS_A_WINDOW, pinned = (before + 5) * CHUNK;
+  ufo_pool *pool = new_pool(BUDGET);
+  memory_source s;
+  ufo_region *region = new_kept(pool, &s, memory_writeback);
+  uint64_t *body = ufo_region_body(region), *word = &body[pinned / 8];
+  write_in_order(body, 0, before + 1, 1, true); /* the whole window is presumed to be written to */
+  OK(ufo_region_pin(region, pinned, CHUNK, 1, &error));
+  __atomic_store_n(word, 42, __ATOMIC_RELAXED);
+  OK(ufo_region_flush(region, &error));
+  __atomic_store_n(word, 0, __ATOMIC_RELAXED);
+  ufo_region_unpin(region, pinned, CHUNK);
+  OK(ufo_region_flush(region, &error));
+  cr_assert_eq(((uint64_t *)(void *)s.bytes)[pinned / 8], 0);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+}
+
 /* More than fits, written in order: everything arrives. */
 Test(windows, of_a_writer_under_pressure, .timeout = 60) {
   const uint64_t chunks = BODY / CHUNK;

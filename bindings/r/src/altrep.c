@@ -17,6 +17,7 @@
 #include <R_ext/Altrep.h>
 #include <float.h>
 #include <limits.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -169,6 +170,7 @@ static SEXP real_sum_method(SEXP x, Rboolean na_rm) {
   long double sum = 0;
   for (R_xlen_t first = 0; first < view->length; first += SUM_PIECE) {
     sum = ufor_sum_doubles(sum, (const double *)view->data + first, (size_t)piece_at(view, first), na_rm == TRUE);
+    if (isnan(sum)) return NULL; /* which of NA and NaN it is, if both are there, is a matter of R's own loop */
     R_CheckUserInterrupt();
   }
   /* As R does: what rounds to the largest double counts as infinite, too. */

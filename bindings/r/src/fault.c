@@ -28,10 +28,7 @@ static void on_fault(void *user, void *address, const ufo_error *error) {
   pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
   ufor_view *view = ufor_view_at(address);
   if (view == NULL) ufor_raise_in("touching", &copy, NULL, NULL);
-  ufo_view_info info = {.struct_size = sizeof info};
-  ufo_error ignored;
-  int is_named = ufo_view_get_info(view->view, &info, &ignored) == UFO_OK;
-  ufor_raise_in("touching", &copy, ufor_name(view->path), is_named ? info.name : NULL);
+  ufor_raise_in("touching", &copy, ufor_name(view->path), ufo_view_name(view->view));
 }
 
 void ufor_fault_install(void) {

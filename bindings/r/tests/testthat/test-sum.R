@@ -74,6 +74,16 @@ test_that("whole numbers and truth values add up to the same, warnings included"
   expect_identical(sum(s$x, 1L, s$x, na.rm = TRUE), 3L)
 })
 
+test_that("where NA and NaN meet, a sum is what R makes of a plain vector", {
+  s <- new_store()
+  bits <- function(x) format(x) # NA and NaN are told apart
+  for (x in list(c(NaN, NA), c(NA, NaN), c(1, NaN, NA), c(Inf, -Inf, NA), c(NA, Inf, -Inf), c(rep(1, 1e5), NaN, NA))) {
+    s$x <- x
+    expect_identical(bits(sum(s$x)), bits(sum(x)))
+    expect_identical(bits(sum(s$x, na.rm = TRUE)), bits(sum(x, na.rm = TRUE)))
+  }
+})
+
 test_that("a sum of more than fits into memory stays within the budget, and meets damage as an error", {
   with_budget("4MB", {
     s <- new_store()
