@@ -15,14 +15,44 @@ enum { LABEL_BYTES = UFO_NAME_MAX + 64 };
 
 /* ---- records --------------------------------------------------------------------------------------------------- */
 
+/* Has the map, or have the attributes, something of a later version? A commit writes both with the object's record. */
+static ufo_status has_later(ufo_salvager *s, uint64_t id, uint64_t version, bool *later_out) {
+  uint8_t from[UFO_MAP_KEY_BYTES];
+  ufo_cursor *cursor;
+  ufo_slice key, value;
+  *later_out = false;
+  ufo_key_attributes(from, id, version + 1);
+  ufo_status status = ufo_cursor_open(s->current, UFO_TABLE_ATTRIBUTES, &cursor, NULL);
+  if (status) return status;
+  status = ufo_cursor_seek(cursor, from, UFO_OBJECT_KEY_BYTES, &key, &value, NULL);
+  if (!status) *later_out = ufo_get_be64(key.data) == id;
+  ufo_cursor_close(cursor);
+  if (*later_out || (status && status != UFO_END)) return status;
+  status = ufo_cursor_open(s->current, UFO_TABLE_MAP, &cursor, NULL);
+  if (status) return status;
+  ufo_key_map(from, id, 0, UINT64_MAX);
+  status = ufo_cursor_seek(cursor, from, sizeof from, &key, &value, NULL);
+  while (!status && !*later_out && ufo_get_be64(key.data) == id) {
+    *later_out = ~ufo_get_be64(key.data + 16) > version;
+    status = ufo_cursor_next(cursor, &key, &value, NULL);
+  }
+  ufo_cursor_close(cursor);
+  return status == UFO_END ? UFO_OK : status;
+}
+
 ufo_status ufo_salvage_find_record(ufo_salvager *s, uint64_t id, uint64_t version, uint64_t *found, ufo_record *record,
                                    const char **doubt) {
   uint8_t newest[UFO_MAP_KEY_BYTES] = {0}, there[UFO_MAP_KEY_BYTES] = {0};
   uint64_t at = version ? version : UFO_VERSION_LIMIT - 1;
   *doubt = NULL;
   ufo_status status = ufo_catalogue_get_newest(s->current, id, at, found, record, NULL);
-  if (!status && (*found == version || (!version && !s->hurt[UFO_TABLE_OBJECTS]))) return UFO_OK;
+  if (!status && *found == version) return UFO_OK;
   if (!status && !version) {
+    bool later;
+    status = has_later(s, id, *found, &later);
+    if (status) return status;
+    if (later) *doubt = "its record is of an earlier commit: there are chunks or attributes of a later version";
+    if (later || !s->hurt[UFO_TABLE_OBJECTS]) return UFO_OK;
     ufo_key_object(newest, id, at);
     ufo_key_object(there, id, *found);
     if (ufo_gaps_meet(&s->gaps[UFO_TABLE_OBJECTS], newest, there))
