@@ -76,6 +76,15 @@ bool ufo_gaps_meet(const ufo_gaps *gaps, const uint8_t *from, const uint8_t *to)
   return order(from, to) < 0 && at < gaps->count && order(gaps->list[at].after, to) < 0;
 }
 
+bool ufo_gaps_open(ufo_gaps *gaps, const uint8_t *after, const uint8_t *before) {
+  size_t at = find_gap(gaps, after);
+  if (!ufo_gaps_add(gaps, after, before)) return false;
+  ufo_gap gap = gaps->list[gaps->count - 1];
+  memmove(gaps->list + at + 1, gaps->list + at, (gaps->count - 1 - at) * sizeof *gaps->list);
+  gaps->list[at] = gap;
+  return true;
+}
+
 bool ufo_gaps_close(ufo_gaps *gaps, const uint8_t *from, const uint8_t *to) {
   size_t at = find_gap(gaps, from);
   if (at == gaps->count || order(gaps->list[at].after, from) >= 0) return true;
