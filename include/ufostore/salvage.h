@@ -12,7 +12,12 @@
  *   is lost is not saved, nor are attributes that are lost.
  * OLD PAGES  What a damaged catalogue page held may still be in a page of an earlier commit. A name or an object's
  *   record that is found only there is used, and reported: it may be an older one. Chunks are taken from there only
- *   if they are certain to be the current ones. */
+ *   if they are certain to be the current ones.
+ *   A page that is in use may have what it, or another, held at an earlier commit (a write that the disk lost). That is
+ *   seen by keys that do not belong there, by the number of records of a table, by an object's record that is older
+ *   than its chunks or attributes or that counts others, and by names of what was removed. It is reported, as is each
+ *   object that may be older, and chunks that an earlier version wrote are lost if a newer one may have been there.
+ *   A page that has as many records as the current one, and contradicts no other, passes for it. */
 #ifndef UFOSTORE_SALVAGE_H
 #define UFOSTORE_SALVAGE_H
 

@@ -28,6 +28,8 @@ typedef struct ufo_gaps {
 bool ufo_gaps_add(ufo_gaps *gaps, const uint8_t *after, const uint8_t *before); /* behind all others; false: memory */
 /* What is between the two, both included, is known. False: out of memory. */
 bool ufo_gaps_close(ufo_gaps *gaps, const uint8_t *from, const uint8_t *to);
+/* What lies between the two, both excluded, may be lost, and no gap met it so far. False: out of memory. */
+bool ufo_gaps_open(ufo_gaps *gaps, const uint8_t *after, const uint8_t *before);
 /* May a record with a key from `from` (included) to `to` (excluded) be lost? */
 bool ufo_gaps_meet(const ufo_gaps *gaps, const uint8_t *from, const uint8_t *to);
 

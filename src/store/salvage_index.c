@@ -76,6 +76,15 @@ bool ufo_gaps_meet(const ufo_gaps *gaps, const uint8_t *from, const uint8_t *to)
   return order(from, to) < 0 && at < gaps->count && order(gaps->list[at].after, to) < 0;
 }
 
+bool ufo_gaps_open(ufo_gaps *gaps, const uint8_t *after, const uint8_t *before) {
+  size_t at = find_gap(gaps, after);
+  if (!ufo_gaps_add(gaps, after, before)) return false;
+  ufo_gap gap = gaps->list[gaps->count - 1];
+  memmove(gaps->list + at + 1, gaps->list + at, (gaps->count - 1 - at) * sizeof *gaps->list);
+  gaps->list[at] = gap;
+  return true;
+}
+
 bool ufo_gaps_close(ufo_gaps *gaps, const uint8_t *from, const uint8_t *to) {
   size_t at = find_gap(gaps, from);
   if (at == gaps->count || order(gaps->list[at].after, from) >= 0) return true;
@@ -263,17 +272,29 @@ static ufo_status take_node(void *user, const ufo_scan_node *node, ufo_error *er
   return status;
 }
 
-static ufo_status end_table(void *user, ufo_table table, bool gap, bool damaged, ufo_error *error) {
+/* Of a table that seems sound, and does not have as many records as LMDB counts, a page is of an earlier commit. Which
+ * one, its records do not say: any may be lost. */
+static ufo_status end_table(void *user, const ufo_scan_end *end, ufo_error *error) {
   ufo_salvager *s = user;
-  uint8_t end[UFO_MAP_KEY_BYTES];
-  memset(end, 0xFF, sizeof end);
-  if (gap && (table == UFO_TABLE_MAP || table == UFO_TABLE_OBJECTS) && !ufo_gaps_add(&s->gaps[table], s->last_key, end))
+  static const uint8_t first[UFO_MAP_KEY_BYTES];
+  uint8_t last[UFO_MAP_KEY_BYTES];
+  memset(last, 0xFF, sizeof last);
+  bool old = !end->damaged && end->sound != end->entries;
+  bool has_gaps = end->table == UFO_TABLE_MAP || end->table == UFO_TABLE_OBJECTS;
+  if ((end->gap || old) && has_gaps && !ufo_gaps_add(&s->gaps[end->table], old ? first : s->last_key, last))
     return ufo_fail(error, UFO_FULL, "out of memory");
   memset(s->last_key, 0, sizeof s->last_key);
-  s->hurt[table] = damaged;
-  if (!damaged) return UFO_OK;
+  s->hurt[end->table] = end->damaged || old;
+  if (!s->hurt[end->table]) return UFO_OK;
   ufo_error cause;
-  ufo_fail(&cause, UFO_CORRUPT, "pages or records of table %s are damaged", ufo_table_name(table));
+  const char *name = ufo_table_name(end->table);
+  if (old) {
+    ufo_fail(&cause, UFO_CORRUPT,
+             "table %s has %llu records, and should have %llu: a page of it may be that of an earlier commit", name,
+             (unsigned long long)end->sound, (unsigned long long)end->entries);
+  } else {
+    ufo_fail(&cause, UFO_CORRUPT, "pages or records of table %s are damaged", name);
+  }
   return ufo_salvage_damage(s, UFO_DAMAGE_STORE, NULL, 0, cause.message);
 }
 

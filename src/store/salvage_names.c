@@ -73,8 +73,19 @@ static ufo_status visit_any_name(ufo_salvager *s, ufo_slice key, ufo_slice conte
   return copy_named(s, name, named.id, doubt, error);
 }
 
+/* A name that leads to what is not there any more is of an earlier commit, and others may be. */
 static ufo_status visit_name(ufo_salvager *s, ufo_slice key, ufo_slice content, ufo_error *error) {
-  return visit_any_name(s, key, content, NULL, error);
+  ufo_named named;
+  ufo_record record;
+  uint64_t version;
+  const char *doubt = NULL, *unused;
+  if (!ufo_catalogue_decode_named(content, &named, NULL)) {
+    bool dropped = ufo_u64map_get(&s->dropped, named.id) != NULL;
+    if (dropped) doubt = "its object was removed: the name may be of an earlier commit";
+    if (dropped || ufo_salvage_find_record(s, named.id, 0, &version, &record, &unused) == UFO_MISSING)
+      s->hurt[UFO_TABLE_NAMES] = true;
+  }
+  return visit_any_name(s, key, content, doubt, error);
 }
 
 /* Many of these lead to what was removed long ago. */
@@ -171,10 +182,10 @@ static ufo_status visit_past(ufo_salvager *s, ufo_slice key, ufo_slice content, 
 }
 
 ufo_status ufo_salvage_names(ufo_salvager *s, ufo_error *error) {
-  bool hurt = s->hurt[UFO_TABLE_NAMES] || s->hurt[UFO_TABLE_OBJECTS] || s->hurt[UFO_TABLE_MAP];
   ufo_status status = for_each(s, s->current, UFO_TABLE_GARBAGE, visit_dropped, error);
   if (!status) status = weigh_all(s, error);
   if (!status) status = for_each(s, s->current, UFO_TABLE_NAMES, visit_name, error);
+  bool hurt = s->hurt[UFO_TABLE_NAMES] || s->hurt[UFO_TABLE_OBJECTS] || s->hurt[UFO_TABLE_MAP];
   if (status || !hurt) return status;
   status = for_each(s, s->current, UFO_TABLE_MAP, visit_child, error);
   if (!status && s->hurt[UFO_TABLE_NAMES]) status = for_each(s, s->past, UFO_TABLE_NAMES, visit_past_name, error);

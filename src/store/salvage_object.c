@@ -15,14 +15,44 @@ enum { LABEL_BYTES = UFO_NAME_MAX + 64 };
 
 /* ---- records --------------------------------------------------------------------------------------------------- */
 
+/* Has the map, or have the attributes, something of a later version? A commit writes both with the object's record. */
+static ufo_status has_later(ufo_salvager *s, uint64_t id, uint64_t version, bool *later_out) {
+  uint8_t from[UFO_MAP_KEY_BYTES];
+  ufo_cursor *cursor;
+  ufo_slice key, value;
+  *later_out = false;
+  ufo_key_attributes(from, id, version + 1);
+  ufo_status status = ufo_cursor_open(s->current, UFO_TABLE_ATTRIBUTES, &cursor, NULL);
+  if (status) return status;
+  status = ufo_cursor_seek(cursor, from, UFO_OBJECT_KEY_BYTES, &key, &value, NULL);
+  if (!status) *later_out = ufo_get_be64(key.data) == id;
+  ufo_cursor_close(cursor);
+  if (*later_out || (status && status != UFO_END)) return status;
+  status = ufo_cursor_open(s->current, UFO_TABLE_MAP, &cursor, NULL);
+  if (status) return status;
+  ufo_key_map(from, id, 0, UINT64_MAX);
+  status = ufo_cursor_seek(cursor, from, sizeof from, &key, &value, NULL);
+  while (!status && !*later_out && ufo_get_be64(key.data) == id) {
+    *later_out = ~ufo_get_be64(key.data + 16) > version;
+    status = ufo_cursor_next(cursor, &key, &value, NULL);
+  }
+  ufo_cursor_close(cursor);
+  return status == UFO_END ? UFO_OK : status;
+}
+
 ufo_status ufo_salvage_find_record(ufo_salvager *s, uint64_t id, uint64_t version, uint64_t *found, ufo_record *record,
                                    const char **doubt) {
   uint8_t newest[UFO_MAP_KEY_BYTES] = {0}, there[UFO_MAP_KEY_BYTES] = {0};
   uint64_t at = version ? version : UFO_VERSION_LIMIT - 1;
   *doubt = NULL;
   ufo_status status = ufo_catalogue_get_newest(s->current, id, at, found, record, NULL);
-  if (!status && (*found == version || (!version && !s->hurt[UFO_TABLE_OBJECTS]))) return UFO_OK;
+  if (!status && *found == version) return UFO_OK;
   if (!status && !version) {
+    bool later;
+    status = has_later(s, id, *found, &later);
+    if (status) return status;
+    if (later) *doubt = "its record is of an earlier commit: there are chunks or attributes of a later version";
+    if (later || !s->hurt[UFO_TABLE_OBJECTS]) return UFO_OK;
     ufo_key_object(newest, id, at);
     ufo_key_object(there, id, *found);
     if (ufo_gaps_meet(&s->gaps[UFO_TABLE_OBJECTS], newest, there))
@@ -177,6 +207,45 @@ static ufo_status copy_children(ufo_salvager *s, const char *name, uint64_t id, 
   return status;
 }
 
+typedef struct counting {
+  uint64_t version, end;
+  uint64_t written, changed, stored_bytes, codec_chunks[UFO_CODEC_COUNT];
+} counting;
+
+static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version, const ufo_entry *entry,
+                              ufo_error *error) {
+  counting *c = user;
+  (void)error;
+  c->changed += entry_version == c->version;
+  if (chunk >= c->end) return UFO_OK;
+  c->written++;
+  if (entry->is_child) return UFO_OK;
+  c->stored_bytes += entry->meta.stored_bytes;
+  if (entry->meta.codec < UFO_CODEC_COUNT) c->codec_chunks[entry->meta.codec]++;
+  return UFO_OK;
+}
+
+/* Where all entries of an object seem to be there, and are not those that its record counts, a page of the map is of an
+ * earlier commit: then any of them may be lost. */
+static ufo_status compare_counts(ufo_salvager *s, const char *name, uint64_t id, uint64_t version,
+                                 const ufo_record *record, ufo_error *error) {
+  uint8_t first[UFO_MAP_KEY_BYTES], end[UFO_MAP_KEY_BYTES];
+  ufo_key_map(first, id, 0, UINT64_MAX);
+  ufo_key_map(end, id + 1, 0, UINT64_MAX);
+  if (ufo_gaps_meet(&s->gaps[UFO_TABLE_MAP], first, end)) return UFO_OK;
+  bool list = record->type == UFO_LIST;
+  counting c = {.version = version, .end = list ? record->length : ufo_record_chunk_count(record)};
+  ufo_status status = ufo_map_walk(s->current, id, 0, version, count_entry, &c, error);
+  if (status) return status;
+  bool same = c.written == (list ? record->length : record->chunks_written) && c.changed == record->chunks_changed;
+  if (!list && c.stored_bytes != record->stored_bytes) same = false;
+  if (!list && memcmp(c.codec_chunks, record->codec_chunks, sizeof c.codec_chunks) != 0) same = false;
+  if (same) return UFO_OK;
+  if (!ufo_gaps_open(&s->gaps[UFO_TABLE_MAP], first, end)) return ufo_fail(error, UFO_FULL, "out of memory");
+  return ufo_salvage_damage(s, UFO_DAMAGE_OBJECT, name, version,
+                            "the map does not have the entries that its record counts: some may be older ones");
+}
+
 ufo_status ufo_salvage_object(ufo_salvager *s, const char *name, uint64_t id, uint64_t version, bool doubtful,
                               int depth, ufo_error *error) {
   ufo_record record;
@@ -187,6 +256,7 @@ ufo_status ufo_salvage_object(ufo_salvager *s, const char *name, uint64_t id, ui
   status = take(s, id, error);
   if (!status && doubt) status = ufo_salvage_damage(s, UFO_DAMAGE_OBJECT, name, version, doubt);
   doubtful |= doubt != NULL;
+  if (!status && !doubtful) status = compare_counts(s, name, id, version, &record, error);
   if (!status) {
     status = record.type == UFO_LIST ? copy_children(s, name, id, version, &record, doubtful, depth, error)
                                      : ufo_salvage_chunks(s, name, id, version, doubtful, &record, error);

@@ -1,6 +1,8 @@
 /* scan.c - see scan.h.
  *
  * Of a damaged page nothing is known but that it may have held records, so the next sound record has a gap before it.
+ * A page that is sound in itself may be that of another place, or of an earlier time: keys lie between those that the
+ * branches above say, and the header knows how many records a tree has.
  * LMDB's list of free pages lies in a tree of its own: a page that is in it and that a table leads to was not meant. */
 #include "store/scan.h"
 
@@ -31,6 +33,7 @@ struct ufo_scan {
   ufo_page_tree *subtree;         /* while the main tree is walked: UFO_TABLE_COUNT, root 0: not found */
   ufo_table table;
   bool gap, damaged;
+  uint64_t sound; /* records of the table that were given so far */
 };
 
 uint64_t ufo_scan_file_bytes(const ufo_scan *scan) { return scan->file_bytes; }
@@ -203,8 +206,37 @@ static bool take_free(ufo_scan *scan, const ufo_scan_raw *node) {
 
 typedef enum tree_kind { TREE_FREE, TREE_MAIN, TREE_TABLE } tree_kind;
 
-static ufo_status walk_leaf(ufo_scan *scan, tree_kind kind, uint64_t number, const uint8_t *page, unsigned nodes,
-                            bool whole, ufo_error *error) {
+/* Keys of what is below a branch's node, from `low` (included) to `high` (excluded); data NULL: no limit. */
+typedef struct key_range {
+  ufo_slice low, high;
+} key_range;
+
+static int key_order(ufo_slice a, ufo_slice b) {
+  int order = memcmp(a.data, b.data, ufo_min(a.bytes, b.bytes));
+  return order ? order : (a.bytes > b.bytes) - (a.bytes < b.bytes);
+}
+
+static bool is_in_range(const key_range *range, ufo_slice key) {
+  return (!range->low.data || key_order(range->low, key) <= 0) &&
+         (!range->high.data || key_order(key, range->high) < 0);
+}
+
+/* What of `range` is below node `index` of a branch. (LMDB leaves the key of the first node empty.) */
+static key_range narrow(const ufo_scan *scan, const key_range *range, const uint8_t *page, unsigned nodes,
+                        unsigned index) {
+  key_range inner = *range;
+  ufo_scan_raw node;
+  if (index > 0 && ufo_scan_raw_at(page, scan->page_bytes, UFO_SCAN_BRANCH, index, &node) &&
+      (!inner.low.data || key_order(inner.low, node.key) < 0))
+    inner.low = node.key;
+  if (index + 1 < nodes && ufo_scan_raw_at(page, scan->page_bytes, UFO_SCAN_BRANCH, index + 1, &node) &&
+      (!inner.high.data || key_order(node.key, inner.high) < 0))
+    inner.high = node.key;
+  return inner;
+}
+
+static ufo_status walk_leaf(ufo_scan *scan, tree_kind kind, uint64_t number, const key_range *range,
+                            const uint8_t *page, unsigned nodes, bool whole, ufo_error *error) {
   unsigned sound = 0;
   if (!whole) note_gap(scan);
   for (unsigned i = 0; i < nodes; i++) {
@@ -212,7 +244,9 @@ static ufo_status walk_leaf(ufo_scan *scan, tree_kind kind, uint64_t number, con
     ufo_status status = UFO_CORRUPT;
     if (ufo_scan_raw_at(page, scan->page_bytes, UFO_SCAN_LEAF, i, &node)) {
       if (kind == TREE_TABLE) {
-        status = give_node(scan, UFO_SCAN_REACHED, number * scan->page_bytes, page, &node, i == 0, error);
+        if (is_in_range(range, node.key))
+          status = give_node(scan, UFO_SCAN_REACHED, number * scan->page_bytes, page, &node, i == 0, error);
+        scan->sound += status == UFO_OK;
       } else if (kind == TREE_MAIN ? take_subtree(scan, &node) : take_free(scan, &node)) {
         status = UFO_OK;
       }
@@ -230,7 +264,8 @@ static ufo_status walk_leaf(ufo_scan *scan, tree_kind kind, uint64_t number, con
   return UFO_OK;
 }
 
-static ufo_status walk(ufo_scan *scan, tree_kind kind, uint64_t number, unsigned depth, ufo_error *error) {
+static ufo_status walk(ufo_scan *scan, tree_kind kind, uint64_t number, unsigned depth, const key_range *range,
+                       ufo_error *error) {
   if (number < META_PAGES || number >= scan->pages || get_bit(scan->seen, number) || depth == 0 ||
       (scan->free_known && get_bit(scan->free, number))) {
     note_gap(scan);
@@ -248,14 +283,17 @@ static ufo_status walk(ufo_scan *scan, tree_kind kind, uint64_t number, unsigned
     note_gap(scan);
   } else if (found == UFO_SCAN_LEAF) {
     set_bit(scan->seen, number);
-    status = walk_leaf(scan, kind, number, page, nodes, whole, error);
+    status = walk_leaf(scan, kind, number, range, page, nodes, whole, error);
   } else {
     set_bit(scan->seen, number);
     for (unsigned i = 0; i < nodes && !status; i++) {
       ufo_scan_raw node;
       if (!whole) note_gap(scan);
       if (!ufo_scan_raw_at(page, scan->page_bytes, UFO_SCAN_BRANCH, i, &node)) note_gap(scan);
-      else status = walk(scan, kind, node.child, depth - 1, error);
+      else {
+        key_range inner = kind == TREE_TABLE ? narrow(scan, range, page, nodes, i) : *range;
+        status = walk(scan, kind, node.child, depth - 1, &inner, error);
+      }
     }
     if (!whole) note_gap(scan);
   }
@@ -265,9 +303,11 @@ static ufo_status walk(ufo_scan *scan, tree_kind kind, uint64_t number, unsigned
 }
 
 static ufo_status walk_tree(ufo_scan *scan, tree_kind kind, ufo_page_tree tree, ufo_error *error) {
+  const key_range all = {{0}, {0}};
   scan->gap = scan->damaged = false;
+  scan->sound = 0;
   if (tree.root == NO_PAGE && tree.depth == 0) return UFO_OK; /* empty */
-  return walk(scan, kind, tree.root, tree.depth <= DEPTH_MAX ? tree.depth : 0, error);
+  return walk(scan, kind, tree.root, tree.depth <= DEPTH_MAX ? tree.depth : 0, &all, error);
 }
 
 ufo_status ufo_scan_tables(ufo_scan *scan, ufo_error *error) {
@@ -289,7 +329,8 @@ ufo_status ufo_scan_tables(ufo_scan *scan, ufo_error *error) {
     } else {
       scan->gap = scan->damaged = true;
     }
-    if (!status) status = scan->calls.table_end(scan->calls.user, (ufo_table)table, scan->gap, scan->damaged, error);
+    const ufo_scan_end end = {(ufo_table)table, scan->gap, scan->damaged, scan->sound, trees[table].entries};
+    if (!status) status = scan->calls.table_end(scan->calls.user, &end, error);
   }
   return status;
 }

@@ -1,8 +1,9 @@
 /* scan.h - the records of a store's file without LMDB, which trusts its pages: for files that it must not map.
  *
  * Every page is read with pread and checked before anything in it is believed: number, kind, bounds, and that its nodes
- * fill it exactly. Trees are walked from the newer header. Then the other pages are looked at one by one: a leaf that
- * is not in LMDB's list of free pages is in use still, only that nothing sound leads to it; a free one is of the past.
+ * fill it exactly. Trees are walked from the newer header, and their keys lie where the branches say. Then the other
+ * pages are looked at one by one: a leaf that is not in LMDB's list of free pages is in use still, only that nothing
+ * sound leads to it; a free one is of the past.
  */
 #ifndef UFO_STORE_SCAN_H
 #define UFO_STORE_SCAN_H
@@ -25,14 +26,21 @@ typedef struct ufo_scan_node {
   uint64_t value_bytes; /* value.bytes is this, or 0 if the value is large: see ufo_scan_read */
 } ufo_scan_node;
 
+/* A table was walked, or could not be. */
+typedef struct ufo_scan_end {
+  ufo_table table;
+  bool gap;                /* records may be lost after the last sound one */
+  bool damaged;            /* something of it was not sound */
+  uint64_t sound, entries; /* records that were; as many as LMDB counts */
+} ufo_scan_end;
+
 typedef struct ufo_scan ufo_scan;
 
 typedef struct ufo_scan_calls {
   void *user;
   /* UFO_CORRUPT: it is not sound, go on; other errors end the scan. */
   ufo_status (*node)(void *user, const ufo_scan_node *node, ufo_error *error);
-  /* A table was walked, or could not be; gap: after the last sound record. `damaged`: something of it was not sound. */
-  ufo_status (*table_end)(void *user, ufo_table table, bool gap, bool damaged, ufo_error *error);
+  ufo_status (*table_end)(void *user, const ufo_scan_end *end, ufo_error *error);
   /* What concerns the file as a whole. */
   void (*damage)(void *user, const char *cause);
   ufo_status (*progress)(void *user, uint64_t bytes);

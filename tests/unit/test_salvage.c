@@ -207,3 +207,82 @@ Test(salvage, a_list_that_claims_too_much) {
   cr_assert_eq(value, 6);
   ufo_store_close(store);
 }
+
+/* ---- pages of an earlier commit ---------------------------------------------------------------------------------- */
+
+/* Puts the first leaf of a table as it was at the time of `then` in the place of the one that is there now. */
+static void roll_leaf_back(image *now, const image *then, const char *table) {
+  uint8_t *leaf = image_leaf(now, table, false);
+  uint8_t number[8];
+  memcpy(number, leaf, sizeof number);
+  unsigned before = ufo_page_count(image_leaf(then, table, false)), after = ufo_page_count(leaf);
+  cr_assert_eq(before, after, "%u records were there, and now %u: that would tell", before, after);
+  memcpy(leaf, image_leaf(then, table, false), CHUNK);
+  memcpy(leaf, number, sizeof number);
+}
+
+/* Nothing else is left of what was superseded, and no blob is missing: only the record counts what its version wrote.
+ */
+Test(salvage, entries_of_an_earlier_version) {
+  enum { FLAT = 20 };
+  char *path = in_folder("s.ufo"), *out = in_folder("out.ufo");
+  static int32_t values[FLAT * PER_CHUNK];
+  for (int i = 0; i < FLAT * PER_CHUNK; i++) values[i] = 1;
+  ufo_store *store = open_store(path);
+  put_now(store, "flat", spec_of(UFO_INTEGER, 0, FLAT * PER_CHUNK, CHUNK), values);
+  for (int i = 0; i < 3; i++) put_now(store, "other", spec_of(UFO_INTEGER, 0, 0, CHUNK), &i);
+  image then = image_load(path);
+  for (int i = 0; i < PER_CHUNK; i++) values[7 * PER_CHUNK + i] = 2;
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_write(txn, "flat", 7 * PER_CHUNK, PER_CHUNK, values + 7 * PER_CHUNK, &error));
+  OK(ufo_txn_commit(txn, &error));
+  for (int i = 0; i < 3; i++) put_now(store, "other", spec_of(UFO_INTEGER, 0, 0, CHUNK), &i);
+  ufo_store_close(store);
+  image now = image_load(path);
+  roll_leaf_back(&now, &then, "map");
+  image_store(&now, path);
+  int damages = 0;
+  FAILS(UFO_CORRUPT, ufo_store_salvage(path, out, note_any, NULL, &damages, &error));
+  store = open_store(out);
+  int right = 0;
+  for (uint64_t c = 0; c < FLAT; c++) {
+    int32_t value;
+    ufo_status status = ufo_store_read(store, NULL, "flat", 0, c * PER_CHUNK, 1, &value, &error);
+    if (status == UFO_CORRUPT) continue;
+    cr_assert_eq(status, UFO_OK, "%s", error.message);
+    cr_assert_eq(value, values[c * PER_CHUNK], "chunk %" PRIu64 ": %d", c, value);
+    right++;
+  }
+  cr_assert_lt(right, FLAT);
+  ufo_store_close(store);
+  free(then.bytes), free(now.bytes);
+}
+
+/* The name leads to what was removed since: both objects come out, and which is which was reported. */
+Test(salvage, names_of_an_earlier_commit) {
+  char *path = in_folder("s.ufo"), *out = in_folder("out.ufo");
+  ufo_store *store = open_store(path);
+  put_now(store, "x", spec_of(UFO_INTEGER, 0, 1, CHUNK), &(int32_t){1});
+  image then = image_load(path);
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_remove(txn, "x", &error));
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, CHUNK);
+  OK(ufo_txn_put(txn, "x", &spec, &(int32_t){2}, &error));
+  OK(ufo_txn_commit(txn, &error));
+  uint64_t id = info_of(store, NULL, "x").id;
+  ufo_store_close(store);
+  image now = image_load(path);
+  roll_leaf_back(&now, &then, "names");
+  image_store(&now, path);
+  int damages = 0;
+  FAILS(UFO_CORRUPT, ufo_store_salvage(path, out, note_any, NULL, &damages, &error));
+  cr_assert_geq(damages, 2);
+  store = open_store(out);
+  char found[64];
+  int32_t value = 0;
+  snprintf(found, sizeof found, "lost+found/object-%" PRIu64, id);
+  OK(ufo_store_read(store, NULL, found, 0, 0, 1, &value, &error));
+  cr_assert_eq(value, 2);
+  ufo_store_close(store);
+  free(then.bytes), free(now.bytes);
+}
