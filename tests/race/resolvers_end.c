@@ -14,7 +14,7 @@
 
 enum { CHUNKS = 20000, WORDS = 512, THREADS = 24, TOUCHES = 1000 };
 
-static const uint64_t *lower;
+static const uint64_t *_Atomic lower;
 static uint64_t *upper;
 static _Atomic int wrong;
 
@@ -26,7 +26,7 @@ static int populate_lower(void *user, uint64_t first, uint64_t count, void *targ
 
 static int populate_upper(void *user, uint64_t first, uint64_t count, void *target, ufo_error *error) {
   (void)user, (void)error;
-  uint64_t base = __atomic_load_n(&lower[first], __ATOMIC_RELAXED);
+  uint64_t base = __atomic_load_n(&atomic_load(&lower)[first], __ATOMIC_RELAXED);
   for (uint64_t i = 0; i < count; i++) ((uint64_t *)target)[i] = base + i;
   return UFO_OK;
 }
