@@ -3,17 +3,16 @@
 #define UFO_TEST_RESOURCES_H
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 typedef struct resources {
   uint64_t descriptors, mappings, threads;
-  uint64_t locks; /* on the file that was named, of all processes */
+  uint64_t locks; /* ranges of the file that was named, locked by any process */
   uint64_t resident_bytes;
   uint64_t written_bytes; /* by system calls, since the process began */
 } resources;
@@ -37,23 +36,27 @@ static inline uint64_t count_lines_of(const char *path, const char *with) {
   return count;
 }
 
+/* Ranges that anybody has locked, asked for one after the other. (/proc/locks is written piece by piece: while other
+ * tests lock and unlock, lines come twice, or not at all.) */
+static inline uint64_t count_locks_on(const char *path) {
+  int file = open(path, O_RDWR | O_CLOEXEC);
+  uint64_t count = 0;
+  struct flock range = {0};
+  for (int64_t at = 0; file >= 0; count++) {
+    range = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at};
+    if (fcntl(file, F_OFD_GETLK, &range) || range.l_type == F_UNLCK) break;
+    if (range.l_len == 0 || range.l_start + range.l_len <= at) break; /* the last; or one that cannot be */
+    at = range.l_start + range.l_len;
+  }
+  if (file >= 0) close(file);
+  return count;
+}
+
 static inline resources resources_now(const char *locked_path) {
   resources now = {.descriptors = count_entries_of("/proc/self/fd") - 1, /* the one that counts them */
                    .mappings = count_lines_of("/proc/self/maps", NULL),
                    .threads = count_entries_of("/proc/self/task")};
-  struct stat file;
-  if (locked_path && stat(locked_path, &file) == 0) {
-    char inode[48];
-    /* With its device: other files, of other tests, may have the same number. */
-    snprintf(inode, sizeof inode, "%02x:%02x:%" PRIu64 " ", major(file.st_dev), minor(file.st_dev),
-             (uint64_t)file.st_ino);
-    /* The kernel writes that list piece by piece: while other tests lock and unlock, a line may come twice. */
-    now.locks = UINT64_MAX;
-    for (int i = 0; i < 5; i++) {
-      uint64_t count = count_lines_of("/proc/locks", inode);
-      if (count < now.locks) now.locks = count;
-    }
-  }
+  if (locked_path) now.locks = count_locks_on(locked_path);
   FILE *statm = fopen("/proc/self/statm", "r");
   uint64_t total = 0, resident = 0;
   if (statm && fscanf(statm, "%" SCNu64 " %" SCNu64, &total, &resident) == 2) {
