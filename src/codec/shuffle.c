@@ -19,13 +19,6 @@
 
 #define BLOCK_UNITS 16
 
-/* The loops over registers must be unrolled, or the registers are an array in memory; gcc does so only from -O3 on. */
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 16")
-#endif
-
 /* Units first .. units - 1, by the definition. */
 static inline void shuffle_plain(uint8_t *restrict target, const uint8_t *restrict source, size_t units, unsigned width,
                                  size_t first) {

@@ -5,11 +5,6 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
-#ifdef __clang__
-#define UNROLLED _Pragma("clang loop unroll(full)")
-#else
-#define UNROLLED _Pragma("GCC unroll 16")
-#endif
 #define FOR_AVX2 static inline __attribute__((always_inline, target("avx2")))
 
 enum { BLOCK_UNITS = 32, WIDTH_MAX = 8 };

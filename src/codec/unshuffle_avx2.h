@@ -13,4 +13,11 @@ size_t ufo_unshuffle_avx2(uint8_t *restrict target, const uint8_t *restrict sour
                           bool sums);
 #endif
 
+/* The loops over registers must be unrolled, or the registers are an array in memory; gcc does so only from -O3 on. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 #endif

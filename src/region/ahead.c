@@ -7,7 +7,6 @@
 #include "os/thread.h"
 #include "region/window.h"
 #include "util/checked.h"
-#include "util/hash.h"
 
 enum { WORKERS_MAX = 4 };
 
@@ -19,10 +18,7 @@ static bool produce(const ufo_slot *slot, unsigned i, uint64_t *hash) {
   ufo_region *region = slot->region;
   ufo_error error = {.code = UFO_OK};
   char *target = slot->page + i * region->chunk_bytes;
-  if (ufo_chunk_produce(region, ufo_window_first_chunk(region, slot->window) + i, target, hash, &error) != UFO_OK)
-    return false;
-  if (*hash == 0) *hash = ufo_hash(target, region->chunk_bytes);
-  return true;
+  return ufo_chunk_produce(region, ufo_window_first_chunk(region, slot->window) + i, target, hash, &error) == UFO_OK;
 }
 
 /* No lock is held. Ahead of need, so that the touch does not wait for the allocator. */
@@ -144,6 +140,7 @@ static void *run(void *argument) {
 }
 
 bool ufo_ahead_have_workers(ufo_pool *pool) {
+  if (pool->workers > 0 || pool->ahead_refused) return pool->workers > 0;
   unsigned wanted = (unsigned)ufo_min(ufo_thread_processors(), WORKERS_MAX);
   while (pool->workers < wanted && !pool->ahead_refused) {
     pthread_t thread;
@@ -217,7 +214,7 @@ enum ufo_ahead ufo_ahead_touch(ufo_region *region, uint64_t chunk, bool write, u
     bool windows = in_window && pool->slots && ufo_slot_depth(pool) > 0;
     unsigned depth = ufo_prefetch_depth(region);
     int64_t stride = ufo_stream_note(region, chunk, windows ? 0 : depth, depth);
-    if (windows && (stride == 1 || stride == -1)) direction = (int)stride;
+    if (windows && ufo_stride_is_near(stride)) direction = (int)stride;
     else if (stride) ufo_prefetch_request(region, chunk, stride, depth);
   }
   if (direction) request(region, window, direction);

@@ -73,18 +73,14 @@ ufo_status ufo_region_resident_chunks(ufo_region *region, bool dirty_only, uint6
 /* ---- presumed chunks ----------------------------------------------------------------------------------------------
  */
 
-/* The chunk lock is held, and the chunk is resident. */
-static bool is_as_filled(const ufo_region *region, const ufo_frame *frame) {
-  return ufo_hash(ufo_chunk_address(region, frame->chunk), frame->bytes) == frame->hash;
-}
-
 bool ufo_chunk_was_written(ufo_region *region, uint64_t chunk) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
   ufo_chunk word = region->chunks[chunk];
   const ufo_frame *frame = ufo_chunk_get_frame(word);
   bool written = ufo_chunk_get_state(word) == UFO_DIRTY;
-  if (written && frame->presumed && !frame->sealed && !region->pool->lost) written = !is_as_filled(region, frame);
+  if (written && frame->presumed && !frame->sealed && !region->pool->lost)
+    written = ufo_hash(ufo_chunk_address(region, chunk), frame->bytes) != frame->hash;
   pthread_mutex_unlock(lock);
   return written;
 }
@@ -99,22 +95,10 @@ static void settle_one(ufo_region *region, uint64_t chunk) {
   pthread_mutex_unlock(lock);
   frame = presumed ? ufo_chunk_take(region, chunk, lock) : NULL;
   if (!frame) return;
-  char *address = ufo_chunk_address(region, chunk);
+  ufo_error ignored;
   bool to_do = ufo_chunk_get_state(region->chunks[chunk]) == UFO_DIRTY && frame->presumed && frame->dirty_pins == 0 &&
-               !ufo_pool_is_broken(pool) && !pool->lost && ufo_uffd_protect(&pool->uffd, address, frame->bytes, true);
-  if (to_do) {
-    bool same = is_as_filled(region, frame);
-    frame->presumed = false;
-    if (same) {
-      ufo_chunk_set_state(&region->chunks[chunk], UFO_CLEANING);
-      ufo_chunk_set_state(&region->chunks[chunk], UFO_CLEAN);
-      pthread_mutex_lock(&pool->residency_lock);
-      ufo_frame_mark_dirty(pool, frame, false);
-      pthread_mutex_unlock(&pool->residency_lock);
-    } else {
-      ufo_uffd_protect(&pool->uffd, address, frame->bytes, false);
-    }
-  }
+               !ufo_pool_is_broken(pool) && ufo_cleaning_begin(region, frame, NULL, &ignored);
+  if (to_do) ufo_cleaning_end(region, frame, frame->unwritten ? UFO_OK : UFO_IO); /* CLEAN, or DIRTY as before */
   pthread_mutex_unlock(lock);
   ufo_frame_put_back(pool, frame, false, NULL);
   ufo_hands_free(pool);

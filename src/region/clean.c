@@ -15,9 +15,9 @@
 #include "util/hash.h"
 #include "util/plant.h"
 
-/* The chunk lock is held, the state is CLEAN, CLEANING or (to be forgotten) DIRTY. The frame is gone afterwards. False
- * if the kernel refuses, which it does for locked memory (mlock); the chunk then stays as it is. */
-bool ufo_frame_drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
+/* The state is CLEAN, CLEANING or (to be forgotten) DIRTY; the frame is gone afterwards. False if the kernel refuses,
+ * which it does for locked memory (mlock); the chunk then stays as it is. */
+static bool drop(ufo_region *region, ufo_frame *frame, bool evicted, ufo_error *error) {
   ufo_pool *pool = region->pool;
   char *address = ufo_chunk_address(region, frame->chunk);
   /* Nothing would fill it again, and the next touch would find zeros. */
@@ -31,26 +31,20 @@ bool ufo_frame_drop(ufo_region *region, ufo_frame *frame, ufo_error *error) {
   if (frame->held) ufo_uffd_wake(&pool->uffd, address, frame->bytes);
   ufo_chunk_set_evicted(&region->chunks[frame->chunk]);
   pthread_mutex_lock(&pool->residency_lock);
+  if (evicted) pool->evicted += frame->bytes;
   ufo_frame_free(pool, frame);
   pthread_mutex_unlock(&pool->residency_lock);
   return true;
 }
 
-/* The same for an eviction, which is counted and told. */
 bool ufo_frame_drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty, ufo_error *error) {
   uint64_t offset = frame->chunk * region->chunk_bytes, bytes = frame->bytes;
-  ufo_pool *pool = region->pool;
-  if (!ufo_frame_drop(region, frame, error)) return false;
-  pthread_mutex_lock(&pool->residency_lock);
-  pool->evicted += bytes;
-  pthread_mutex_unlock(&pool->residency_lock);
+  if (!drop(region, frame, true, error)) return false;
   ufo_count(was_dirty ? &region->pool->counters.evictions_dirty : &region->pool->counters.evictions_clean, 1);
   ufo_event_emit(region, was_dirty ? UFO_EVENT_CHUNK_EVICTED_DIRTY : UFO_EVENT_CHUNK_EVICTED_CLEAN, offset, bytes);
   return true;
 }
 
-/* The chunk lock is held, the state is DIRTY: no write goes unseen from here on, and `copy` holds the content. A chunk
- * pinned for writing is left open to the kernel, so it counts as written in any case. */
 bool ufo_cleaning_begin(ufo_region *region, ufo_frame *frame, void *copy, ufo_error *error) {
   char *address = ufo_chunk_address(region, frame->chunk);
   bool broken = ufo_pool_is_broken(region->pool);
@@ -63,14 +57,13 @@ bool ufo_cleaning_begin(ufo_region *region, ufo_frame *frame, void *copy, ufo_er
     return false;
   }
   ufo_chunk_set_state(&region->chunks[frame->chunk], UFO_CLEANING);
-  ufo_memory_copy_shared(copy, address, frame->bytes);
-  bool same = frame->presumed && !frame->open && ufo_hash(copy, frame->bytes) == frame->hash;
+  if (copy) ufo_memory_copy_shared(copy, address, frame->bytes);
+  bool same = frame->presumed && !frame->open && ufo_hash(copy ? copy : address, frame->bytes) == frame->hash;
   frame->unwritten = same || (frame->presumed && ufo_planted("presumed-unwritten"));
-  if (!frame->unwritten) frame->presumed = false; /* from here on the source may have something else than that hash */
+  frame->presumed = false; /* it is known now; and from here on the source may have something else than that hash */
   return true;
 }
 
-/* No lock is held. */
 ufo_status ufo_cleaning_write(ufo_region *region, const ufo_frame *frame, const void *copy, ufo_error *error) {
   if (frame->unwritten) return UFO_OK;
   uint64_t chunk = frame->chunk;
@@ -95,8 +88,6 @@ ufo_status ufo_cleaning_write(ufo_region *region, const ufo_frame *frame, const 
   return UFO_OK;
 }
 
-/* The chunk lock is held. Ends what ufo_cleaning_begin began: the chunk is CLEAN, or DIRTY if it was written meanwhile
- * or could not be written back. Returns whether it is clean; writers of a held chunk then still wait. */
 bool ufo_cleaning_end(ufo_region *region, ufo_frame *frame, ufo_status written) {
   ufo_pool *pool = region->pool;
   ufo_chunk *word = &region->chunks[frame->chunk];
@@ -108,7 +99,6 @@ bool ufo_cleaning_end(ufo_region *region, ufo_frame *frame, ufo_status written) 
   }
   frame->fruitless = 0;
   bool clean = written == UFO_OK && !frame->open;
-  if (clean) frame->presumed = false;
   ufo_chunk_set_state(word, clean ? UFO_CLEAN : UFO_DIRTY);
   if (!clean) ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes, false);
   pthread_mutex_lock(&pool->residency_lock);
@@ -117,7 +107,6 @@ bool ufo_cleaning_end(ufo_region *region, ufo_frame *frame, ufo_status written) 
   return clean;
 }
 
-/* No lock is held. The frame that a pick took comes to rest again. */
 void ufo_frame_put_back(ufo_pool *pool, ufo_frame *frame, bool stuck, const ufo_error *error) {
   /* Pins move a frame between lists under both locks, so both are needed to read `pins` here. */
   pthread_mutex_t *lock = ufo_chunk_lock(frame->region, frame->chunk);
@@ -129,7 +118,6 @@ void ufo_frame_put_back(ufo_pool *pool, ufo_frame *frame, bool stuck, const ufo_
   pthread_mutex_unlock(lock);
 }
 
-/* No lock is held. A frame that somebody had in his hands is gone or back in a list. */
 void ufo_hands_free(ufo_pool *pool) {
   pthread_mutex_lock(&pool->residency_lock);
   pool->evictions--;
@@ -140,7 +128,6 @@ void ufo_hands_free(ufo_pool *pool) {
 /* ---- one chunk, on request -----------------------------------------------------------------------------------------
  */
 
-/* Waits, without any lock, until an eviction or a fill has ended somewhere. */
 void ufo_wait_for_others(ufo_pool *pool) {
   struct timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
@@ -167,7 +154,6 @@ static bool take_frame(ufo_pool *pool, ufo_frame *frame) {
   return free_to_take;
 }
 
-/* Locks the chunk and returns its frame, taken, or NULL (unlocked) if it is not resident. */
 ufo_frame *ufo_chunk_take(ufo_region *region, uint64_t chunk, pthread_mutex_t *lock) {
   for (;;) {
     pthread_mutex_lock(lock);
@@ -222,7 +208,7 @@ ufo_status ufo_chunk_forget(ufo_region *region, uint64_t chunk, ufo_error *error
   if (frame) {
     uint64_t bytes = frame->bytes;
     bool pinned = frame->pins > 0; /* since the caller looked */
-    bool gone = !pinned && ufo_frame_drop(region, frame, error);
+    bool gone = !pinned && drop(region, frame, false, error);
     if (gone) {
       region->chunks[chunk] &= ~(uint64_t)UFO_CHUNK_EVICTED_BEFORE;
       ufo_event_emit(region, UFO_EVENT_CHUNK_FORGOTTEN, chunk * region->chunk_bytes, bytes);

@@ -9,16 +9,15 @@ enum { UFO_FRUITLESS_MAX = 3 }; /* cleanings in a row that writes have undone, b
 /* ---- the chunk lock is held, and the frame is in the caller's hands -------------------------------------------------
  */
 
-/* DIRTY -> CLEANING: no write goes unseen from here on, and `copy` holds the content. A chunk pinned for writing is
+/* DIRTY -> CLEANING: no write goes unseen from here on, and `copy` holds the content (NULL: who only wants to know if
+ * it was written to, which frame->unwritten then tells). A chunk pinned for writing is
  * left open to the kernel, so it counts as written in any case. */
 bool ufo_cleaning_begin(ufo_region *region, ufo_frame *frame, void *copy, ufo_error *error);
 /* Ends what that began: the chunk is CLEAN, or DIRTY if it was written meanwhile or could not be written back. Returns
  * whether it is clean; writers of a held chunk then still wait. */
 bool ufo_cleaning_end(ufo_region *region, ufo_frame *frame, ufo_status written);
-/* The state is CLEAN, CLEANING or (to be forgotten) DIRTY. The frame is gone afterwards. False if the kernel refuses,
- * which it does for locked memory (mlock); the chunk then stays as it is. */
-bool ufo_frame_drop(ufo_region *region, ufo_frame *frame, ufo_error *error);
-/* The same for an eviction, which is counted and told. */
+/* An eviction, which is counted and told. The state is CLEAN or CLEANING; the frame is gone afterwards. False if the
+ * kernel refuses, which it does for locked memory (mlock); the chunk then stays as it is. */
 bool ufo_frame_drop_evicted(ufo_region *region, ufo_frame *frame, bool was_dirty, ufo_error *error);
 
 /* ---- no lock is held ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "region/window.h"
 #include "util/checked.h"
 #include "util/fail.h"
+#include "util/hash.h"
 #include "util/plant.h"
 
 void ufo_fill_memory_free(ufo_fill_memory *memory) {
@@ -103,7 +104,9 @@ ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, u
   production p = {.region = region, .chunk = chunk, .buffer = target, .hash_out = hash_out, .error = error};
   *hash_out = 0;
   ufo_status status = produce_at(&p);
-  if (ufo_chunk_body_bytes(region, chunk) != region->chunk_bytes) *hash_out = 0; /* zeros follow */
+  uint64_t mapped = ufo_chunk_mapped_bytes(region, chunk);
+  bool known = *hash_out != 0 && ufo_chunk_body_bytes(region, chunk) == mapped; /* else zeros follow */
+  if (status == UFO_OK && !known) *hash_out = ufo_hash(target, mapped);
   return status;
 }
 

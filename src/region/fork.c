@@ -182,7 +182,7 @@ static void count_again(ufo_pool *pool) {
     pool->dirty += pool->table[i]->dirty;
     pool->pinned += pool->table[i]->pinned;
     for (const ufo_frame *frame = pool->table[i]->frames; frame; frame = frame->region_next)
-      if (frame->streamed && !frame->promoted) pool->streamed += frame->bytes;
+      if (ufo_frame_is_of_scan(frame)) pool->streamed += frame->bytes;
   }
 }
 

@@ -73,6 +73,9 @@ typedef struct ufo_frame {
   struct ufo_frame *region_previous, *region_next; /* frames of one region */
 } ufo_frame;
 
+/* Does its window count as a scan's, which has to go first? */
+static inline bool ufo_frame_is_of_scan(const ufo_frame *frame) { return frame->streamed && !frame->promoted; }
+
 enum ufo_frame_list {
   UFO_LIST_NONE = 0, /* in an evictor's hands */
   UFO_LIST_FILLING,  /* so that the child of a fork finds what its parent's threads had begun */
@@ -297,8 +300,7 @@ typedef struct ufo_fill_memory {
 } ufo_fill_memory;
 void ufo_fill_memory_free(ufo_fill_memory *memory);
 /* The content of a chunk at `target`, which has room for its mapped bytes; zeros after the last element. Not for
- * regions by elements that do not divide a chunk. *hash_out is XXH3-64 of a whole chunk if the source knew it, else 0.
- */
+ * regions by elements that do not divide a chunk. *hash_out is their XXH3-64, from the source if it knows it. */
 ufo_status ufo_chunk_produce(ufo_region *region, uint64_t chunk, char *target, uint64_t *hash_out, ufo_error *error);
 /* Serves one fault. `depth` is that of the fill that the faulting thread runs itself, or 0 for other threads. */
 void ufo_fault_serve(ufo_region *region, const ufo_fault *fault, int depth, ufo_fill_memory *memory);

@@ -73,14 +73,14 @@ static bool measure(ufo_region *region, const ufo_region_options *options) {
   return region->mapping_bytes < (uint64_t)1 << 56;
 }
 
+static uint64_t whole_pages(uint64_t bytes) { return ufo_div_up(bytes, ufo_page_bytes()) * ufo_page_bytes(); }
+
 static uint64_t table_bytes(const ufo_region *region) {
-  uint64_t page = ufo_page_bytes();
-  return ufo_div_up(ufo_max(region->chunk_count, 1) * sizeof(ufo_chunk), page) * page;
+  return whole_pages(ufo_max(region->chunk_count, 1) * sizeof(ufo_chunk));
 }
 
 static uint64_t times_bytes(const ufo_region *region) {
-  uint64_t page = ufo_page_bytes();
-  return ufo_div_up(region->window_count * sizeof *region->window_left, page) * page;
+  return whole_pages(region->window_count * sizeof *region->window_left);
 }
 
 static void free_region(ufo_region *region) {
@@ -88,7 +88,7 @@ static void free_region(ufo_region *region) {
   pthread_mutex_destroy(&region->failure_lock);
   pthread_mutex_destroy(&region->backing_lock);
   ufo_memory_release(region->chunks, table_bytes(region));
-  if (region->window_left) ufo_memory_release(region->window_left, times_bytes(region));
+  ufo_memory_release(region->window_left, times_bytes(region));
   ufo_memory_release(region->mapping, region->mapping_bytes);
   free(region);
 }

@@ -43,8 +43,7 @@ void ufo_frame_enlist(ufo_pool *pool, ufo_frame *frame, enum ufo_frame_list list
 
 enum ufo_frame_list ufo_frame_home(const ufo_frame *frame) {
   if (frame->pins > 0) return UFO_LIST_PINNED;
-  bool of_a_scan = frame->streamed && !frame->promoted;
-  return frame->dirty ? UFO_LIST_DIRTY : of_a_scan ? UFO_LIST_STREAMED : UFO_LIST_CLEAN;
+  return frame->dirty ? UFO_LIST_DIRTY : ufo_frame_is_of_scan(frame) ? UFO_LIST_STREAMED : UFO_LIST_CLEAN;
 }
 
 void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty) {
@@ -71,7 +70,7 @@ void ufo_frame_settle(ufo_pool *pool, ufo_frame *frame, bool dirty) {
 
 void ufo_frame_discard(ufo_pool *pool, ufo_frame *frame) {
   unlink_frame(pool, frame);
-  if (frame->streamed && !frame->promoted) pool->streamed -= frame->bytes;
+  if (ufo_frame_is_of_scan(frame)) pool->streamed -= frame->bytes;
   free(frame);
 }
 
@@ -86,7 +85,7 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame) {
   UFO_ASSERT(pool->resident >= frame->bytes && region->resident >= frame->bytes);
   pool->resident -= frame->bytes;
   region->resident -= frame->bytes;
-  if (frame->streamed && !frame->promoted) pool->streamed -= frame->bytes;
+  if (ufo_frame_is_of_scan(frame)) pool->streamed -= frame->bytes;
   free(frame);
   pthread_cond_broadcast(&pool->room);
 }

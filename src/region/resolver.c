@@ -79,8 +79,8 @@ static void roam(resolver *self) {
 /* Before it waits for a fault. On a larger machine most processors would have no resolver, and these would only be in
  * the way: they would be fetched from the wrong one. */
 static void go_home(resolver *self) {
-  bool wanted = self->stands && !self->at_home && self->pool->resolver_standing == ufo_thread_processors();
-  if (wanted && ufo_clock_monotonic_ns() >= self->roams_until_ns) self->at_home = ufo_thread_stay(self->index);
+  if (!self->stands || self->at_home || ufo_clock_monotonic_ns() < self->roams_until_ns) return;
+  if (self->pool->resolver_standing == ufo_thread_processors()) self->at_home = ufo_thread_stay(self->index);
 }
 
 /* ---- one fault ----------------------------------------------------------------------------------------------------

@@ -14,19 +14,22 @@ static unsigned patience(const ufo_region *region) {
   return region->patience ? region->patience : PATIENCE_MIN;
 }
 
-/* How well does a touch of the chunk continue the stream? 0: not. What was asked for ahead may be passed without a
+/* How well a touch continues a stream. */
+enum continuation { NOT_AT_ALL, GUESS, NEIGHBOUR, GOES_ON };
+
+/* What was asked for ahead may be passed without a
  * touch. A stride that was seen but once is no more than a guess, and a neighbour is the better one. */
-static unsigned follows(const ufo_stream *stream, uint64_t chunk, int64_t *stride_out) {
+static enum continuation follows(const ufo_stream *stream, uint64_t chunk, int64_t *stride_out) {
   int64_t step = (int64_t)(chunk - stream->chunk);
-  bool neighbour = step == 1 || step == -1, guessed = stream->run == 2 && stream->stride != 1 && stream->stride != -1;
-  if (stream->run == 0 || step == 0) return 0;
+  bool guessed = stream->run == 2 && !ufo_stride_is_near(stream->stride);
+  if (stream->run == 0 || step == 0) return NOT_AT_ALL;
   *stride_out = stream->stride;
   if (stream->run > 1 && step % stream->stride == 0 && step / stream->stride > 0 &&
       step / stream->stride <= (int64_t)stream->ahead + 1)
-    return 3;
+    return GOES_ON;
   *stride_out = step;
-  if (neighbour && (stream->run == 1 || guessed)) return 2;
-  return stream->run == 1 && step <= STRIDE_MAX && step >= -STRIDE_MAX;
+  if (ufo_stride_is_near(step) && (stream->run == 1 || guessed)) return NEIGHBOUR;
+  return stream->run == 1 && step <= STRIDE_MAX && step >= -STRIDE_MAX ? GUESS : NOT_AT_ALL;
 }
 
 static ufo_stream *least_used(ufo_region *region) {
@@ -41,10 +44,10 @@ int64_t ufo_stream_note(ufo_region *region, uint64_t chunk, unsigned near, unsig
   region->touches++;
   ufo_stream *stream = NULL;
   int64_t stride = 0;
-  unsigned best = 0;
+  enum continuation best = NOT_AT_ALL;
   for (unsigned i = 0; i < UFO_STREAMS; i++) {
     int64_t its;
-    unsigned good = follows(&region->streams[i], chunk, &its);
+    enum continuation good = follows(&region->streams[i], chunk, &its);
     if (good <= best) continue;
     best = good;
     stream = &region->streams[i];
@@ -56,9 +59,8 @@ int64_t ufo_stream_note(ufo_region *region, uint64_t chunk, unsigned near, unsig
     *stream = (ufo_stream){.run = 1, .chunk = chunk, .used = region->touches};
     return 0;
   }
-  bool used = best == 3 && stream->ahead && chunk - stream->chunk != (uint64_t)stride;
-  if (used) ufo_stream_judge(region, true);
-  bool known = best == 3, apart = stride != 1 && stride != -1;
+  bool known = best == GOES_ON, apart = !ufo_stride_is_near(stride);
+  if (known && stream->ahead && chunk - stream->chunk != (uint64_t)stride) ufo_stream_judge(region, true);
   *stream = (ufo_stream){.run = known ? stream->run + 1 : 2,
                          .stride = stride,
                          .chunk = chunk,

@@ -21,6 +21,9 @@ typedef struct ufo_stream {
   bool writes;      /* that window was made ready to be written to, so this is not counted there */
 } ufo_stream;
 
+/* To a neighbour, in either direction. */
+static inline bool ufo_stride_is_near(int64_t stride) { return stride == 1 || stride == -1; }
+
 /* Records that an absent chunk was touched. Returns how the touches go on, in chunks from one to the next, or 0 if they
  * do not. So many chunks will then be asked for one by one, depending on whether they are neighbours or further apart.
  */
