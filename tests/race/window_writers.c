@@ -18,36 +18,19 @@
 enum { WINDOW = 2 << 20, WINDOWS = 32, CHUNK = 64 << 10, CHUNKS = WINDOWS * WINDOW / CHUNK, WRITERS = 2 };
 enum { CHUNK_WORDS = CHUNK / 8, WORDS = CHUNKS * CHUNK_WORDS, LEFT_OUT = 7 };
 
+#include "kept.h"
+
 static uint64_t *body;
-static uint64_t kept[WORDS];      /* what the source has; kept_lock */
 static uint64_t expected[CHUNKS]; /* the only word of a chunk that is written; by its writer alone */
-static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int needless, wrong, passes;
 static _Atomic bool stop;
 
 static uint64_t word_of(uint64_t chunk) { return chunk * CHUNK_WORDS + chunk * 37 % CHUNK_WORDS; }
 
-static uint64_t kept_word(uint64_t i) {
-  pthread_mutex_lock(&kept_lock);
-  uint64_t word = kept[i];
-  pthread_mutex_unlock(&kept_lock);
-  return word;
-}
-
-static int populate(void *user, uint64_t offset, uint64_t bytes, void *target, ufo_error *error) {
-  (void)user, (void)error;
-  pthread_mutex_lock(&kept_lock);
-  memcpy(target, (char *)kept + offset, bytes);
-  pthread_mutex_unlock(&kept_lock);
-  return UFO_OK;
-}
-
 static int writeback(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *error) {
   (void)user, (void)error;
   if (offset / CHUNK % LEFT_OUT == 0) atomic_fetch_add(&needless, 1);
-  pthread_mutex_lock(&kept_lock);
-  memcpy((char *)kept + offset, data, bytes);
-  pthread_mutex_unlock(&kept_lock);
+  keep(offset, bytes, data);
   return UFO_OK;
 }
 
@@ -86,7 +69,7 @@ int main(void) {
       .element_bytes = 8,
       .count = WORDS,
       .chunk_elements = CHUNK_WORDS,
-      .source = {.populate_bytes = populate, .writeback = writeback, .flags = UFO_SOURCE_READ_AHEAD}};
+      .source = {.populate_bytes = populate_kept, .writeback = writeback, .flags = UFO_SOURCE_READ_AHEAD}};
   if (ufo_pool_create(&pool_options, &pool, &error) || ufo_region_create(pool, &options, &region, &error)) {
     fprintf(stderr, "%s\n", error.message);
     return 1;

@@ -24,10 +24,10 @@
 enum { WINDOW = 2 << 20, WINDOWS = 24, CHUNK = 64 << 10, CHUNKS = WINDOWS * WINDOW / CHUNK, WRITERS = 2 };
 enum { WORDS = WINDOWS * (WINDOW / 8), WINDOW_WORDS = WINDOW / 8, OWNERS = WRITERS + 1 };
 
+#include "kept.h"
+
 static uint64_t *_Atomic body;   /* set when the pool has its threads */
-static uint64_t kept[WORDS];     /* what the source has; kept_lock */
 static uint64_t expected[WORDS]; /* word i is written by thread i % OWNERS alone */
-static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic bool written[CHUNKS];
 static _Atomic int needless, lost, gaps, wrong;
 static _Atomic bool stop;
@@ -79,20 +79,10 @@ int ioctl(int fd, unsigned long request, ...) {
 /* ---- the source
  * ------------------------------------------------------------------------------------------------------ */
 
-static int populate(void *user, uint64_t offset, uint64_t bytes, void *target, ufo_error *error) {
-  (void)user, (void)error;
-  pthread_mutex_lock(&kept_lock);
-  memcpy(target, (char *)kept + offset, bytes);
-  pthread_mutex_unlock(&kept_lock);
-  return UFO_OK;
-}
-
 static int writeback(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *error) {
   (void)user, (void)error;
   if (!atomic_load(&written[offset / CHUNK])) atomic_fetch_add(&needless, 1);
-  pthread_mutex_lock(&kept_lock);
-  memcpy((char *)kept + offset, data, bytes);
-  pthread_mutex_unlock(&kept_lock);
+  keep(offset, bytes, data);
   return UFO_OK;
 }
 
@@ -142,9 +132,7 @@ static void *write_between(void *argument) {
     if (ufo_region_flush(region, &error) != UFO_OK) atomic_fetch_add(&wrong, 1);
     if (!in_time) continue;
     atomic_fetch_add(&gaps, 1);
-    pthread_mutex_lock(&kept_lock);
-    if (kept[i] != expected[i]) atomic_fetch_add(&lost, 1);
-    pthread_mutex_unlock(&kept_lock);
+    if (kept_word(i) != expected[i]) atomic_fetch_add(&lost, 1);
   }
   return NULL;
 }
@@ -170,7 +158,7 @@ int main(void) {
       .element_bytes = 8,
       .count = WORDS,
       .chunk_elements = CHUNK / 8,
-      .source = {.populate_bytes = populate, .writeback = writeback, .flags = UFO_SOURCE_READ_AHEAD}};
+      .source = {.populate_bytes = populate_kept, .writeback = writeback, .flags = UFO_SOURCE_READ_AHEAD}};
   for (uint64_t i = 0; i < WORDS; i++) kept[i] = expected[i] = formula(i);
   if (ufo_pool_create(&pool_options, &pool, &error) || ufo_region_create(pool, &options, &region, &error)) {
     fprintf(stderr, "%s\n", error.message);

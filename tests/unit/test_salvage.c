@@ -221,11 +221,25 @@ static void roll_leaf_back(image *now, const image *then, const char *table) {
   memcpy(leaf, number, sizeof number);
 }
 
+/* What is salvaged where that has happened to the store; at least so many damages are told. */
+static ufo_store *salvage_rolled_back(const char *path, const image *then, const char *table, int least) {
+  static char out[4096];
+  image now = image_load(path);
+  int damages = 0;
+  snprintf(out, sizeof out, "%s.out", path);
+  roll_leaf_back(&now, then, table);
+  image_store(&now, path);
+  free(now.bytes);
+  FAILS(UFO_CORRUPT, ufo_store_salvage(path, out, note_any, NULL, &damages, &error));
+  cr_assert_geq(damages, least);
+  return open_store(out);
+}
+
 /* Nothing else is left of what was superseded, and no blob is missing: only the record counts what its version wrote.
  */
 Test(salvage, entries_of_an_earlier_version) {
   enum { FLAT = 20 };
-  char *path = in_folder("s.ufo"), *out = in_folder("out.ufo");
+  char *path = in_folder("s.ufo");
   static int32_t values[FLAT * PER_CHUNK];
   for (int i = 0; i < FLAT * PER_CHUNK; i++) values[i] = 1;
   ufo_store *store = open_store(path);
@@ -238,12 +252,7 @@ Test(salvage, entries_of_an_earlier_version) {
   OK(ufo_txn_commit(txn, &error));
   for (int i = 0; i < 3; i++) put_now(store, "other", spec_of(UFO_INTEGER, 0, 0, CHUNK), &i);
   ufo_store_close(store);
-  image now = image_load(path);
-  roll_leaf_back(&now, &then, "map");
-  image_store(&now, path);
-  int damages = 0;
-  FAILS(UFO_CORRUPT, ufo_store_salvage(path, out, note_any, NULL, &damages, &error));
-  store = open_store(out);
+  store = salvage_rolled_back(path, &then, "map", 0);
   int right = 0;
   for (uint64_t c = 0; c < FLAT; c++) {
     int32_t value;
@@ -255,12 +264,12 @@ Test(salvage, entries_of_an_earlier_version) {
   }
   cr_assert_lt(right, FLAT);
   ufo_store_close(store);
-  free(then.bytes), free(now.bytes);
+  free(then.bytes);
 }
 
 /* The name leads to what was removed since: both objects come out, and which is which was reported. */
 Test(salvage, names_of_an_earlier_commit) {
-  char *path = in_folder("s.ufo"), *out = in_folder("out.ufo");
+  char *path = in_folder("s.ufo");
   ufo_store *store = open_store(path);
   put_now(store, "x", spec_of(UFO_INTEGER, 0, 1, CHUNK), &(int32_t){1});
   image then = image_load(path);
@@ -271,18 +280,12 @@ Test(salvage, names_of_an_earlier_commit) {
   OK(ufo_txn_commit(txn, &error));
   uint64_t id = info_of(store, NULL, "x").id;
   ufo_store_close(store);
-  image now = image_load(path);
-  roll_leaf_back(&now, &then, "names");
-  image_store(&now, path);
-  int damages = 0;
-  FAILS(UFO_CORRUPT, ufo_store_salvage(path, out, note_any, NULL, &damages, &error));
-  cr_assert_geq(damages, 2);
-  store = open_store(out);
+  store = salvage_rolled_back(path, &then, "names", 2);
   char found[64];
   int32_t value = 0;
   snprintf(found, sizeof found, "lost+found/object-%" PRIu64, id);
   OK(ufo_store_read(store, NULL, found, 0, 0, 1, &value, &error));
   cr_assert_eq(value, 2);
   ufo_store_close(store);
-  free(then.bytes), free(now.bytes);
+  free(then.bytes);
 }

@@ -212,14 +212,14 @@ static void make_names(void) {
 
 static ufo_view *view_of(ufo_pool *pool, const char *name) {
   ufo_view *view = NULL;
-  MUST(ufo_view_open(work.store, NULL, pool, name, NULL, &view, &error));
+  MUST(ufo_view_open(work.store, NULL, pool, name, NULL, &view, e));
   return view;
 }
 
 static ufo_pool *pool_of(void) {
   ufo_pool *pool = NULL;
   const ufo_pool_options options = {.struct_size = sizeof options, .budget_bytes = 1 << 20};
-  MUST(ufo_pool_create(&options, &pool, &error));
+  MUST(ufo_pool_create(&options, &pool, e));
   return pool;
 }
 
@@ -234,7 +234,7 @@ static made *next_version(const made *before, uint64_t length) {
 static made *append(made *before, uint64_t count, const void *data) {
   made *one = next_version(before, before->length + count);
   memcpy(one->body + before->length * one->element_bytes, data, count * one->element_bytes);
-  MUST(ufo_txn_append(work.txn, one->name, data, count, &error));
+  MUST(ufo_txn_append(work.txn, one->name, data, count, e));
   commit();
   return one;
 }
@@ -242,7 +242,7 @@ static made *append(made *before, uint64_t count, const void *data) {
 static made *write_at(made *before, uint64_t first, uint64_t count, const void *data) {
   made *one = next_version(before, before->length);
   memcpy(one->body + first * one->element_bytes, data, count * one->element_bytes);
-  MUST(ufo_txn_write(work.txn, one->name, first, count, data, &error));
+  MUST(ufo_txn_write(work.txn, one->name, first, count, data, e));
   commit();
   return one;
 }
@@ -251,7 +251,7 @@ static made *write_at(made *before, uint64_t first, uint64_t count, const void *
 static made *put_back(made *before, const made *opened, ufo_view *view) {
   made *one = remember(before->name, before->type, before->element_bytes, opened->length, opened->body);
   one->attributes = before->attributes, one->version = before->version + 1;
-  MUST(ufo_txn_put_view(work.txn, one->name, view, UFO_PUT_REPLACE, &error));
+  MUST(ufo_txn_put_view(work.txn, one->name, view, UFO_PUT_REPLACE, e));
   commit();
   return one;
 }
@@ -268,11 +268,11 @@ static void make_versions(void) {
   set_attributes(described);
   MUST(ufo_txn_put(work.txn, "dropped",
                    &(ufo_object_spec){.struct_size = sizeof(ufo_object_spec), .type = UFO_RAW, .length = 6000},
-                   values.bytes, &error));
+                   values.bytes, e));
   commit();
   ufo_view *dropped = view_of(pool, "dropped");
   (void)dropped;
-  MUST(ufo_txn_remove(work.txn, "dropped", &error));
+  MUST(ufo_txn_remove(work.txn, "dropped", e));
   commit();
   for (int i = 0; i < 6; i++) {
     const double value = -1.5 - i;
@@ -301,7 +301,7 @@ static void make_versions(void) {
   view_of(pool, "described anew");
   described = next_version(described, 2);
   described->attributes = NULL;
-  MUST(ufo_txn_set_attributes(work.txn, "described anew", NULL, &error));
+  MUST(ufo_txn_set_attributes(work.txn, "described anew", NULL, e));
   commit();
 }
 
@@ -310,19 +310,19 @@ static void make_sparse(void) {
   const ufo_object_spec spec = {
       .struct_size = sizeof spec, .type = UFO_DOUBLE, .length = 1000000, .chunk_bytes = CHUNK};
   const double value = 2.5, none = 0;
-  MUST(ufo_txn_create(work.txn, "never written", &spec, &error));
+  MUST(ufo_txn_create(work.txn, "never written", &spec, e));
   remember("never written", UFO_DOUBLE, 8, 1000000, NULL);
-  MUST(ufo_txn_create(work.txn, "sparse", &spec, &error));
+  MUST(ufo_txn_create(work.txn, "sparse", &spec, e));
   made *one = remember("sparse", UFO_DOUBLE, 8, 1000000, NULL);
   for (uint64_t at = 5000; at < 1000000; at += 333333) {
-    MUST(ufo_txn_write(work.txn, "sparse", at, 1, &value, &error));
+    MUST(ufo_txn_write(work.txn, "sparse", at, 1, &value, e));
     memcpy(one->body + at * 8, &value, 8);
   }
-  MUST(ufo_txn_write(work.txn, "sparse", 999999, 1, &value, &error));
+  MUST(ufo_txn_write(work.txn, "sparse", 999999, 1, &value, e));
   memcpy(one->body + 7999992, &value, 8);
-  MUST(ufo_txn_create(work.txn, "zeroed again", &spec, &error));
+  MUST(ufo_txn_create(work.txn, "zeroed again", &spec, e));
   one = remember("zeroed again", UFO_DOUBLE, 8, 1000000, NULL);
-  MUST(ufo_txn_write(work.txn, "zeroed again", 77777, 1, &value, &error));
+  MUST(ufo_txn_write(work.txn, "zeroed again", 77777, 1, &value, e));
   commit();
   write_at(one, 77777, 1, &none);
   *one = work.made[--work.count]; /* only the newest version is kept: nobody held the first */
@@ -340,7 +340,7 @@ static void make_small(void) {
 }
 
 static void snapshot(const char *label) {
-  MUST(ufo_snapshot_create(work.store, label, &error));
+  MUST(ufo_snapshot_create(work.store, label, e));
   write_lines(label);
 }
 
@@ -350,7 +350,7 @@ static void forget(const char *name) {
 }
 
 static void removed(const char *name) {
-  MUST(ufo_txn_remove(work.txn, name, &error));
+  MUST(ufo_txn_remove(work.txn, name, e));
   forget(name);
 }
 
@@ -367,7 +367,7 @@ static void make_snapshots(void) {
   commit();
   snapshot("first");
   edited = write_at(edited, 4100, 3, "new");
-  MUST(ufo_txn_rename(work.txn, "renamed", "a new name", &error));
+  MUST(ufo_txn_rename(work.txn, "renamed", "a new name", e));
   snprintf(renamed->name, sizeof renamed->name, "a new name");
   removed("removed");
   removed("list");

@@ -7,18 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/must.h"
 #include "digest.h"
 
 static ufo_error error;
-
-#define MUST(call)                                                                                                     \
-  do {                                                                                                                 \
-    error = (ufo_error){0};                                                                                            \
-    if ((call) != 0) {                                                                                                 \
-      fprintf(stderr, "golden: %s:%d: %s: %s\n", __FILE__, __LINE__, #call, error.message);                            \
-      exit(1);                                                                                                         \
-    }                                                                                                                  \
-  } while (0)
 
 enum { CHUNK = 4096, MADE_MAX = 96, CHILDREN_MAX = 8 };
 
@@ -67,13 +59,13 @@ static void file_begin(const char *folder, const char *name, FILE *manifest, con
   const ufo_store_options options = {.struct_size = sizeof options,
                                      .mode = upgraded ? UFO_OPEN_READ_WRITE : UFO_OPEN_CREATE,
                                      .default_chunk_bytes = CHUNK};
-  MUST(ufo_store_open(work.path, &options, &work.store, &error));
-  MUST(ufo_txn_begin(work.store, &work.txn, &error));
+  MUST(ufo_store_open(work.path, &options, &work.store, e));
+  MUST(ufo_txn_begin(work.store, &work.txn, e));
 }
 
 static void commit(void) {
-  MUST(ufo_txn_commit(work.txn, &error));
-  MUST(ufo_txn_begin(work.store, &work.txn, &error));
+  MUST(ufo_txn_commit(work.txn, e));
+  MUST(ufo_txn_begin(work.store, &work.txn, e));
 }
 
 /* By name, and the newest version first. */
@@ -138,7 +130,7 @@ static made *put_as(const char *name, ufo_type type, uint32_t element_bytes, uin
                                 .element_bytes = type == UFO_RECORD ? element_bytes : 0,
                                 .length = length,
                                 .chunk_bytes = CHUNK};
-  MUST(ufo_txn_put(work.txn, name, &spec, data, &error));
+  MUST(ufo_txn_put(work.txn, name, &spec, data, e));
   return remember(name, type, element_bytes, length, data);
 }
 
@@ -156,26 +148,26 @@ static made *put_list(const char *name, int count) {
     work.made[at].hidden = 1;
     one->children[count - 1 - i] = at, names[count - 1 - i] = work.made[at].name;
   }
-  MUST(ufo_txn_put_list(work.txn, name, names, (uint64_t)count, &error));
+  MUST(ufo_txn_put_list(work.txn, name, names, (uint64_t)count, e));
   return one;
 }
 
 static ufo_attributes *attributes_of(made *one) {
-  if (!one->attributes) MUST(ufo_attributes_create(&one->attributes, &error));
+  if (!one->attributes) MUST(ufo_attributes_create(&one->attributes, e));
   return one->attributes;
 }
 
 static void words(made *one, const char *key, uint64_t count, const char *const *strings) {
-  MUST(ufo_attributes_set_strings(attributes_of(one), key, strings, NULL, count, &error));
+  MUST(ufo_attributes_set_strings(attributes_of(one), key, strings, NULL, count, e));
 }
 
 static void word(made *one, const char *key, const char *string) { words(one, key, 1, &string); }
 
 static void numbers(made *one, const char *key, ufo_attribute_type type, uint64_t count, const void *data) {
-  MUST(ufo_attributes_set(attributes_of(one), key, type, data, count, &error));
+  MUST(ufo_attributes_set(attributes_of(one), key, type, data, count, e));
 }
 
-static void set_attributes(made *one) { MUST(ufo_txn_set_attributes(work.txn, one->name, one->attributes, &error)); }
+static void set_attributes(made *one) { MUST(ufo_txn_set_attributes(work.txn, one->name, one->attributes, e)); }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
