@@ -37,6 +37,29 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
   return true;
 }
 
+typedef struct shared_work {
+  void (*work)(void *user);
+  void *user;
+} shared_work;
+
+static void *run_shared(void *argument) {
+  const shared_work *shared = argument;
+  ufo_thread_set_name("ufo-share");
+  shared->work(shared->user);
+  return NULL;
+}
+
+void ufo_thread_share(unsigned threads, void (*work)(void *user), void *user) {
+  enum { MOST = 16 };
+  pthread_t others[MOST];
+  shared_work shared = {work, user};
+  unsigned started = 0;
+  while (started < MOST && started + 1 < threads && ufo_thread_start(&others[started], run_shared, &shared, false))
+    started++;
+  work(user);
+  while (started > 0) pthread_join(others[--started], NULL);
+}
+
 void ufo_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int ufo_thread_id(void) { return (int)syscall(SYS_gettid); }

@@ -176,7 +176,7 @@ static void request(ufo_region *region, uint64_t window, int direction) {
     slot->region = region;
     slot->window = next;
     slot->made = slot->asked = ++pool->requests;
-    slot->next = slot->working = 0;
+    slot->next = slot->working = slot->waits = 0;
     any = true;
   }
   if (any) pthread_cond_broadcast(&pool->ahead_wanted);

@@ -57,11 +57,17 @@ bool ufo_cleaning_begin(ufo_region *region, ufo_frame *frame, void *copy, ufo_er
     return false;
   }
   ufo_chunk_set_state(&region->chunks[frame->chunk], UFO_CLEANING);
+  ufo_window_part_protected(region, frame->chunk);
+  ufo_cleaning_copy(region, frame, copy);
+  return true;
+}
+
+void ufo_cleaning_copy(ufo_region *region, ufo_frame *frame, void *copy) {
+  char *address = ufo_chunk_address(region, frame->chunk);
   if (copy) ufo_memory_copy_shared(copy, address, frame->bytes);
   bool same = frame->presumed && !frame->open && ufo_hash(copy ? copy : address, frame->bytes) == frame->hash;
   frame->unwritten = same || (frame->presumed && ufo_planted("presumed-unwritten"));
   frame->presumed = false; /* it is known now; and from here on the source may have something else than that hash */
-  return true;
 }
 
 ufo_status ufo_cleaning_write(ufo_region *region, const ufo_frame *frame, const void *copy, ufo_error *error) {
@@ -100,7 +106,10 @@ bool ufo_cleaning_end(ufo_region *region, ufo_frame *frame, ufo_status written) 
   frame->fruitless = 0;
   bool clean = written == UFO_OK && !frame->open;
   ufo_chunk_set_state(word, clean ? UFO_CLEAN : UFO_DIRTY);
-  if (!clean) ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes, false);
+  if (!clean) {
+    ufo_window_part_protected(region, frame->chunk);
+    ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, frame->chunk), frame->bytes, false);
+  }
   pthread_mutex_lock(&pool->residency_lock);
   ufo_frame_mark_dirty(pool, frame, !clean);
   pthread_mutex_unlock(&pool->residency_lock);

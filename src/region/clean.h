@@ -13,6 +13,8 @@ enum { UFO_FRUITLESS_MAX = 3 }; /* cleanings in a row that writes have undone, b
  * it was written to, which frame->unwritten then tells). A chunk pinned for writing is
  * left open to the kernel, so it counts as written in any case. */
 bool ufo_cleaning_begin(ufo_region *region, ufo_frame *frame, void *copy, ufo_error *error);
+/* A step of it, for who has protected the chunk himself: copies it, and finds out if it was written to. */
+void ufo_cleaning_copy(ufo_region *region, ufo_frame *frame, void *copy);
 /* Ends what that began: the chunk is CLEAN, or DIRTY if it was written meanwhile or could not be written back. Returns
  * whether it is clean; writers of a held chunk then still wait. */
 bool ufo_cleaning_end(ufo_region *region, ufo_frame *frame, ufo_status written);

@@ -1,4 +1,7 @@
-/* evict.c - making room: the evictor's thread, and who has to make room himself.
+/* evict.c - making room: the evictors' threads, and who has to make room himself.
+ *
+ * As many threads as processors, since what was changed has to be compressed first. They work from the high mark down
+ * to the low one, or as long as somebody waits for room; what the others have in their hands counts as gone.
  *
  * How a changed chunk is written back before it goes is in clean.c. Where every chunk in memory is written all the
  * time, that would never end, so a chunk that was written during several cleanings in a row is held (frame->held): its
@@ -9,6 +12,7 @@
 #include "os/thread.h"
 #include "region/clean.h"
 #include "region/window.h"
+#include "util/checked.h"
 #include "util/fail.h"
 
 void ufo_copy_room_free(ufo_copy_room *room) {
@@ -49,6 +53,10 @@ enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN) {
     freed = ufo_frame_drop_evicted(region, frame, false, &error);
     stuck = !freed;
+  } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room && (*word & UFO_CHUNK_IN_WINDOW) &&
+             grow_copy(room, frame->bytes, NULL) && ufo_window_evict(region, frame, room->bytes, &window, &error)) {
+    freed = window != UFO_EVICTED_NOTHING;
+    stuck = error.code != UFO_OK;
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room) {
     frame->held = frame->fruitless == UFO_FRUITLESS_MAX;
     if (grow_copy(room, frame->bytes, &error) && ufo_cleaning_begin(region, frame, room->bytes, &error)) {
@@ -72,36 +80,93 @@ enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room
   return window == UFO_EVICTED_KEPT ? window : freed ? UFO_EVICTED : UFO_EVICTED_NOTHING;
 }
 
-/* ---- the evictor thread ----------------------------------------------------------------------------------------- */
+/* ---- the evictors' threads: the residency lock is held ----------------------------------------------------------- */
 
-void *ufo_evictor_run(void *argument) {
+/* Room for the window that a stream of writes wants next is below the low mark, too. */
+static uint64_t aim(const ufo_pool *pool) {
+  bool windows = pool->slots && ufo_slot_depth(pool) > 0;
+  return windows ? ufo_min(pool->low, pool->high - UFO_WINDOW_BYTES) : pool->low;
+}
+
+/* Should one more be at work, besides those that are? */
+static bool is_wanted(ufo_pool *pool) {
+  uint64_t used = ufo_pool_used(pool);
+  if (used > pool->high) pool->making_room = true;
+  if (used <= aim(pool)) pool->making_room = false;
+  if (pool->making_room && used - ufo_min(pool->leaving, used) > aim(pool)) return true;
+  return pool->evictor_kicked && pool->leaving == 0;
+}
+
+bool ufo_evictors_ask(ufo_pool *pool) {
+  uint64_t used = ufo_pool_used(pool);
+  bool more = pool->lists[UFO_LIST_DIRTY].head && used - ufo_min(pool->leaving, used) > aim(pool);
+  if (more) {
+    pool->making_room = true;
+    pthread_cond_signal(&pool->evictor_wanted);
+  }
+  return more || pool->leaving > 0;
+}
+
+/* No other is at work, and nothing can be done: whoever waits for room must find out for itself. */
+static void despair(ufo_pool *pool) {
+  pool->making_room = false;
+  ufo_slots_unblock(pool);
+  if (!pool->evictor_kicked) return;
+  pool->evictor_kicked = false;
+  pthread_cond_broadcast(&pool->room);
+}
+
+static void evict(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
+  bool in_window = frame->streamed && frame->region->window_chunks > 1; /* of which all may go, as a rule */
+  uint64_t bytes = in_window ? UFO_WINDOW_BYTES : frame->bytes;
+  bool slow = frame->dirty;
+  pool->leaving += bytes;
+  /* What has to be compressed first takes all processors; the rest takes microseconds. */
+  if (slow && is_wanted(pool)) pthread_cond_signal(&pool->evictor_wanted);
+  pthread_mutex_unlock(&pool->residency_lock);
+  bool freed = ufo_evict_frame(pool, frame, room, NULL) != UFO_EVICTED_NOTHING;
+  if (room->size > UFO_KEPT_BUFFER_BYTES) ufo_copy_room_free(room);
+  pthread_mutex_lock(&pool->residency_lock);
+  pool->leaving -= bytes;
+  ufo_slots_unblock(pool);
+  if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;
+}
+
+static void *run(void *argument) {
   ufo_pool *pool = argument;
   ufo_copy_room room = {0};
-  bool down_to_low = false;
   ufo_thread_set_name("ufo-evictor");
   pthread_mutex_lock(&pool->residency_lock);
   while (!pool->stopping) {
-    if (ufo_pool_used(pool) > pool->high) down_to_low = true;
-    if (ufo_pool_used(pool) <= pool->low) down_to_low = false;
-    ufo_frame *frame = NULL;
-    if (down_to_low || pool->evictor_kicked) frame = ufo_residency_pick(pool, false, true);
-    if (!frame) {
-      /* Nothing to do, or nothing that can be done: whoever waits for room must find out for itself. */
-      down_to_low = false;
-      if (pool->evictor_kicked) {
-        pool->evictor_kicked = false;
-        pthread_cond_broadcast(&pool->room);
-      }
-      pthread_cond_wait(&pool->evictor_wanted, &pool->residency_lock);
+    bool wanted = is_wanted(pool);
+    ufo_frame *frame = wanted ? ufo_residency_pick(pool, false, true) : NULL;
+    if (frame) {
+      evict(pool, frame, &room);
       continue;
     }
-    pthread_mutex_unlock(&pool->residency_lock);
-    bool freed = ufo_evict_frame(pool, frame, &room, NULL) != UFO_EVICTED_NOTHING;
-    if (room.size > UFO_KEPT_BUFFER_BYTES) ufo_copy_room_free(&room);
-    pthread_mutex_lock(&pool->residency_lock);
-    if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;
+    if (wanted && pool->leaving == 0) despair(pool);
+    pthread_cond_wait(&pool->evictor_wanted, &pool->residency_lock);
   }
   pthread_mutex_unlock(&pool->residency_lock);
   ufo_copy_room_free(&room);
   return NULL;
+}
+
+/* ---- their life: no lock is held ----------------------------------------------------------------------------------
+ */
+
+bool ufo_evictors_start(ufo_pool *pool, ufo_error *error) {
+  unsigned wanted = (unsigned)ufo_min(ufo_thread_processors(), UFO_EVICTORS_MAX);
+  while (pool->evictor_count < wanted && ufo_thread_start(&pool->evictors[pool->evictor_count], run, pool, false))
+    pool->evictor_count++;
+  if (pool->evictor_count > 0) return true; /* it does the work of all, more slowly */
+  ufo_pool_fail_thread(error, "cannot start the pool's evictor thread");
+  return false;
+}
+
+void ufo_evictors_stop(ufo_pool *pool) {
+  pthread_mutex_lock(&pool->residency_lock);
+  pthread_cond_broadcast(&pool->evictor_wanted);
+  pthread_mutex_unlock(&pool->residency_lock);
+  while (pool->evictor_count > 0) pthread_join(pool->evictors[--pool->evictor_count], NULL);
 }

@@ -246,9 +246,7 @@ static void make_dirty(ufo_region *region, uint64_t chunk) {
   ufo_chunk *word = &region->chunks[chunk];
   ufo_frame *frame = ufo_chunk_get_frame(*word);
   ufo_chunk_set_state(word, UFO_DIRTY);
-  /* Unprotecting a part of a huge page takes it apart. */
-  if (*word & UFO_CHUNK_IN_WINDOW)
-    region->chunks[ufo_window_first_chunk(region, ufo_window_of(region, chunk))] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
+  ufo_window_part_protected(region, chunk);
   frame->presumed = false;
   pthread_mutex_lock(&pool->residency_lock);
   ufo_frame_mark_dirty(pool, frame, true);

@@ -184,12 +184,7 @@ static void free_pool(ufo_pool *pool) {
 
 static void stop_threads(ufo_pool *pool) {
   ufo_resolvers_stop(pool);
-  if (!pool->evictor_running) return;
-  pthread_mutex_lock(&pool->residency_lock);
-  pthread_cond_signal(&pool->evictor_wanted);
-  pthread_mutex_unlock(&pool->residency_lock);
-  pthread_join(pool->evictor, NULL);
-  pool->evictor_running = false;
+  ufo_evictors_stop(pool);
 }
 
 ufo_status ufo_pool_fail_lost(ufo_error *error) {
@@ -205,10 +200,7 @@ void ufo_pool_fail_thread(ufo_error *error, const char *what) {
 }
 
 bool ufo_pool_start_threads(ufo_pool *pool, ufo_error *error) {
-  if (!ufo_resolvers_start(pool, error)) return false;
-  pool->evictor_running = ufo_thread_start(&pool->evictor, ufo_evictor_run, pool, false);
-  if (!pool->evictor_running) ufo_pool_fail_thread(error, "cannot start the pool's evictor thread");
-  return pool->evictor_running;
+  return ufo_resolvers_start(pool, error) && ufo_evictors_start(pool, error);
 }
 
 ufo_status ufo_pool_create(const ufo_pool_options *options, ufo_pool **pool_out, ufo_error *error) {

@@ -38,7 +38,8 @@ enum {
   UFO_CHUNK_LOCKS = 64, /* Touches that begin a fill from outside a callback, served at once; and threads enough for
                            those that nest. */
   UFO_OUTER_FILLS_MAX = 32,
-  UFO_RESOLVERS_MAX = 512
+  UFO_RESOLVERS_MAX = 512,
+  UFO_EVICTORS_MAX = 4
 };
 
 typedef struct ufo_slot ufo_slot; /* window.h */
@@ -139,7 +140,9 @@ struct ufo_pool {
   unsigned fills_blocked; /* of the running, those that wait for another fill: the sum of all frames' `awaited` */
   unsigned fills_awaited; /* of the waiting, those with `awaited` > 0 */
   unsigned evictions;     /* frames in hands */
-  bool evictor_kicked, stopping, evictor_running;
+  bool evictor_kicked, stopping;
+  bool making_room;      /* evictors work down to the low mark */
+  uint64_t leaving;      /* what they have in their hands */
   ufo_error stuck_error; /* why the last writeback or drop failed */
   ufo_resolver_slot resolvers[UFO_RESOLVERS_MAX];
   unsigned resolver_slots; /* in use are only slots below this */
@@ -168,7 +171,8 @@ struct ufo_pool {
   void *event_user;
   _Atomic bool has_events; /* a hint to skip the lock */
 
-  pthread_t evictor;
+  pthread_t evictors[UFO_EVICTORS_MAX]; /* who starts and stops the pool's threads */
+  unsigned evictor_count;
   ufo_counters counters;
 };
 
@@ -311,7 +315,11 @@ void ufo_chunk_prefetch(ufo_region *region, uint64_t chunk, ufo_fill_memory *mem
 void ufo_chunk_fail(ufo_region *region, uint64_t chunk, const ufo_error *error);
 
 /* ---- evict.c --------------------------------------------------------------------------------------------------- */
-void *ufo_evictor_run(void *pool);
+bool ufo_evictors_start(ufo_pool *pool, ufo_error *error);
+void ufo_evictors_stop(ufo_pool *pool); /* `stopping` is set */
+/* The residency lock is held. Somebody needs more memory than is left below the high mark, and could not take it from
+ * clean chunks: false if evictors cannot make any. If they can, they unblock slots when they have. */
+bool ufo_evictors_ask(ufo_pool *pool);
 /* Buffers of threads that are larger than this are given back after use: they are not in the budget. */
 #define UFO_KEPT_BUFFER_BYTES (UINT64_C(4) << 20)
 /* A buffer to hand changed chunks to a writeback from. Zeroed to begin with. */

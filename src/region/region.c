@@ -268,22 +268,6 @@ ufo_status ufo_region_reset(ufo_region *region, ufo_error *error) {
   return status;
 }
 
-ufo_status ufo_region_flush(ufo_region *region, ufo_error *error) {
-  uint64_t *chunks;
-  size_t count;
-  ufo_status status = ufo_region_resident_chunks(region, true, &chunks, &count, error);
-  if (status != UFO_OK || count == 0) return status;
-  void *copy = malloc(ufo_region_largest_chunk(region));
-  if (!copy) status = ufo_fail(error, UFO_FULL, "out of memory to flush a region");
-  for (size_t i = 0; copy && i < count; i++) {
-    ufo_status one = ufo_chunk_clean(region, chunks[i], false, copy, status == UFO_OK ? error : NULL);
-    if (status == UFO_OK) status = one;
-  }
-  free(copy);
-  free(chunks);
-  return status;
-}
-
 /* ---- questions ------------------------------------------------------------------------------------------------------
  */
 

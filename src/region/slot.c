@@ -8,7 +8,7 @@
 #include "region/window.h"
 #include "util/checked.h"
 
-enum { DEPTH_MAX = 4, STALE_REQUESTS = 2 * UFO_SLOTS };
+enum { DEPTH_MAX = 4, STALE_REQUESTS = 2 * UFO_SLOTS, WAITS_MAX = 8 };
 
 /* At most an eighth of the budget, since it is memory that nobody has asked for yet. */
 uint64_t ufo_slot_depth(const ufo_pool *pool) { return ufo_min(pool->budget / 8 / UFO_WINDOW_BYTES, DEPTH_MAX); }
@@ -34,12 +34,16 @@ void ufo_slot_end(ufo_pool *pool, ufo_slot *slot) {
   slot->page = NULL;
   slot->region = NULL;
   slot->state = UFO_SLOT_IDLE;
-  for (unsigned i = 0; i < UFO_SLOTS; i++) {
+  ufo_slots_unblock(pool);
+  pthread_cond_broadcast(&pool->room);
+}
+
+void ufo_slots_unblock(ufo_pool *pool) {
+  for (unsigned i = 0; pool->slots && i < UFO_SLOTS; i++) {
     if (!pool->slots[i].blocked) continue;
     pool->slots[i].blocked = false;
     pthread_cond_signal(&pool->ahead_wanted);
   }
-  pthread_cond_broadcast(&pool->room);
 }
 
 bool ufo_slot_any_busy(const ufo_pool *pool) {
@@ -110,7 +114,9 @@ bool ufo_slot_provide_page(ufo_pool *pool, ufo_slot *slot) {
     if (!frame) frame = ufo_residency_pick_behind(pool, slot->region, slot->window);
     if (!frame) frame = ufo_residency_pick(pool, true, true);
     if (!frame) {
-      slot->blocked = ufo_slot_any_busy(pool);
+      /* A stream of writes has left nothing clean. Waiting for the evictors costs less than going on chunk by chunk,
+       * but others may be quicker each time. */
+      slot->blocked = ufo_slot_any_busy(pool) || (slot->waits++ < WAITS_MAX && ufo_evictors_ask(pool));
       break;
     }
     pthread_mutex_unlock(&pool->residency_lock);

@@ -1,4 +1,4 @@
-/* window.c - whole windows: a page full of chunks moved in at once, and dropped or moved out at once.
+/* window.c - whole windows: a page full of chunks moved in at once. How they leave is in window_out.c.
  *
  * UFFDIO_MOVE cannot write-protect what it moves. So the window is moved, protected, and then its chunks are compared
  * with the hashes of what was moved: equal means that no write slipped in before the protection, and later ones fault;
@@ -8,11 +8,7 @@
  *
  * A stream that writes to all that it reads would fault for each chunk, and take the huge page apart. So its windows
  * stay as they are moved in, and their chunks are DIRTY at once, presumed to be written to. The hashes tell later which
- * were not: when they would be written back, or somebody asks what was changed.
- *
- * The kernel frees the memory of a huge page only when its last part is dropped. So a window goes as a whole, or its
- * page is split before the first chunk of it goes alone: of 31 chunks in 32 that were dropped from unsplit pages
- * nothing was freed. Splitting takes 160 us, dropping a whole window 7, moving a page out 2. */
+ * were not: when they would be written back, or somebody asks what was changed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,8 +160,8 @@ static void conclude(ufo_region *region, const ufo_slot *slot, uint64_t first, e
     frame->hash = slot->hashes[i];
     ufo_frame_settle(pool, frame, shown != PROTECTED);
   }
-  if (shown == TO_BE_CHECKED) region->chunks[first] |= UFO_CHUNK_WHOLE_WINDOW;
-  else end(pool);
+  if (shown == TO_BE_CHECKED || shown == PRESUMED) region->chunks[first] |= UFO_CHUNK_WHOLE_WINDOW;
+  if (shown != TO_BE_CHECKED) end(pool);
   pthread_mutex_unlock(&pool->residency_lock);
   bool settled = shown != NOT_SHOWN && shown != TO_BE_CHECKED;
   for (uint64_t i = 0; settled && i < region->window_chunks; i++)
@@ -259,79 +255,4 @@ void ufo_window_check(ufo_pool *pool, ufo_slot *slot) {
   pthread_mutex_lock(&pool->residency_lock);
   ufo_slot_end(pool, slot);
   pthread_mutex_unlock(&pool->residency_lock);
-}
-
-/* ---- out --------------------------------------------------------------------------------------------------------- */
-
-/* Takes all other frames of the window off their lists, or none if one of them may not go. */
-static bool take_all(ufo_region *region, uint64_t first, const ufo_frame *mine) {
-  ufo_pool *pool = region->pool;
-  bool may_go = true;
-  pthread_mutex_lock(&pool->residency_lock);
-  for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
-    ufo_chunk word = region->chunks[first + i];
-    const ufo_frame *frame = ufo_chunk_get_frame(word);
-    may_go = ufo_chunk_get_state(word) == UFO_CLEAN && (word & UFO_CHUNK_IN_WINDOW) && frame->pins == 0 &&
-             (frame == mine || frame->list == UFO_LIST_STREAMED || frame->list == UFO_LIST_CLEAN);
-  }
-  for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
-    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
-    if (frame != mine) ufo_frame_enlist(pool, frame, UFO_LIST_NONE);
-  }
-  pthread_mutex_unlock(&pool->residency_lock);
-  return may_go;
-}
-
-static void give_back(ufo_region *region, uint64_t first, const ufo_frame *mine) {
-  ufo_pool *pool = region->pool;
-  pthread_mutex_lock(&pool->residency_lock);
-  for (uint64_t i = 0; i < region->window_chunks; i++) {
-    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
-    if (frame != mine) ufo_frame_enlist(pool, frame, ufo_frame_home(frame));
-  }
-  pthread_mutex_unlock(&pool->residency_lock);
-}
-
-enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep) {
-  ufo_pool *pool = region->pool;
-  uint64_t window = ufo_window_of(region, frame->chunk), first = ufo_window_first_chunk(region, window);
-  char *address = ufo_chunk_address(region, first);
-  if (ufo_pool_is_broken(pool) || !take_all(region, first, frame)) return UFO_EVICTED_NOTHING;
-  bool tried = keep && (region->chunks[first] & UFO_CHUNK_WHOLE_WINDOW);
-  bool kept = tried && ufo_uffd_move(&pool->uffd, keep, address, UFO_WINDOW_BYTES);
-  /* Pages that were swapped out come with their protection, and nobody serves faults there. */
-  kept = kept && ufo_uffd_protect(&pool->uffd, keep, UFO_WINDOW_BYTES, false);
-  if (tried && !kept) ufo_memory_drop(keep, UFO_WINDOW_BYTES); /* where some of it may be */
-  /* Refused for memory that is locked, of which nothing can have been moved either. */
-  if (!kept && !ufo_memory_drop(address, UFO_WINDOW_BYTES)) {
-    give_back(region, first, frame);
-    return UFO_EVICTED_NOTHING;
-  }
-  pthread_mutex_lock(&pool->residency_lock);
-  for (uint64_t i = 0; i < region->window_chunks; i++) {
-    ufo_chunk *word = &region->chunks[first + i];
-    ufo_frame *gone = ufo_chunk_get_frame(*word);
-    *word &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
-    ufo_chunk_set_evicted(word);
-    ufo_frame_free(pool, gone);
-  }
-  pool->evicted += UFO_WINDOW_BYTES;
-  region->window_left[window] = pool->evicted;
-  if (kept) pool->staged += UFO_WINDOW_BYTES;
-  pthread_mutex_unlock(&pool->residency_lock);
-  ufo_count(&pool->counters.evictions_clean, region->window_chunks);
-  for (uint64_t i = 0; i < region->window_chunks; i++)
-    ufo_event_emit(region, UFO_EVENT_CHUNK_EVICTED_CLEAN, (first + i) * region->chunk_bytes, region->chunk_bytes);
-  return kept ? UFO_EVICTED_KEPT : UFO_EVICTED;
-}
-
-void ufo_window_split(ufo_region *region, uint64_t chunk) {
-  if (!(region->chunks[chunk] & UFO_CHUNK_IN_WINDOW)) return;
-  uint64_t first = ufo_window_first_chunk(region, ufo_window_of(region, chunk));
-  if (!ufo_planted("page-unsplit")) ufo_memory_split_huge(ufo_chunk_address(region, first), UFO_WINDOW_BYTES);
-  for (uint64_t i = 0; i < region->window_chunks; i++)
-    region->chunks[first + i] &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
-  pthread_mutex_lock(&region->pool->residency_lock);
-  region->window_left[ufo_window_of(region, chunk)] = region->pool->evicted;
-  pthread_mutex_unlock(&region->pool->residency_lock);
 }

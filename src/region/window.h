@@ -9,7 +9,8 @@
  *                          +-- no memory for it   +-- a chunk failed     +-- given up       +-- not all absent --> IDLE
  *
  *   stream.c   finds the streams, from touches     slot.c     the slots and their pages
- *   ahead.c    asks for windows, produces them     window.c   moves them in, checks them, drops them
+ *   ahead.c    asks for windows, produces them     window.c   moves them in, checks them
+ *                                                         window_out.c  writes them back, drops them
  *
  * Where touches follow each other with larger strides, or there are no windows (read-only regions, small budgets,
  * chunks that do not divide a window), single chunks are filled ahead (prefetch.c). */
@@ -41,7 +42,8 @@ struct ufo_slot {
   bool failed;    /* a chunk could not be produced: who touches it will be told */
   bool awaited;   /* a touch waits for it */
   bool urgent;    /* MOVING: who moves it in checks it, too, as a write waits for that */
-  bool blocked;   /* WANTED, and to be looked at again when another slot ends */
+  bool blocked;   /* WANTED, and to be looked at again when another slot ends or the evictors have made room */
+  unsigned waits; /* how often it was blocked */
   bool entered;   /* its stream has come to it */
   bool writing;   /* MOVING: its stream writes to all that it reads, so its chunks are DIRTY at once */
   uint64_t prove; /* if writing: a chunk that must have been written to, else it stops here; UINT64_MAX: none */
@@ -65,6 +67,8 @@ ufo_slot *ufo_slot_find(const ufo_pool *pool, const ufo_region *region, uint64_t
 ufo_slot *ufo_slot_idle(ufo_pool *pool);
 /* A slot in the caller's hands becomes idle, and its page is given back. */
 void ufo_slot_end(ufo_pool *pool, ufo_slot *slot);
+/* Memory may be had again: slots that are blocked try again. */
+void ufo_slots_unblock(ufo_pool *pool);
 /* Is a window being moved in or checked? */
 bool ufo_slot_any_busy(const ufo_pool *pool);
 /* Gives back the memory of a window that nobody has touched yet; false if there is none. */
@@ -121,6 +125,11 @@ static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) {
 static inline uint64_t ufo_window_first_chunk(const ufo_region *region, uint64_t window) {
   return window * region->window_chunks;
 }
+/* The chunk lock is held. A part of the window is protected or unprotected alone, which takes its huge page apart. */
+static inline void ufo_window_part_protected(ufo_region *region, uint64_t chunk) {
+  if (region->chunks[chunk] & UFO_CHUNK_IN_WINDOW)
+    region->chunks[ufo_window_first_chunk(region, ufo_window_of(region, chunk))] &= ~(uint64_t)UFO_CHUNK_WHOLE_WINDOW;
+}
 /* No lock is held. Is no chunk of the window resident, being filled, or failed? */
 bool ufo_window_is_absent(ufo_region *region, uint64_t window);
 /* No lock is held. Moves a slot's page in, or gives it up if chunks of its window are not absent any more, and wakes
@@ -129,9 +138,21 @@ void ufo_window_publish(ufo_pool *pool, ufo_slot *slot);
 /* No lock is held. Finds out which chunks of the window were written between its move and its protection, makes those
  * dirty and the others clean. The slot is IDLE afterwards. */
 void ufo_window_check(ufo_pool *pool, ufo_slot *slot);
+
+/* ---- window_out.c ----------------------------------------------------------------------------------------------
+ */
 /* The chunk lock is held. The frame is in the caller's hands, its chunk is CLEAN and came with its window. Drops the
  * whole window, if all of it may go, keeping its page at `keep` if that is not NULL and it is a whole one. */
 enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep);
+/* The same for a DIRTY one: writes all changed chunks of the window back, from `copy`, with the chunk lock let go
+ * meanwhile, and drops the window if nobody wrote to it. False, with nothing done, if not most of it was changed, or a
+ * part of it has to stay. NOTHING came of it: the frame is still in the caller's hands, and *error tells what failed,
+ * if anything. */
+bool ufo_window_evict(ufo_region *region, ufo_frame *frame, void *copy, enum ufo_evicted *evicted_out,
+                      ufo_error *error);
+/* No lock is held. Writes all changed chunks of the window back, from `copy`, and keeps it. False as above. Chunks that
+ * were written to meanwhile, or after an error, are DIRTY still. */
+bool ufo_window_clean(ufo_region *region, uint64_t window, void *copy, ufo_status *status_out, ufo_error *error);
 /* The chunk lock is held. A part of the window will be dropped alone. */
 void ufo_window_split(ufo_region *region, uint64_t chunk);
 
