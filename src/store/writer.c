@@ -1,7 +1,9 @@
 /* writer.c - new objects from bytes that come in pieces.
  *
  * The caller's bytes may be managed memory, whose faults may need the evictor, which may need the store. So they are
- * copied chunk by chunk into a private buffer, with no lock held, and encoded from there. */
+ * copied into a private buffer, with no lock held, and encoded from there: one chunk, or as many as come at once, up to
+ * BATCH_BYTES. The calling thread copies all of them itself, since a touch that fails is its own matter (ufo_guarded).
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,12 +11,15 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
+enum { BATCH_BYTES = 2 * 1024 * 1024, BATCH_CHUNKS_MAX = BATCH_BYTES / UFO_CHUNK_BYTES_MIN };
+
 struct ufo_writer {
   ufo_txn *txn;
   char name[UFO_NAME_MAX + 1];
   ufo_draft *draft;
   ufo_spill *spill;
   uint8_t *buffer; /* one chunk */
+  uint8_t *batch;  /* several; NULL until they come at once */
   uint32_t filled;
   uint64_t chunk; /* the one that is being filled */
 };
@@ -117,12 +122,48 @@ static ufo_status encode_chunk(ufo_writer *writer, ufo_error *error) {
   return UFO_OK;
 }
 
+static ufo_status encode_batch(ufo_writer *writer, const uint8_t *at, unsigned count, ufo_error *error) {
+  const ufo_record *record = &writer->draft->record;
+  ufo_extent *extents[BATCH_CHUNKS_MAX];
+  memcpy(writer->batch, at, (size_t)count * record->chunk_bytes);
+  ufo_status status = ufo_extents_create(writer->spill, record->type, record->element_bytes, writer->batch,
+                                         record->chunk_bytes, count, &writer->draft->habit, extents, error);
+  if (status) return ufo_fail_prefix(error, status, "cannot write '%s'", writer->name);
+  for (unsigned i = 0; i < count; i++) {
+    if (!status && ufo_draft_set_extent(writer->draft, writer->chunk, extents[i])) {
+      writer->chunk++;
+      continue;
+    }
+    ufo_extent_release(extents[i]);
+    if (!status) status = ufo_fail(error, UFO_FULL, "cannot write '%s': out of memory", writer->name);
+  }
+  return status;
+}
+
+/* How many chunks of what comes are to be encoded at once; 0: none, one by one. At least a byte is left for later. */
+static unsigned batch_count(ufo_writer *writer, uint64_t bytes) {
+  enum { FEWEST = 4 };
+  uint32_t chunk_bytes = writer->draft->record.chunk_bytes;
+  uint64_t count = ufo_min((bytes - 1) / chunk_bytes, BATCH_BYTES / chunk_bytes);
+  if (writer->filled > 0 || count < FEWEST) return 0;
+  if (!writer->batch) writer->batch = malloc(BATCH_BYTES);
+  return writer->batch ? (unsigned)count : 0;
+}
+
 /* A full chunk is encoded when the next byte comes. */
 static ufo_status take_bytes(ufo_writer *writer, const uint8_t *at, uint64_t bytes, ufo_error *error) {
   uint32_t chunk_bytes = writer->draft->record.chunk_bytes;
   while (bytes > 0) {
     ufo_status status = writer->filled == chunk_bytes ? encode_chunk(writer, error) : UFO_OK;
     if (status) return status;
+    unsigned many = batch_count(writer, bytes);
+    if (many > 0) {
+      status = encode_batch(writer, at, many, error);
+      if (status) return status;
+      at += (uint64_t)many * chunk_bytes;
+      bytes -= (uint64_t)many * chunk_bytes;
+      continue;
+    }
     uint32_t count = (uint32_t)ufo_min(bytes, chunk_bytes - writer->filled);
     memcpy(writer->buffer + writer->filled, at, count);
     writer->filled += count;
@@ -168,6 +209,7 @@ static void free_writer(ufo_writer *writer) {
   writer->txn->writers--;
   ufo_draft_release(writer->draft);
   free(writer->buffer);
+  free(writer->batch);
   free(writer);
 }
 
