@@ -39,7 +39,8 @@ typedef int (*ufo_populate_hashed_fn)(void *user, uint64_t offset, uint64_t byte
 /* Takes over a changed chunk: `bytes` bytes at `data`, to lie at byte `offset` of the body. After UFO_OK the chunk may
  * be dropped and populate must give these bytes. After an error the chunk stays in memory, changed, and the callback
  * is tried again later. If the program writes to the chunk meanwhile, the callback is called again with the newer
- * content. Called by one thread at a time for one chunk. Must not touch managed memory. */
+ * content. Called by one thread at a time for one chunk, by several at once for different ones. Must not touch managed
+ * memory. */
 typedef int (*ufo_writeback_fn)(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *error);
 
 /* Called by ufo_region_reset: forget what writeback took over. */

@@ -62,6 +62,12 @@ void ufo_thread_share(unsigned threads, void (*work)(void *user), void *user) {
 
 void ufo_thread_set_name(const char *name) { pthread_setname_np(pthread_self(), name); }
 
+void ufo_thread_is_background(void) {
+  struct sched_param none = {0};
+  int before = sched_getscheduler(0);
+  if (before == SCHED_OTHER) sched_setscheduler(0, SCHED_BATCH, &none); /* else the program has its reasons */
+}
+
 int ufo_thread_id(void) { return (int)syscall(SYS_gettid); }
 
 /* More processors than a set of this size holds: nobody stays anywhere. */

@@ -12,6 +12,8 @@ bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, b
 void ufo_thread_share(unsigned threads, void (*work)(void *user), void *user);
 /* Names the calling thread, in 15 bytes at most. Its starter cannot: a detached thread may be gone by then. */
 void ufo_thread_set_name(const char *name);
+/* The calling thread computes and nobody waits for it: its wake-up does not take the processor from who runs there. */
+void ufo_thread_is_background(void);
 /* The kernel's id of the calling thread, as userfaultfd reports it. */
 int ufo_thread_id(void);
 /* Processors that the calling thread may use, or may use when it roams; at least 1. */

@@ -1,7 +1,7 @@
 /* evict.c - making room: the evictors' threads, and who has to make room himself.
  *
- * As many threads as processors, since what was changed has to be compressed first. They work from the high mark down
- * to the low one, or as long as somebody waits for room; what the others have in their hands counts as gone.
+ * As many threads as processors, since what was changed has to be compressed first. One works from the high mark down
+ * to the low one, all of them where somebody waits for room; what the others have in their hands counts as gone.
  *
  * How a changed chunk is written back before it goes is in clean.c. Where every chunk in memory is written all the
  * time, that would never end, so a chunk that was written during several cleanings in a row is held (frame->held): its
@@ -88,12 +88,14 @@ static uint64_t aim(const ufo_pool *pool) {
   return windows ? ufo_min(pool->low, pool->high - UFO_WINDOW_BYTES) : pool->low;
 }
 
-/* Should one more be at work, besides those that are? */
+/* Should one more be at work, besides those that are? One alone keeps ahead of most programs and leaves them the other
+ * processors; more only where somebody has to wait. */
 static bool is_wanted(ufo_pool *pool) {
   uint64_t used = ufo_pool_used(pool);
   if (used > pool->high) pool->making_room = true;
-  if (used <= aim(pool)) pool->making_room = false;
-  if (pool->making_room && used - ufo_min(pool->leaving, used) > aim(pool)) return true;
+  if (used <= aim(pool)) pool->making_room = pool->room_awaited = false;
+  bool awaited = pool->room_awaited || pool->fills_waiting > 0;
+  if (pool->making_room && used - ufo_min(pool->leaving, used) > aim(pool)) return pool->leaving == 0 || awaited;
   return pool->evictor_kicked && pool->leaving == 0;
 }
 
@@ -101,7 +103,7 @@ bool ufo_evictors_ask(ufo_pool *pool) {
   uint64_t used = ufo_pool_used(pool);
   bool more = pool->lists[UFO_LIST_DIRTY].head && used - ufo_min(pool->leaving, used) > aim(pool);
   if (more) {
-    pool->making_room = true;
+    pool->making_room = pool->room_awaited = true;
     pthread_cond_signal(&pool->evictor_wanted);
   }
   return more || pool->leaving > 0;
@@ -109,25 +111,27 @@ bool ufo_evictors_ask(ufo_pool *pool) {
 
 /* No other is at work, and nothing can be done: whoever waits for room must find out for itself. */
 static void despair(ufo_pool *pool) {
-  pool->making_room = false;
+  pool->making_room = pool->room_awaited = false;
   ufo_slots_unblock(pool);
   if (!pool->evictor_kicked) return;
   pool->evictor_kicked = false;
   pthread_cond_broadcast(&pool->room);
 }
 
-static void evict(ufo_pool *pool, ufo_frame *frame, ufo_copy_room *room) {
+static void evict(ufo_pool *pool, ufo_frame *frame, ufo_departure *mine, ufo_copy_room *room) {
   bool in_window = frame->streamed && frame->region->window_chunks > 1; /* of which all may go, as a rule */
-  uint64_t bytes = in_window ? UFO_WINDOW_BYTES : frame->bytes;
-  bool slow = frame->dirty;
-  pool->leaving += bytes;
+  *mine = (ufo_departure){.bytes = in_window ? UFO_WINDOW_BYTES : frame->bytes,
+                          .region = in_window ? frame->region : NULL,
+                          .window = ufo_window_of(frame->region, frame->chunk)};
+  pool->leaving += mine->bytes;
   /* What has to be compressed first takes all processors; the rest takes microseconds. */
-  if (slow && is_wanted(pool)) pthread_cond_signal(&pool->evictor_wanted);
+  if (frame->dirty && is_wanted(pool)) pthread_cond_signal(&pool->evictor_wanted);
   pthread_mutex_unlock(&pool->residency_lock);
   bool freed = ufo_evict_frame(pool, frame, room, NULL) != UFO_EVICTED_NOTHING;
   if (room->size > UFO_KEPT_BUFFER_BYTES) ufo_copy_room_free(room);
   pthread_mutex_lock(&pool->residency_lock);
-  pool->leaving -= bytes;
+  pool->leaving -= mine->bytes;
+  mine->region = NULL;
   ufo_slots_unblock(pool);
   if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;
 }
@@ -136,12 +140,14 @@ static void *run(void *argument) {
   ufo_pool *pool = argument;
   ufo_copy_room room = {0};
   ufo_thread_set_name("ufo-evictor");
+  ufo_thread_is_background();
   pthread_mutex_lock(&pool->residency_lock);
+  ufo_departure *mine = &pool->departures[pool->evictors_running++];
   while (!pool->stopping) {
     bool wanted = is_wanted(pool);
     ufo_frame *frame = wanted ? ufo_residency_pick(pool, false, true) : NULL;
     if (frame) {
-      evict(pool, frame, &room);
+      evict(pool, frame, mine, &room);
       continue;
     }
     if (wanted && pool->leaving == 0) despair(pool);

@@ -74,8 +74,9 @@ static void renew_waiting(ufo_pool *pool) {
   pthread_cond_init(&pool->resolver_ended, NULL);
   pthread_cond_init(&pool->ahead_wanted, NULL);
   pool->fills_waiting = pool->fills_running = pool->fills_blocked = pool->fills_awaited = pool->evictions = 0;
-  pool->evictor_kicked = pool->making_room = pool->changing = false;
-  pool->evictor_count = 0;
+  pool->evictor_kicked = pool->making_room = pool->room_awaited = pool->changing = false;
+  pool->evictor_count = pool->evictors_running = 0;
+  memset(pool->departures, 0, sizeof pool->departures);
   pool->leaving = 0;
   pool->limit = pool->budget;
   pool->promised = 0;

@@ -106,6 +106,13 @@ typedef struct ufo_wish {
   uint64_t chunk;
 } ufo_wish;
 
+/* What an evictor has in its hands. */
+typedef struct ufo_departure {
+  uint64_t bytes;
+  const ufo_region *region; /* of `window`, all of which it may take; NULL: a chunk alone, or nothing */
+  uint64_t window;
+} ufo_departure;
+
 typedef struct ufo_counters {
   _Atomic uint64_t faults, write_faults, fills, fill_bytes, fill_failures, evictions_clean, evictions_dirty, writebacks,
       writeback_bytes, writeback_failures, waits, windows, windows_wasted;
@@ -141,8 +148,11 @@ struct ufo_pool {
   unsigned fills_awaited; /* of the waiting, those with `awaited` > 0 */
   unsigned evictions;     /* frames in hands */
   bool evictor_kicked, stopping;
-  bool making_room;      /* evictors work down to the low mark */
-  uint64_t leaving;      /* what they have in their hands */
+  bool making_room;  /* evictors work down to the low mark */
+  bool room_awaited; /* by a slot, meanwhile */
+  uint64_t leaving;  /* what they have in their hands, in bytes; `evictors_running` of the departures */
+  ufo_departure departures[UFO_EVICTORS_MAX];
+  unsigned evictors_running;
   ufo_error stuck_error; /* why the last writeback or drop failed */
   ufo_resolver_slot resolvers[UFO_RESOLVERS_MAX];
   unsigned resolver_slots; /* in use are only slots below this */

@@ -90,6 +90,16 @@ void ufo_frame_free(ufo_pool *pool, ufo_frame *frame) {
   pthread_cond_broadcast(&pool->room);
 }
 
+/* Is an evictor at work on its window? It takes all of that, unless another has a part of it. */
+static bool is_leaving(const ufo_pool *pool, const ufo_frame *frame) {
+  for (unsigned i = 0; frame->streamed && i < pool->evictors_running; i++) {
+    const ufo_departure *departure = &pool->departures[i];
+    if (departure->region == frame->region && departure->window == ufo_window_of(frame->region, frame->chunk))
+      return true;
+  }
+  return false;
+}
+
 /* The oldest frame of a list whose region is not being released; second chances are used up on the way. */
 static ufo_frame *oldest(ufo_pool *pool, enum ufo_frame_list list) {
   ufo_frame_queue *queue = &pool->lists[list];
@@ -98,7 +108,7 @@ static ufo_frame *oldest(ufo_pool *pool, enum ufo_frame_list list) {
   ufo_frame *last = queue->tail;
   while (frame) {
     ufo_frame *next = frame == last ? NULL : frame->next;
-    if (!frame->region->closing) {
+    if (!frame->region->closing && !is_leaving(pool, frame)) {
       if (!frame->second_chance) return frame;
       frame->second_chance = false;
       ufo_frame_enlist(pool, frame, list);
@@ -106,7 +116,7 @@ static ufo_frame *oldest(ufo_pool *pool, enum ufo_frame_list list) {
     frame = next;
   }
   for (frame = queue->head; frame; frame = frame->next)
-    if (!frame->region->closing) return frame;
+    if (!frame->region->closing && !is_leaving(pool, frame)) return frame;
   return NULL;
 }
 

@@ -22,20 +22,23 @@ static bool is_at_rest(const ufo_frame *frame) {
 }
 
 /* The chunk lock is held. Takes all frames of the window off their lists, or none if one of them must stay. `mine`,
- * which may be NULL, is in the caller's hands already. Counts those that are dirty; none may be if it is NULL. */
-static bool take_all(ufo_region *region, uint64_t first, const ufo_frame *mine, unsigned *dirty) {
+ * which may be NULL, is in the caller's hands already. If `dirty_too` changed ones may be among them, and have to be a
+ * half at least: fewer are better written back alone. */
+static bool take_all(ufo_region *region, uint64_t first, const ufo_frame *mine, bool dirty_too) {
   ufo_pool *pool = region->pool;
   bool may_go = true;
+  uint64_t dirty = 0;
   pthread_mutex_lock(&pool->residency_lock);
   for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
     ufo_chunk word = region->chunks[first + i];
     ufo_chunk_state state = ufo_chunk_get_state(word);
     const ufo_frame *frame = ufo_chunk_get_frame(word);
-    may_go = (state == UFO_CLEAN || (state == UFO_DIRTY && dirty)) && (word & UFO_CHUNK_IN_WINDOW) &&
+    dirty += state == UFO_DIRTY;
+    may_go = (state == UFO_CLEAN || (state == UFO_DIRTY && dirty_too)) && (word & UFO_CHUNK_IN_WINDOW) &&
              frame->pins == 0 && (frame == mine || is_at_rest(frame)) && !frame->sealed &&
              frame->fruitless < UFO_FRUITLESS_MAX;
-    if (may_go && state == UFO_DIRTY) ++*dirty;
   }
+  may_go = may_go && (!dirty_too || dirty * 2 >= region->window_chunks);
   for (uint64_t i = 0; may_go && i < region->window_chunks; i++) {
     ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
     if (frame != mine) ufo_frame_enlist(pool, frame, UFO_LIST_NONE);
@@ -93,7 +96,7 @@ static enum ufo_evicted drop_all(ufo_region *region, uint64_t first, const bool 
 
 enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *keep) {
   uint64_t first = ufo_window_first_chunk(region, ufo_window_of(region, frame->chunk));
-  if (ufo_pool_is_broken(region->pool) || !take_all(region, first, frame, NULL)) return UFO_EVICTED_NOTHING;
+  if (ufo_pool_is_broken(region->pool) || !take_all(region, first, frame, false)) return UFO_EVICTED_NOTHING;
   enum ufo_evicted evicted = drop_all(region, first, NULL, keep);
   if (evicted == UFO_EVICTED_NOTHING) give_back(region, first, frame);
   return evicted;
@@ -113,15 +116,12 @@ void ufo_window_split(ufo_region *region, uint64_t chunk) {
 /* ---- writing back --------------------------------------------------------------------------------------------------
  */
 
-/* The chunk lock is held. Takes a window if most of it was changed, and protects it: its DIRTY chunks are CLEANING
- * afterwards. Fewer changed chunks are better written back alone. */
+/* The chunk lock is held. Takes a window and protects it: its DIRTY chunks are CLEANING afterwards. */
 static bool begin(ufo_region *region, uint64_t first, const ufo_frame *mine) {
-  unsigned dirty = 0;
-  if (ufo_pool_is_broken(region->pool) || region->pool->lost || !take_all(region, first, mine, &dirty)) return false;
-  char *address = ufo_chunk_address(region, first);
-  bool begun = dirty * 2 >= region->window_chunks;
-  begun = begun &&
-          (ufo_planted("window-unprotected") || ufo_uffd_protect(&region->pool->uffd, address, UFO_WINDOW_BYTES, true));
+  ufo_pool *pool = region->pool;
+  if (ufo_pool_is_broken(pool) || pool->lost || !take_all(region, first, mine, true)) return false;
+  bool begun = ufo_planted("window-unprotected") ||
+               ufo_uffd_protect(&pool->uffd, ufo_chunk_address(region, first), UFO_WINDOW_BYTES, true);
   for (uint64_t i = 0; begun && i < region->window_chunks; i++) {
     ufo_chunk *word = &region->chunks[first + i];
     ufo_chunk_get_frame(*word)->open = false;
