@@ -134,32 +134,30 @@ bool ufo_slot_provide_page(ufo_pool *pool, ufo_slot *slot) {
 /* ---- life ---------------------------------------------------------------------------------------------------------
  */
 
+#define ALL_BYTES (UFO_SLOTS * UFO_WINDOW_BYTES)
+
 static void free_slots(ufo_slot *slots) {
-  for (unsigned i = 0; slots && i < UFO_SLOTS; i++) {
-    ufo_memory_release(slots[i].arena, UFO_WINDOW_BYTES);
-    ufo_memory_release(slots[i].nursery, UFO_WINDOW_BYTES);
-  }
+  if (slots) ufo_memory_release(slots[0].arena, 2 * ALL_BYTES);
   free(slots);
 }
 
+/* All arenas lie together, then all nurseries: a first view waits for each call. */
 static ufo_slot *make_slots(ufo_uffd *uffd) {
   ufo_slot *slots = calloc(UFO_SLOTS, sizeof *slots);
-  bool made = slots != NULL;
-  for (unsigned i = 0; made && i < UFO_SLOTS; i++) {
-    ufo_slot *slot = &slots[i];
-    slot->arena = ufo_memory_reserve_watched_aligned(UFO_WINDOW_BYTES, UFO_WINDOW_BYTES);
-    slot->nursery = ufo_memory_reserve_watched_aligned(UFO_WINDOW_BYTES, UFO_WINDOW_BYTES);
-    made = slot->arena && slot->nursery && ufo_uffd_register_target(uffd, slot->arena, UFO_WINDOW_BYTES) &&
-           ufo_memory_allow(slot->arena, UFO_WINDOW_BYTES, true) &&
-           ufo_memory_allow(slot->nursery, UFO_WINDOW_BYTES, true);
-    if (made) ufo_memory_want_huge(slot->nursery, UFO_WINDOW_BYTES, true); /* else small pages move, more slowly */
+  char *arenas = slots ? ufo_memory_reserve_watched_aligned(2 * ALL_BYTES, UFO_WINDOW_BYTES) : NULL;
+  char *nurseries = arenas ? arenas + ALL_BYTES : NULL;
+  for (unsigned i = 0; arenas && i < UFO_SLOTS; i++) {
+    slots[i].arena = arenas + i * UFO_WINDOW_BYTES;
+    slots[i].nursery = nurseries + i * UFO_WINDOW_BYTES;
   }
-  if (made && uffd->can_move &&
-      !ufo_uffd_split_keeps_protection(uffd, slots[0].arena, slots[0].nursery, UFO_WINDOW_BYTES))
-    for (unsigned i = 0; i < UFO_SLOTS; i++) ufo_memory_want_huge(slots[i].nursery, UFO_WINDOW_BYTES, false);
-  if (made) return slots;
-  free_slots(slots);
-  return NULL;
+  if (!arenas || !ufo_uffd_register_target(uffd, arenas, ALL_BYTES) || !ufo_memory_allow(arenas, 2 * ALL_BYTES, true)) {
+    free_slots(slots);
+    return NULL;
+  }
+  ufo_memory_want_huge(nurseries, ALL_BYTES, true); /* else small pages move, more slowly */
+  if (uffd->can_move && !ufo_uffd_split_keeps_protection(uffd, arenas, nurseries, UFO_WINDOW_BYTES))
+    ufo_memory_want_huge(nurseries, ALL_BYTES, false);
+  return slots;
 }
 
 void ufo_slots_prepare(ufo_pool *pool) {
@@ -181,18 +179,14 @@ void ufo_slots_abandon(ufo_pool *pool) {
   for (unsigned i = 0; pool->slots && i < UFO_SLOTS; i++) {
     ufo_slot *slot = &pool->slots[i];
     if (slot->state != UFO_SLOT_IDLE) ufo_slot_end(pool, slot);
-    /* A page may just have been moved out, by a thread that had not noted it yet. */
-    ufo_memory_drop(slot->arena, UFO_WINDOW_BYTES);
-    ufo_memory_drop(slot->nursery, UFO_WINDOW_BYTES);
   }
+  /* A page may just have been moved out, by a thread that had not noted it yet. */
+  if (pool->slots) ufo_memory_drop(pool->slots[0].arena, 2 * ALL_BYTES);
   pool->staged = 0;
 }
 
 bool ufo_slots_register(ufo_pool *pool) {
-  bool done = true;
-  for (unsigned i = 0; done && pool->slots && i < UFO_SLOTS; i++)
-    done = ufo_uffd_register_target(&pool->uffd, pool->slots[i].arena, UFO_WINDOW_BYTES);
-  return done;
+  return !pool->slots || ufo_uffd_register_target(&pool->uffd, pool->slots[0].arena, ALL_BYTES);
 }
 
 void ufo_slots_free(ufo_pool *pool) {
