@@ -4,6 +4,8 @@
  */
 #include "codec/stats.h"
 
+#include "codec/stats_avx2.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -13,18 +15,29 @@
 typedef int32_t loose_i32 __attribute__((aligned(1), may_alias));
 typedef double loose_f64 __attribute__((aligned(1), may_alias));
 
+/* Of as many as the processor does by itself: none, without AVX2. */
+static ufo_stats_part begin(bool doubles, const void *values, size_t n) {
+#if defined(__x86_64__) && !defined(UFO_BASELINE)
+  if (__builtin_cpu_supports("avx2")) return doubles ? ufo_stats_f64_avx2(values, n) : ufo_stats_i32_avx2(values, n);
+#endif
+  (void)values, (void)n;
+  ufo_stats_part none = {.min = doubles ? INFINITY : INT32_MAX, .max = doubles ? -INFINITY : INT32_MIN};
+  return none;
+}
+
 static ufo_chunk_stats stats_of_i32(const loose_i32 *values, size_t n) {
   ufo_chunk_stats stats = {.flags = UFO_STATS_PRESENT};
-  int32_t min = INT32_MAX, max = INT32_MIN; /* NA is INT32_MIN, so it never raises the maximum */
-  uint32_t na = 0, falls = 0, rises = 0;
-  for (size_t i = 0; i < n; i++) {
+  ufo_stats_part part = begin(false, values, n);
+  int32_t min = (int32_t)part.min, max = (int32_t)part.max; /* NA is INT32_MIN, so it never raises the maximum */
+  uint32_t na = (uint32_t)part.na, falls = part.falls, rises = part.rises;
+  for (size_t i = part.count; i < n; i++) {
     int32_t value = values[i];
     int32_t low = value == INT32_MIN ? INT32_MAX : value;
     na += value == INT32_MIN;
     min = low < min ? low : min;
     max = value > max ? value : max;
   }
-  for (size_t i = 1; i < n; i++) {
+  for (size_t i = part.count + 1; i < n; i++) {
     falls |= values[i] < values[i - 1];
     rises |= values[i] > values[i - 1];
   }
@@ -44,7 +57,9 @@ static ufo_chunk_stats stats_of_f64(const loose_f64 *values, size_t n) {
   double min[LANES], max[LANES];
   uint64_t na[LANES] = {0}, falls[LANES] = {0}, rises[LANES] = {0};
   for (int lane = 0; lane < LANES; lane++) min[lane] = INFINITY, max[lane] = -INFINITY;
-  size_t i = 0;
+  ufo_stats_part part = begin(true, values, n);
+  min[0] = part.min, max[0] = part.max, na[0] = part.na, falls[0] = part.falls, rises[0] = part.rises;
+  size_t i = part.count;
   /* One element beyond the block is read, for the comparison with the next neighbour. */
   for (; i + LANES < n; i += LANES)
     for (int lane = 0; lane < LANES; lane++) {

@@ -6,14 +6,29 @@
 #include <math.h>
 #include <string.h>
 
+/* Once more, as it is on processors without AVX2. */
+#define UFO_BASELINE
+#define ufo_stats_of baseline_stats_of
+ufo_chunk_stats baseline_stats_of(ufo_type type, const void *raw, uint32_t bytes);
+#include "codec/stats.c"
+#undef ufo_stats_of
+
 enum { BOTH_ORDERS = UFO_STATS_ASCENDING | UFO_STATS_DESCENDING };
 
+static ufo_chunk_stats of(ufo_type type, const void *values, uint32_t bytes) {
+  ufo_chunk_stats stats = ufo_stats_of(type, values, bytes), baseline = baseline_stats_of(type, values, bytes);
+  cr_assert_eq(stats.flags, baseline.flags, "flags %x, without AVX2 %x", stats.flags, baseline.flags);
+  cr_assert_eq(stats.na_count, baseline.na_count);
+  cr_assert(stats.min == baseline.min && stats.max == baseline.max);
+  return stats;
+}
+
 static ufo_chunk_stats of_f64(const double *values, size_t n) {
-  return ufo_stats_of(UFO_DOUBLE, values, (uint32_t)(n * sizeof *values));
+  return of(UFO_DOUBLE, values, (uint32_t)(n * sizeof *values));
 }
 
 static ufo_chunk_stats of_i32(const int32_t *values, size_t n) {
-  return ufo_stats_of(UFO_INTEGER, values, (uint32_t)(n * sizeof *values));
+  return of(UFO_INTEGER, values, (uint32_t)(n * sizeof *values));
 }
 
 Test(stats, agree_with_a_plain_loop, .timeout = 30) {
@@ -95,12 +110,33 @@ Test(stats, other_types_and_broken_elements_have_none) {
   cr_assert_eq(ufo_stats_of(UFO_DOUBLE, values, 0).flags, UFO_STATS_PRESENT | BOTH_ORDERS);
 }
 
+/* Wherever among the lanes they are. */
+Test(stats, special_values_at_every_place) {
+  static const double special[] = {NAN, INFINITY, -INFINITY, -0.0, 3};
+  double values[40];
+  int32_t integers[40];
+  for (size_t n = 1; n <= 40; n++)
+    for (size_t place = 0; place < n; place++)
+      for (int kind = 0; kind < 5; kind++) {
+        for (size_t i = 0; i < n; i++) values[i] = integers[i] = 2;
+        values[place] = special[kind];
+        integers[place] = kind == 0 ? INT32_MIN : kind == 1 ? INT32_MAX : kind == 2 ? INT32_MIN + 1 : kind;
+        ufo_chunk_stats stats = of_f64(values, n);
+        cr_assert_eq(stats.na_count, kind == 0);
+        if (kind > 0) cr_assert(stats.min == fmin(special[kind], n > 1 ? 2 : special[kind]));
+        stats = of_i32(integers, n);
+        cr_assert_eq(stats.na_count, kind == 0);
+        if (kind > 0) cr_assert(stats.max == fmax(integers[place], n > 1 ? 2 : integers[place]));
+      }
+}
+
 Test(stats, need_no_alignment) {
   uint8_t bytes[8 * 20 + 1];
   for (int i = 0; i < 20; i++) {
     double value = i;
     memcpy(bytes + 1 + 8 * i, &value, sizeof value);
   }
-  ufo_chunk_stats stats = ufo_stats_of(UFO_DOUBLE, bytes + 1, 160);
+  ufo_chunk_stats stats = of(UFO_DOUBLE, bytes + 1, 160);
   cr_assert(stats.min == 0 && stats.max == 19 && (stats.flags & UFO_STATS_ASCENDING));
+  of(UFO_INTEGER, bytes + 1, 160);
 }
