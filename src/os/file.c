@@ -24,3 +24,5 @@ void ufo_file_fetch(int fd, uint64_t offset, uint64_t bytes) {
   for (uint64_t done = 0; done < bytes; done += REQUEST_BYTES)
     (void)posix_fadvise(fd, (off_t)(offset + done), (off_t)ufo_min(REQUEST_BYTES, bytes - done), POSIX_FADV_WILLNEED);
 }
+
+void ufo_file_read_further(int fd) { (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); }

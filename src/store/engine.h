@@ -99,6 +99,8 @@ bool ufo_engine_place(const ufo_etxn *txn, ufo_slice value, uint64_t *offset_out
 ufo_status ufo_engine_read_at(ufo_engine *engine, uint64_t offset, void *target, size_t bytes, ufo_error *error);
 /* Would a read of what lies there wait for the disk? */
 bool ufo_engine_would_wait(const ufo_etxn *txn, uint64_t offset);
+/* Have reads of late waited for the disk so long that asking it further ahead than the kernel does is worth it? */
+bool ufo_engine_is_slow(const ufo_etxn *txn);
 /* Has it read in the background; only a hint. */
 void ufo_engine_fetch(const ufo_etxn *txn, uint64_t offset, uint64_t bytes);
 /* The same for the pages that lie behind (or before) the one at which the table was looked up last in this read

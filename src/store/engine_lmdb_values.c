@@ -4,12 +4,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/clock.h"
 #include "os/file.h"
 #include "store/engine_lmdb.h"
 #include "store/pages.h"
+#include "util/checked.h"
 #include "util/fail.h"
 
-enum { LEAVES = 16 };                   /* of pages that are fetched ahead of look-ups */
+enum { LEAVES = 16 };                             /* of pages that are fetched ahead of look-ups */
+enum { SLOW_NS = 200000, WAIT_NS_MAX = 4000000 }; /* more than that tells no more: one read alone makes a disk slow */
+#define PIECE_BYTES (UINT64_C(1) << 16)
 #define TOUCH_BYTES (UINT64_C(1) << 19) /* what the kernel may map around touched pages of the tree and the blob */
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
@@ -80,9 +84,31 @@ bool ufo_engine_place(const ufo_etxn *txn, ufo_slice value, uint64_t *offset_out
   return *offset_out % engine->page_bytes == UFO_PAGE_HEADER;
 }
 
+/* Is this read to be timed? One in four of long ones is, one in sixteen of short ones: two looks at the clock take as
+ * long as a short read's tenth. */
+static bool is_sample(const ufo_engine *engine, uint64_t offset, size_t bytes) {
+  uint64_t mixed = offset / engine->page_bytes * UINT64_C(0x9E3779B97F4A7C15);
+  return mixed >> 60 <= ufo_min(bytes / (PIECE_BYTES / 4), 3);
+}
+
+/* Threads that overwrite each other's average do no harm. */
 ufo_status ufo_engine_read_at(ufo_engine *engine, uint64_t offset, void *target, size_t bytes, ufo_error *error) {
   ufo_lmdb_trim(engine, UFO_TRIM_BYTES / 256);
-  return read_file(engine, offset, target, bytes, error);
+  bool timed = is_sample(engine, offset, bytes);
+  uint64_t begin = timed ? ufo_clock_monotonic_ns() : 0;
+  ufo_status status = read_file(engine, offset, target, bytes, error);
+  if (timed) {
+    unsigned average = atomic_load_explicit(&engine->wait_ns, memory_order_relaxed);
+    uint64_t pieces = ufo_max(1, bytes / PIECE_BYTES); /* a long read is not slow because it is long */
+    uint64_t took = ufo_min((ufo_clock_monotonic_ns() - begin) / pieces, WAIT_NS_MAX);
+    average = (unsigned)(average - average / 16 + took / 16);
+    atomic_store_explicit(&engine->wait_ns, average, memory_order_relaxed);
+  }
+  return status;
+}
+
+bool ufo_engine_is_slow(const ufo_etxn *txn) {
+  return atomic_load_explicit(&txn->engine->wait_ns, memory_order_relaxed) >= SLOW_NS;
 }
 
 bool ufo_engine_would_wait(const ufo_etxn *txn, uint64_t offset) {

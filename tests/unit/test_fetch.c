@@ -1,10 +1,14 @@
-/* From the disk: what is read in order is asked for ahead of need, and nothing else is. The kernel's own read-ahead is
- * switched off for the store's descriptors, so that only what the store asked for comes. */
+/* From the disk: what is read in order is asked for ahead of need where the kernel's own read-ahead does not do, and
+ * nothing else is. That is switched off for the store's descriptors, so that only what the store asked for comes; and
+ * the clock is the test's, so that the disk is as slow as it says. */
 #include "fixture.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "store/object.h"
 #include "store/store.h"
@@ -12,6 +16,18 @@
 enum { CHUNK = 65536, CHUNKS = 1024, MIB = 1 << 20 };
 
 static uint8_t *values; /* noise */
+
+enum { QUICK = 0, SLOW = 5000000 };
+static atomic_int read_takes = -1; /* nanoseconds, by the clock; -1: it is the system's */
+static atomic_llong now_ns;
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+  int step = atomic_load(&read_takes);
+  if (step < 0) return (int)syscall(SYS_clock_gettime, clock, time);
+  long long now = atomic_fetch_add(&now_ns, step) + step;
+  *time = (struct timespec){.tv_sec = now / 1000000000, .tv_nsec = now % 1000000000};
+  return 0;
+}
 
 static uint64_t bytes_in_memory(const char *path) {
   struct stat file;
@@ -48,20 +64,22 @@ static void stop_the_kernels_own(const char *path) {
   if (list) closedir(list);
 }
 
-/* Reads the chunks from an empty cache. Returns how much of the file is in memory then: as soon as it is `wanted`
- * bytes, else after a while. */
-static uint64_t read_chunks(const uint64_t *chunks, int count, uint64_t wanted) {
+/* Reads the chunks of an object from an empty cache. Returns how much of the file is in memory then: as soon as it is
+ * `wanted` bytes, else after a while. */
+static uint64_t read_chunks(const char *name, int takes, const uint64_t *chunks, int count, uint64_t wanted) {
   char *path = strdup(in_folder("s.ufo"));
   uint8_t *buffer = malloc(CHUNK);
   ufo_object *x;
   drop(path);
   ufo_store *store = open_store(path);
   stop_the_kernels_own(path);
-  OK(ufo_object_open(store, NULL, "x", -1, 0, &x, &error));
+  OK(ufo_object_open(store, NULL, name, -1, 0, &x, &error));
+  atomic_store(&read_takes, takes);
   for (int i = 0; i < count; i++) {
     OK(ufo_object_load(x, chunks[i], buffer, &error));
     cr_assert_eq(memcmp(buffer, values + chunks[i] * CHUNK, CHUNK), 0);
   }
+  atomic_store(&read_takes, -1);
   uint64_t got = 0;
   for (int i = 0; i < (wanted ? 400 : 4) && (got = bytes_in_memory(path)) < (wanted ? wanted : UINT64_MAX); i++)
     usleep(50000);
@@ -72,35 +90,57 @@ static uint64_t read_chunks(const uint64_t *chunks, int count, uint64_t wanted) 
   return got;
 }
 
-Test(fetch, ahead_of_reads_in_order_alone, .timeout = 110) {
-  enum { FEW = 8 };
-  uint64_t up[FEW], down[FEW], far[2 * FEW];
+static void check_ahead(const char *name, int takes, const uint64_t *chunks, int count, const char *what) {
+  uint64_t ahead = read_chunks(name, takes, chunks, count, 16 * MIB);
+  cr_assert(ahead >= 16 * MIB && ahead < 32 * MIB, "%s brought %" PRIu64 " bytes", what, ahead);
+}
+
+static void check_alone(const char *name, int takes, const uint64_t *chunks, int count, const char *what) {
+  uint64_t alone = read_chunks(name, takes, chunks, count, 0);
+  cr_assert_lt(alone, 3 * MIB, "%s brought %" PRIu64 " bytes", what, alone);
+}
+
+/* The blobs of "x" follow each other in the file; of those of "y" each second was written later. */
+static void make_store(void) {
   uint64_t state = 3;
-  fixture_make();
   values = malloc((size_t)CHUNKS * CHUNK);
   random_fill(&state, values, (size_t)CHUNKS * CHUNK);
   ufo_store *store = open_store(in_folder("s.ufo"));
-  put_now(store, "x", spec_of(UFO_RAW, 0, (uint64_t)CHUNKS * CHUNK, CHUNK), values);
+  const ufo_object_spec spec = spec_of(UFO_RAW, 0, (uint64_t)CHUNKS * CHUNK, CHUNK);
+  put_now(store, "x", spec, values);
+  uint8_t *before = malloc((size_t)CHUNKS * CHUNK);
+  memcpy(before, values, (size_t)CHUNKS * CHUNK);
+  for (uint64_t i = 0; i < CHUNKS; i += 2) before[i * CHUNK]++;
+  put_now(store, "y", spec, before);
+  ufo_txn *txn = begin(store);
+  for (uint64_t i = 0; i < CHUNKS; i += 2) OK(ufo_txn_write(txn, "y", i * CHUNK, CHUNK, values + i * CHUNK, &error));
+  OK(ufo_txn_commit(txn, &error));
   ufo_store_close(store);
+  free(before);
+}
+
+Test(fetch, ahead_of_reads_in_order_alone, .timeout = 110) {
+  enum { FEW = 8, MORE = 24 };
+  uint64_t up[MORE], down[FEW], far[2 * FEW];
+  fixture_make();
+  make_store();
   drop(in_folder("s.ufo"));
   if (bytes_in_memory(in_folder("s.ufo")) > MIB) {
     fixture_remove();
     cr_skip_test("the page cache cannot be dropped here");
   }
+  for (uint64_t i = 0; i < MORE; i++) up[i] = 100 + i;
   for (uint64_t i = 0; i < FEW; i++) {
-    up[i] = 100 + i;
     down[i] = 900 - i;
     far[2 * i] = 50 + i * 117 % CHUNKS; /* and the next, as where what is read lies in both */
     far[2 * i + 1] = far[2 * i] + 1;
   }
-  uint64_t alone = read_chunks(far, 2 * FEW, 0);
-  cr_assert_lt(alone, 3 * MIB, "reads here and there brought %" PRIu64 " bytes", alone);
-  uint64_t ahead = read_chunks(up, FEW, 16 * MIB);
-  cr_assert_geq(ahead, 16 * MIB, "going up");
-  cr_assert_lt(ahead, 32 * MIB);
-  ahead = read_chunks(down, FEW, 16 * MIB);
-  cr_assert_geq(ahead, 16 * MIB, "going down");
-  cr_assert_lt(ahead, 32 * MIB);
+  check_alone("x", QUICK, far, 2 * FEW, "reading here and there");
+  check_alone("x", SLOW, far, 2 * FEW, "reading here and there, slowly");
+  check_alone("x", QUICK, up, MORE, "going up, which is the kernel's to read ahead");
+  check_ahead("x", SLOW, up, MORE, "going up, slowly");
+  check_ahead("x", QUICK, down, FEW, "going down");
+  check_ahead("y", QUICK, up, FEW, "going up to and fro");
   free(values);
   fixture_remove();
 }
