@@ -25,4 +25,6 @@ void ufo_file_fetch(int fd, uint64_t offset, uint64_t bytes) {
     (void)posix_fadvise(fd, (off_t)(offset + done), (off_t)ufo_min(REQUEST_BYTES, bytes - done), POSIX_FADV_WILLNEED);
 }
 
-void ufo_file_read_further(int fd) { (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); }
+void ufo_file_expect_order(int fd, bool in_order) {
+  (void)posix_fadvise(fd, 0, 0, in_order ? POSIX_FADV_SEQUENTIAL : POSIX_FADV_NORMAL);
+}

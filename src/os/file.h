@@ -10,7 +10,7 @@ bool ufo_file_would_wait(int fd, uint64_t offset);
 /* Has the range read in the background. Only a hint: there is no error, and what is in memory already stays as it is.
  */
 void ufo_file_fetch(int fd, uint64_t offset, uint64_t bytes);
-/* The kernel's own read-ahead goes twice as far from now on, where reads through this descriptor are in order. */
-void ufo_file_read_further(int fd);
+/* Reads through this descriptor will be in order, or not: then the kernel's own read-ahead goes twice as far. */
+void ufo_file_expect_order(int fd, bool in_order);
 
 #endif

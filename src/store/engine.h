@@ -101,6 +101,8 @@ ufo_status ufo_engine_read_at(ufo_engine *engine, uint64_t offset, void *target,
 bool ufo_engine_would_wait(const ufo_etxn *txn, uint64_t offset);
 /* Have reads of late waited for the disk so long that asking it further ahead than the kernel does is worth it? */
 bool ufo_engine_is_slow(const ufo_etxn *txn);
+/* Will reads at places be in order of the file, from now on? Only a hint to the kernel, of who read last. */
+void ufo_engine_expect_order(const ufo_etxn *txn, bool in_order);
 /* Has it read in the background; only a hint. */
 void ufo_engine_fetch(const ufo_etxn *txn, uint64_t offset, uint64_t bytes);
 /* The same for the pages that lie behind (or before) the one at which the table was looked up last in this read

@@ -21,7 +21,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "os/file.h"
 #include "os/memory.h"
 #include "os/standard_files.h"
 #include "store/engine_lmdb.h"
@@ -215,7 +214,6 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   }
   engine->unlocked = flags & MDB_NOLOCK;
   if (!code) code = mdb_env_get_fd(engine->env, &engine->fd);
-  if (!code) ufo_file_read_further(engine->fd);
   int dead_readers;
   if (!code && !options->create && !engine->unlocked) code = mdb_reader_check(engine->env, &dead_readers);
   if (!code) code = open_tables(engine, options->create);

@@ -41,6 +41,7 @@ struct ufo_engine {
   atomic_uint_fast64_t mapped_bytes;    /* of all files, right after the last trim, or less */
   atomic_uint untrimmed_times;          /* that a trim was due, but not worth it */
   atomic_uint wait_ns;                  /* of a read at a place of late, on average */
+  atomic_bool in_order;                 /* are such reads expected to be? */
   pthread_mutex_t pool_lock;
   ufo_etxn *idle;
   unsigned idle_count;

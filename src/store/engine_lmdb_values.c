@@ -115,6 +115,13 @@ bool ufo_engine_would_wait(const ufo_etxn *txn, uint64_t offset) {
   return ufo_file_would_wait(txn->engine->fd, offset);
 }
 
+void ufo_engine_expect_order(const ufo_etxn *txn, bool in_order) {
+  ufo_engine *engine = txn->engine;
+  if (atomic_load_explicit(&engine->in_order, memory_order_relaxed) == in_order) return;
+  atomic_store_explicit(&engine->in_order, in_order, memory_order_relaxed);
+  ufo_file_expect_order(engine->fd, in_order);
+}
+
 void ufo_engine_fetch(const ufo_etxn *txn, uint64_t offset, uint64_t bytes) {
   ufo_file_fetch(txn->engine->fd, offset, bytes);
 }

@@ -150,7 +150,9 @@ static void fetch_ahead(lookup *l, bool up) {
   bool going_on = from <= first && end <= to;
   if (object->expected_end > first) chunks = ufo_min(chunks, object->expected_end);
   ufo_engine_fetch_leaves(l->etxn, UFO_TABLE_MAP, up);
-  if (up && lie_in_order(places) && !ufo_engine_is_slow(l->etxn)) return;
+  bool in_order = up && lie_in_order(places);
+  ufo_engine_expect_order(l->etxn, in_order);
+  if (in_order && !ufo_engine_is_slow(l->etxn)) return;
   if (!going_on) {
     if (!disk_is_waited_for(l, up)) return;
     from = first;

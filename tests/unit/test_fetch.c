@@ -29,6 +29,15 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
   return 0;
 }
 
+/* What the kernel's own read-ahead is told is noted, and not told: it stays off. */
+static atomic_int told = POSIX_FADV_NORMAL;
+
+int posix_fadvise(int fd, off_t offset, off_t bytes, int advice) {
+  bool own = advice == POSIX_FADV_SEQUENTIAL || advice == POSIX_FADV_NORMAL;
+  if (own) atomic_store(&told, advice);
+  return own || !syscall(SYS_fadvise64, fd, offset, bytes, advice) ? 0 : errno;
+}
+
 static uint64_t bytes_in_memory(const char *path) {
   struct stat file;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -73,6 +82,7 @@ static uint64_t read_chunks(const char *name, int takes, const uint64_t *chunks,
   drop(path);
   ufo_store *store = open_store(path);
   stop_the_kernels_own(path);
+  atomic_store(&told, POSIX_FADV_NORMAL);
   OK(ufo_object_open(store, NULL, name, -1, 0, &x, &error));
   atomic_store(&read_takes, takes);
   for (int i = 0; i < count; i++) {
@@ -137,10 +147,13 @@ Test(fetch, ahead_of_reads_in_order_alone, .timeout = 110) {
   }
   check_alone("x", QUICK, far, 2 * FEW, "reading here and there");
   check_alone("x", SLOW, far, 2 * FEW, "reading here and there, slowly");
+  cr_assert_eq(told, POSIX_FADV_NORMAL);
   check_alone("x", QUICK, up, MORE, "going up, which is the kernel's to read ahead");
+  cr_assert_eq(told, POSIX_FADV_SEQUENTIAL);
   check_ahead("x", SLOW, up, MORE, "going up, slowly");
   check_ahead("x", QUICK, down, FEW, "going down");
   check_ahead("y", QUICK, up, FEW, "going up to and fro");
+  cr_assert_eq(told, POSIX_FADV_NORMAL);
   free(values);
   fixture_remove();
 }
