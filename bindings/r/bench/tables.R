@@ -3,15 +3,8 @@ arguments <- commandArgs(TRUE)
 if (length(arguments) != 1) stop("usage: Rscript tables.R RESULTS.json", call. = FALSE)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "results.R"))
+source(file.path(here, "markdown.R"))
 results <- read_json(arguments[1])
-
-say <- function(...) cat(..., "\n", sep = "")
-number <- function(x) ifelse(is.na(x), "-", trimws(formatC(x, digits = 3, format = "fg", big.mark = ",")))
-row <- function(...) say("| ", paste(c(...), collapse = " | "), " |")
-head_row <- function(...) {
-  row(...)
-  row(rep("---", length(c(...))))
-}
 
 say("Measured on ", format(as.Date(results$time %/% 86400, origin = "1970-01-01")), " with ufostore ", results$ufostore, ": ",
     machine_line(), ", ", megabytes(round(results$machine$memory_bytes / 2^20) * 2^20), " of memory, ", results$machine$file_system,
