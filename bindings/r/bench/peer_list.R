@@ -69,27 +69,24 @@ peer_ufostore <- list(
 
 peer_bigmemory <- list(
   title = "bigmemory", package = "bigmemory",
-  how = "`filebacked.big.matrix` of one column; sum in pieces of 8 MiB (biganalytics is not in Debian); `flush`, `sync`",
+  how = "`filebacked.big.matrix` of one column; sum in pieces of 8 MiB, without biganalytics; `flush` waits for the disk",
   create = function(path, x) {
     b <- big_matrix(path, length(x))
     b[, 1] <- x
     bigmemory::flush(b)
-    sync(path)
   },
   fill = function(path, n, next_piece) {
     b <- big_matrix(path, n)
     for (p in pieces(n)) b[p[1]:p[2], 1] <- next_piece()
     bigmemory::flush(b)
-    sync(path)
   },
-  open = function(path) list(b = bigmemory::attach.big.matrix(paste0(path, ".desc")), path = path),
+  open = function(path) list(b = bigmemory::attach.big.matrix(paste0(path, ".desc"))),
   first = function(h) h$b[1, 1],
   sum = function(h) sum_pieces(nrow(h$b), function(from, to) h$b[from:to, 1]),
   pick = function(h, i) h$b[i, 1],
   update = function(h, i, v) {
     h$b[i, 1] <- v
     bigmemory::flush(h$b)
-    sync(h$path)
   },
   append = "a matrix does not grow"
 )
@@ -155,12 +152,11 @@ peer_hdf5r <- function(level) {
   read <- function(h) function(from, to) h$data[from:to]
   list(
     title = "hdf5r", variant = paste0(", gzip ", if (level) paste(level, "(default)") else "off"), package = "hdf5r",
-    how = paste("a data set of chunks of 1 MiB; sum and `x[i]` in pieces of 8 MiB (`d[i]` itself takes points one by one);",
-                "`close_all`, `sync`"),
+    how = "chunks of 1 MiB; sum and `x[i]` by pieces of 8 MiB, since `d[i]` takes point by point; `close_all`, `sync`",
     create = function(path, x) {
       file <- create_dataset(path, length(x))
       data <- file[["x"]]
-      data[seq_along(x)] <- x
+      data[] <- x
       close_file(file, path)
     },
     fill = function(path, n, next_piece) {

@@ -8,8 +8,9 @@
 #   --folder FOLDER    ($TMPDIR, else /var/tmp) where the files are; not a tmpfs
 #   --prefix COMMAND   put before each process that is measured: "taskset -c 0", "systemd-run --scope -p MemoryMax=256M"
 #
-# The cases are listed below. Each measurement is an R process of its own (peer_case.R), which first does the same to a small
-# vector. What is used, and how, is in peer_list.R; a package that is not installed is shown as such.
+# Says on standard error what it measures, and prints the tables at the end. The cases are listed below. Each measurement is
+# an R process of its own (peer_case.R), which first does the same to a small vector. What is used, and how, is in
+# peer_list.R; a package that is not installed is shown as such.
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 source(file.path(here, "markdown.R"))
 source(file.path(here, "peer_list.R"))
@@ -86,8 +87,9 @@ run_case <- function(case, peer, round, done = character()) {
                    paste(shQuote(c(file.path(here, "peer_case.R"), case, peer, folder, sprintf("%.0f", budget), round,
                                    paste(done, collapse = ","))), collapse = " "))
   unlink(in_folder(c("pid", "ended")))
-  system(paste0("{ ", command, " >", shQuote(in_folder("out")), " 2>", shQuote(in_folder("err")), "; echo $? >", shQuote(in_folder("ending")),
-                "; mv ", shQuote(in_folder("ending")), " ", shQuote(in_folder("ended")), "; } &"))
+  quoted <- function(name) shQuote(in_folder(name))
+  system(paste0("{ ", command, " >", quoted("out"), " 2>", quoted("err"), "; echo $? >", quoted("ending"),
+                "; mv ", quoted("ending"), " ", quoted("ended"), "; } &"))
   own <- 0
   while (!file.exists(in_folder("ended"))) {
     Sys.sleep(0.01)
@@ -105,6 +107,7 @@ run_case <- function(case, peer, round, done = character()) {
   c(read_values(grep("^[a-z]+ [0-9.e+-]+ *$", readLines(in_folder("out")), value = TRUE)), own = own)
 }
 failures <- character()
+duration <- function(seconds) if (seconds >= 0.9995) paste(number(seconds), "s") else paste(number(seconds * 1e3), "ms")
 
 absent <- vapply(peers, function(p) !is.null(p$package) && !nzchar(system.file(package = p$package)), NA)
 titles <- vapply(names(peers), function(peer) {
@@ -118,7 +121,7 @@ drop_page_cache <- function(peer) {
   files <- list.files(file.path(folder, peer), full.names = TRUE)
   if (length(files) == 0) return("nothing was stored")
   for (f in files) {
-    system2("dd", c(paste0("of=", shQuote(f)), "oflag=nocache", "conv=notrunc,fdatasync", "count=0", "status=none"), stderr = FALSE)
+    system2("dd", c(paste0("of=", shQuote(f)), "oflag=nocache conv=notrunc,fdatasync count=0 status=none"), stderr = FALSE)
   }
   if (!nzchar(Sys.which("fincore"))) return("no fincore to check the page cache")
   left <- as.numeric(system2("fincore", c("-n -b -o RES", shQuote(files)), stdout = TRUE))
@@ -174,6 +177,8 @@ measure <- function(case) {
     }
     values <- run_case(case, peer, round)
     results[[peer, case]] <<- if (is.character(values)) values else rbind(before, values)
+    told <- if (is.character(values)) values else duration(values[["seconds"]])
+    message(case, " ", round, ": ", titles[[peer]], ", ", told)
     if (case == "create") on_disk[[peer]] <<- sum(file.size(list.files(file.path(folder, peer), full.names = TRUE)))
   }
 }
@@ -192,18 +197,17 @@ main <- function() {
   if (!"create" %in% wanted && !identical(wanted, "fill")) {
     for (peer in names(peers)) {
       empty_folder(peer)
-      if (isTRUE(can_do(peer, "create")) && is.character(problem <- run_case("create", peer, 1))) results[peer, ] <<- problem
+      problem <- if (isTRUE(can_do(peer, "create"))) run_case("create", peer, 1)
+      if (is.character(problem)) results[peer, ] <<- problem
     }
   }
   done <- character()
   for (case in setdiff(wanted, "fill")) {
-    message(case)
     measure(case)
     if (case %in% changing) done <- c(done, case)
-    if (case %in% c("create", changing)) verify(case, done)
+    if (case %in% changing || (case == "create" && !all(c("sum", "pick") %in% wanted))) verify(case, done)
   }
   if ("fill" %in% wanted) {
-    message("fill")
     measure("fill")
     verify("fill", character())
   }
@@ -211,7 +215,6 @@ main <- function() {
 
 # ---- the tables ----
 
-duration <- function(seconds) if (seconds >= 0.9995) paste(number(seconds), "s") else paste(number(seconds * 1e3), "ms")
 column <- function(values, name) values[, name]
 time_cell <- function(values) {
   if (!is.matrix(values)) return(if (is.null(values)) "" else values)
@@ -228,9 +231,9 @@ memory_cell <- function(values) {
 print_tables <- function() {
   all <- do.call(rbind, Filter(is.matrix, results[, wanted]))
   processor <- sub("^[^:]*: ", "", grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[1])
-  say("Measured on ", format(Sys.Date()), ": ", processor, ", ", parallel::detectCores(), " cores, ", Sys.info()[["release"]], ", ",
-      R.version.string, ". ", mebibytes(n * 8), " MiB of prices, ufostore's budget ", mebibytes(budget), " MiB, medians of ",
-      rounds, if (rounds == 1) " round" else " rounds", " (least to most).")
+  say("Measured on ", format(Sys.Date()), ": ", processor, ", ", parallel::detectCores(), " cores, Linux ",
+      Sys.info()[["release"]], ", R ", format(getRversion()), ". ", mebibytes(n * 8),
+      " MiB of prices, ufostore's budget ", mebibytes(budget), " MiB, medians of ", rounds, if (rounds == 1) " round" else " rounds", " (least to most).")
   if (!is.null(all)) {
     elsewhere <- (all[, "busy"] - all[, "cpu"]) / all[, "seconds"]
     elsewhere <- pmax(0, elsewhere[all[, "seconds"] > 0.2]) # what is shorter is shorter than the kernel counts
@@ -244,8 +247,8 @@ print_tables <- function() {
   for (k in names(peers)) {
     row(titles[[k]], if ("create" %in% wanted) mebibytes(on_disk[[k]]), vapply(results[k, wanted], time_cell, ""))
   }
-  missing <- vapply(others, function(p) nzchar(system.file(package = p)), NA)
-  say("\nNot measured: ", paste0(others, ifelse(missing, " (installed, but not known here)", " (not installed)"), collapse = ", "), ".")
+  present <- vapply(others, function(p) nzchar(system.file(package = p)), NA)
+  say("\nNot measured: ", paste0(others, ifelse(present, " (not known here)", " (not installed)"), collapse = ", "), ".")
 
   say("\n### Where ufostore is not the fastest\n")
   head_row("case", "fastest store", "ufostore / it", "a vector in memory", "ufostore / it")
@@ -255,13 +258,13 @@ print_tables <- function() {
     if (is.na(times["ufostore"]) || names(which.min(stores)) == "ufostore") next
     best <- which.min(stores)
     memory <- times["memory"]
-    row(cases[[case]], paste0(titles[[names(best)]], "; ", duration(best_time <- stores[[best]])),
-        number(times[["ufostore"]] / best_time), if (is.na(memory)) "" else duration(memory),
-        if (is.na(memory)) "" else number(times[["ufostore"]] / memory))
+    ratio <- function(time) if (is.na(time)) "" else number(times[["ufostore"]] / time)
+    row(cases[[case]], paste0(titles[[names(best)]], "; ", duration(stores[[best]])), ratio(stores[[best]]),
+        if (is.na(memory)) "" else duration(memory), ratio(memory))
   }
 
-  say("\n### Peak memory of the process, MiB\n\nIn brackets what is its own; the rest are pages of files, which the kernel can ",
-      "drop. R itself takes some 50.\n")
+  say("\n### Peak memory of the process, MiB\n\nIn brackets what is its own; the rest are pages of files, which the kernel ",
+      "can drop. R itself takes some 50.\n")
   head_row("", cases[wanted])
   for (k in names(peers)) row(titles[[k]], vapply(results[k, wanted], memory_cell, ""))
 
