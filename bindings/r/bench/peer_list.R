@@ -288,12 +288,21 @@ peer_raw <- whole_file(
 peer_memory <- list(
   title = "a vector in memory", package = NULL, how = "nothing is stored: what R itself takes",
   create = "not stored", fill = "not stored",
-  prepare = function(raw) list2env(list(x = readBin(raw, "double", file.size(raw) / 8))),
+  prepare = function(raw) {
+    h <- new.env()
+    h$x <- readBin(raw, "double", file.size(raw) / 8)
+    h
+  },
   open = function(h) h,
   first = function(h) h$x[1],
   sum = function(h) sum(h$x),
   pick = function(h, i) h$x[i],
-  update = function(h, i, v) h$x[i] <- v,
+  update = function(h, i, v) {
+    x <- h$x
+    rm("x", envir = h) # else R would change a copy
+    x[i] <- v
+    h$x <- x
+  },
   append = function(h, v) h$x <- c(h$x, v)
 )
 

@@ -219,7 +219,8 @@ column <- function(values, name) values[, name]
 time_cell <- function(values) {
   if (!is.matrix(values)) return(if (is.null(values)) "" else values)
   t <- column(values, "seconds")
-  spread <- if (length(t) > 1) paste0(" (", duration(min(t)), " to ", duration(max(t)), ")")
+  in_unit <- if (median(t) >= 0.9995) t else t * 1e3
+  spread <- if (length(t) > 1) paste0(" (", number(min(in_unit)), " to ", number(max(in_unit)), ")")
   paste0(duration(median(t)), spread)
 }
 mebibytes <- function(bytes) number(bytes / 2^20)
