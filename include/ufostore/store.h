@@ -108,6 +108,9 @@ UFO_API void ufo_store_close(ufo_store *store);
 
 UFO_API const char *ufo_store_path(const ufo_store *store); /* absolute; valid until close */
 UFO_API int ufo_store_is_read_only(const ufo_store *store);
+/* What tells this store from any other that may come to lie at its path: a version 4 UUID as 36 characters and a
+ * zero, written to `text`. Constant for the life of a store; a compacted copy has it, too. Reads no file. */
+UFO_API void ufo_store_uuid(const ufo_store *store, char text[37]);
 
 /* ---- the catalogue --------------------------------------------------------------------------------------------- */
 

@@ -20,6 +20,8 @@ static void format_uuid(const uint8_t uuid[16], char text[37]) {
   }
 }
 
+void ufo_store_uuid(const ufo_store *store, char text[37]) { format_uuid(store->core->superblock.uuid, text); }
+
 /* The lengths of a table's values: neither they nor their pages are read. */
 static ufo_status sum_lengths(ufo_etxn *txn, ufo_table table, uint64_t *bytes_out, ufo_error *error) {
   ufo_cursor *cursor;

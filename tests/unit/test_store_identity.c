@@ -436,3 +436,29 @@ Test(identity, forks_leave_no_descriptors) {
   cr_assert_eq(count_descriptors(), before);
   ufo_object_release(held);
 }
+
+/* A name for the store itself: the same through every handle and in every copy, and another one for every other. */
+Test(identity, a_store_is_known_by_its_uuid) {
+  char own[37], again[37], copied[37], others[37], path[420], copy[420];
+  ufo_store *second, *moved, *other;
+  ufo_store_stat stat = {.struct_size = sizeof stat};
+  snprintf(copy, sizeof copy, "%s.copy", ufo_store_path(store));
+  snprintf(path, sizeof path, "%s.other", ufo_store_path(store));
+  OK(ufo_store_open(ufo_store_path(store), NULL, &second, &error));
+  OK(ufo_store_compact(store, copy, &error));
+  OK(ufo_store_open(copy, NULL, &moved, &error));
+  OK(ufo_store_open(path, NULL, &other, &error));
+  ufo_store_uuid(store, own);
+  ufo_store_uuid(second, again);
+  ufo_store_uuid(moved, copied);
+  ufo_store_uuid(other, others);
+  OK(ufo_store_get_stat(store, &stat, &error));
+  cr_assert_eq(strlen(own), 36);
+  cr_assert_str_eq(own, stat.uuid);
+  cr_assert_str_eq(own, again);
+  cr_assert_str_eq(own, copied);
+  cr_assert_str_neq(own, others);
+  ufo_store_close(second);
+  ufo_store_close(moved);
+  ufo_store_close(other);
+}

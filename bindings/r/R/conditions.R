@@ -32,10 +32,20 @@ advice_snapshot <- replace(
 )
 advice_version <- replace(advice, "missing", "ufo_versions() lists those that can be read.")
 
+advice_following <- replace(
+  advice_opening, c("missing", "corrupt"), c(
+    paste(
+      "What was saved or sent is a reference: it can be followed only while the store is at its path and has that",
+      "version. options(ufostore.serialize = \"value\") makes R save and send the values instead."
+    ),
+    "It was damaged on its way, or made by something else."
+  )
+)
+
 advice_for <- function(kind, situation) {
   switch(
     situation, opening = advice_opening, "opening snapshot" = advice_opening_snapshot, snapshot = advice_snapshot,
-    version = advice_version, advice
+    version = advice_version, following = advice_following, advice
   )[[kind]]
 }
 

@@ -1,13 +1,13 @@
 /* altrep.c - ALTREP classes for logical, integer, double, complex and raw views.
  *
  * data1 of a vector is the shell of its view (view.h), data2 is unused. Base R calls Length and Elt for each element of
- * a loop, so both are a few loads. There is no Serialized_state method on purpose: R then writes the values, so what
- * saveRDS() and parallel clusters send is an ordinary vector that needs no store to be read again. Extremes are left to
- * R, which runs over the data pointer as fast as we could. */
+ * a loop, so both are a few loads. What is serialized of a vector is told in reference.h. Extremes are left to R, which
+ * runs over the data pointer as fast as we could. */
 #include "altrep.h"
 
 #include "condition.h"
 #include "memory.h"
+#include "reference.h"
 #include "sortkey.h"
 #include "store.h"
 #include "subset.h"
@@ -111,6 +111,15 @@ static SEXP duplicate_method(SEXP x, Rboolean deep) {
   return copy;
 }
 
+/* NULL makes R write the values. */
+static SEXP serialized_state_method(SEXP x) { return ufor_reference(view_of(x)); }
+
+static SEXP unserialize_logical(SEXP class, SEXP state) { return (void)class, ufor_dereference(state, LGLSXP); }
+static SEXP unserialize_integer(SEXP class, SEXP state) { return (void)class, ufor_dereference(state, INTSXP); }
+static SEXP unserialize_double(SEXP class, SEXP state) { return (void)class, ufor_dereference(state, REALSXP); }
+static SEXP unserialize_complex(SEXP class, SEXP state) { return (void)class, ufor_dereference(state, CPLXSXP); }
+static SEXP unserialize_raw(SEXP class, SEXP state) { return (void)class, ufor_dereference(state, RAWSXP); }
+
 static Rboolean inspect_method(SEXP x, int pre, int deep, int pvec, void (*inspect_subtree)(SEXP, int, int, int)) {
   (void)pre, (void)deep, (void)pvec, (void)inspect_subtree;
   ufo_view_info info = {.struct_size = sizeof info};
@@ -195,6 +204,7 @@ static void set_common_methods(R_altrep_class_t class) {
   R_set_altrep_Length_method(class, length_method);
   R_set_altrep_Duplicate_method(class, duplicate_method);
   R_set_altrep_Inspect_method(class, inspect_method);
+  R_set_altrep_Serialized_state_method(class, serialized_state_method);
   R_set_altvec_Dataptr_method(class, dataptr_method);
   R_set_altvec_Dataptr_or_null_method(class, dataptr_or_null_method);
   R_set_altvec_Extract_subset_method(class, extract_subset_method);
@@ -212,6 +222,11 @@ void ufor_altrep_init(DllInfo *dll) {
   set_common_methods(class_double);
   set_common_methods(class_complex);
   set_common_methods(class_raw);
+  R_set_altrep_Unserialize_method(class_logical, unserialize_logical);
+  R_set_altrep_Unserialize_method(class_integer, unserialize_integer);
+  R_set_altrep_Unserialize_method(class_double, unserialize_double);
+  R_set_altrep_Unserialize_method(class_complex, unserialize_complex);
+  R_set_altrep_Unserialize_method(class_raw, unserialize_raw);
   R_set_altlogical_Elt_method(class_logical, logical_elt_method);
   R_set_altlogical_Get_region_method(class_logical, logical_region_method);
   R_set_altinteger_Elt_method(class_integer, integer_elt_method);

@@ -12,8 +12,8 @@
 _Noreturn void ufor_raise(const ufo_error *error, const char *path, const char *object);
 
 /* The same with what is to be done about it in a certain situation: "opening" a store, also at a snapshot ("opening
- * snapshot"), looking for a "snapshot" or for a "version" of an object that exists, "touching" a view from inside any
- * code. */
+ * snapshot"), looking for a "snapshot" or for a "version" of an object that exists, "following" a reference, "touching"
+ * a view from inside any code. */
 _Noreturn void ufor_raise_in(const char *situation, const ufo_error *error, const char *path, const char *object);
 
 /* The same for an error found here; `format` is as for printf. */

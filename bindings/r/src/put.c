@@ -13,6 +13,7 @@
 #include "attributes.h"
 #include "condition.h"
 #include "form.h"
+#include "reference.h"
 #include "serialize.h"
 #include "store.h"
 #include "view.h"
@@ -224,6 +225,7 @@ static SEXP run(void *data) {
 static void clean_up(void *data, Rboolean jump) {
   (void)jump;
   struct put_job *job = data;
+  ufor_reference_forbid(0);
   if (job->writer != NULL) ufo_writer_cancel(job->writer);
   drop_attributes(job);
   ufo_attributes_free(job->stored);
@@ -261,6 +263,7 @@ SEXP ufor_put(SEXP pointer, SEXP name, SEXP value, SEXP chunk, SEXP conflict) {
     if (ufo_txn_begin(job.handle->store, &job.txn, &job.error) != UFO_OK) ufor_raise(&job.error, path, job.name);
     job.own_txn = 1;
   }
+  ufor_reference_forbid(1);
   R_UnwindProtect(run, &job, clean_up, &job, NULL);
   if (job.status != UFO_OK) ufor_raise(&job.error, path, job.name);
   return R_NilValue;

@@ -16,6 +16,14 @@ expect_round_trip <- function(x, info = deparse(substitute(x))) {
   ufo_close(s)
 }
 
+# Evaluates code while R serializes the values of views ("value") or references to them ("reference").
+serializing <- function(how, code) {
+  old <- options(ufostore.serialize = how)
+  on.exit(options(old))
+  force(code)
+}
+value_bytes <- function(x) serializing("value", serialize(x, NULL))
+
 # Elements of `bytes` bytes that fill three chunks of 64 KiB and a bit.
 three_chunks <- function(bytes) 3 * 65536 / bytes + 17
 

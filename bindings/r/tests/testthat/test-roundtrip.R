@@ -15,7 +15,7 @@ test_that("special values of every type are kept bit for bit", {
     # identical() takes all NaN, and both zeros, for the same: compare the bytes too.
     s <- new_store()
     s$x <- special[[type]]
-    expect_identical(serialize(s$x, NULL), serialize(special[[type]], NULL), info = type)
+    expect_identical(value_bytes(s$x), serialize(special[[type]], NULL), info = type)
   }
 })
 
@@ -34,7 +34,7 @@ test_that("vectors of three chunks and more are kept", {
     expect_round_trip(x, info = type)
     s <- new_store()
     s$x <- x
-    expect_identical(serialize(s$x, NULL), serialize(x, NULL), info = type)
+    expect_identical(value_bytes(s$x), serialize(x, NULL), info = type)
     expect_true(ufo_info(s, "x")$chunks >= 4)
   }
   expect_round_trip(noise(three_chunks(8)))

@@ -238,18 +238,6 @@ test_that("is_ufo and ufo_materialize tell and end what is a view", {
   expect_identical(ufo_materialize("a"), "a")
 })
 
-test_that("saved views hold their values", {
-  s <- new_store()
-  x <- structure(noise(three_chunks(8)), note = "n")
-  s$x <- x
-  file <- tempfile(fileext = ".rds")
-  saveRDS(s$x, file)
-  expect_identical(readRDS(file), x)
-  expect_false(is_ufo(readRDS(file)))
-  s$frame <- iris
-  expect_identical(unserialize(serialize(s$frame, NULL)), iris)
-})
-
 test_that("wrapped vectors are still seen as views", {
   s <- new_store()
   s$x <- noise(5 * 8192)

@@ -1,0 +1,177 @@
+# What is serialized of a view: a reference where it can be followed, the values elsewhere.
+
+sent <- function(x) unserialize(serialize(x, NULL))
+
+test_that("a view is sent as a reference of some hundred bytes", {
+  s <- new_store()
+  types <- list(
+    logical = rep_len(c(TRUE, NA), three_chunks(4)), integer = seq_len(three_chunks(4)), double = noise(three_chunks(8)),
+    complex = complex(real = noise(three_chunks(16)), imaginary = 1), raw = as.raw(seq_len(three_chunks(1)) %% 256)
+  )
+  for (type in names(types)) {
+    x <- structure(types[[type]], note = "n", class = "mine")
+    s[[type]] <- x
+    bytes <- serialize(s[[type]], NULL)
+    expect_lt(length(bytes), 1000)
+    back <- unserialize(bytes)
+    expect_true(is_ufo(back), info = type)
+    expect_identical(back, x, info = type)
+  }
+})
+
+test_that("columns of a data frame, matrices and names are sent so, too", {
+  s <- new_store()
+  n <- three_chunks(8)
+  frame <- data.frame(x = noise(n), f = factor(rep_len(c("a", "b"), n)), t = as.POSIXct("2026-01-01", tz = "UTC") + seq_len(n))
+  s$frame <- frame
+  s$m <- matrix(noise(6e4), 200)
+  bytes <- serialize(list(s$frame, s$m), NULL)
+  expect_lt(length(bytes), 8000)
+  back <- unserialize(bytes)
+  expect_identical(back, list(frame, matrix(noise(6e4), 200)))
+  expect_true(all(vapply(back[[1]], is_ufo, NA)))
+  expect_true(is_ufo(back[[2]]))
+})
+
+test_that("a worker maps what it is sent, and gives back what it is asked for", {
+  s <- new_store()
+  x <- noise(three_chunks(8))
+  s$x <- x
+  cluster <- parallel::makePSOCKcluster(2, rscript_libs = .libPaths())
+  on.exit(parallel::stopCluster(cluster))
+  sums <- parallel::clusterApply(cluster, list(1:10, 11:20), function(i, x) list(ufostore::is_ufo(x), sum(x[i])), s$x)
+  expect_identical(sums, list(list(TRUE, sum(x[1:10])), list(TRUE, sum(x[11:20]))))
+  # What a worker changes is its own, and comes back by value.
+  changed <- parallel::clusterApply(cluster, 1:2, function(i, x) {
+    x[1] <- i
+    x
+  }, s$x)
+  expect_identical(changed, lapply(1:2, function(i) replace(x, 1, i)))
+  expect_identical(s$x, x)
+})
+
+test_that("what was changed, or is not committed, travels by value", {
+  s <- new_store()
+  x <- noise(three_chunks(8))
+  s$x <- x
+  y <- s$x
+  y[3] <- 0
+  back <- sent(y)
+  expect_false(is_ufo(back))
+  expect_identical(back, replace(x, 3, 0))
+  ufo_begin(s)
+  s$pending <- x
+  expect_false(is_ufo(sent(s$pending)))
+  expect_identical(sent(s$pending), x)
+  ufo_rollback(s)
+})
+
+test_that("an older version is found as long as it is kept, and by value else", {
+  s <- new_store()
+  x <- noise(three_chunks(8))
+  s$x <- x
+  ufo_snapshot(s, "then")
+  then <- s$x
+  s$x <- -x
+  expect_identical(sent(then), x)
+  expect_identical(sent(s$x), -x)
+  s$frame <- data.frame(a = x)
+  column <- s$frame$a
+  s$frame <- data.frame(a = -x)
+  expect_identical(sent(column), x)
+})
+
+test_that("a reference that leads nowhere fails, and says where it should have led", {
+  path <- new_path()
+  s <- new_store(path)
+  x <- noise(three_chunks(8))
+  s$x <- x
+  file <- tempfile(fileext = ".rds")
+  saveRDS(s$x, file)
+  expect_identical(readRDS(file), x)
+  s$x <- -x
+  gc()
+  s$y <- 1 # reclaims what nobody needs any more
+  s$y <- 2
+  version <- expect_error(readRDS(file), class = "ufo_missing_error")
+  expect_match(conditionMessage(version), "ufostore.serialize", fixed = TRUE)
+  saveRDS(s$x, file)
+  s$x <- NULL
+  s$x <- x
+  expect_error(readRDS(file), class = "ufo_missing_error")
+  saveRDS(s$x, file)
+  ufo_close(s)
+  file.rename(path, paste0(path, ".moved"))
+  gone <- expect_error(readRDS(file), class = "ufo_missing_error")
+  expect_match(conditionMessage(gone), path, fixed = TRUE)
+  other <- new_store(path)
+  other$x <- x
+  replaced <- expect_error(readRDS(file), class = "ufo_missing_error")
+  expect_match(conditionMessage(replaced), "another one", fixed = TRUE)
+})
+
+test_that("an option makes R write the values", {
+  s <- new_store()
+  x <- structure(noise(three_chunks(8)), note = "n")
+  s$x <- x
+  file <- tempfile(fileext = ".rds")
+  serializing("value", saveRDS(s$x, file))
+  expect_identical(readRDS(file), x)
+  expect_false(is_ufo(readRDS(file)))
+  serializing("reference", expect_true(is_ufo(sent(s$x))))
+  expect_error(serializing("both", serialize(s$x, NULL)), class = "ufo_usage_error")
+})
+
+test_that("what is put into a store needs no other one", {
+  s <- new_store()
+  x <- noise(three_chunks(8))
+  s$x <- x
+  view <- s$x
+  model <- structure(list(data = view, f = local({
+    inner <- view
+    function() inner
+  })), class = "model")
+  attr(view, "twin") <- s$x
+  path <- new_path()
+  other <- new_store(path)
+  other$model <- model
+  other$with <- view
+  ufo_close(s)
+  ufo_close(other)
+  unlink(.subset2(s, "path"))
+  rm(view, model)
+  gc()
+  other <- ufo_open(path)
+  expect_identical(other$model$f()[], x)
+  expect_identical(other$model$data[], x)
+  expect_identical(attr(other$with, "twin")[], x)
+  # After an error in the middle of a put, references are made again.
+  expect_error(ufo_put(other, "bad", structure(1, a = quote(stop("no")), b = new.env()), chunk = -1))
+  other$z <- x
+  expect_true(is_ufo(sent(other$z)))
+})
+
+test_that("words that are no reference are refused", {
+  s <- new_store()
+  s$x <- noise(three_chunks(8))
+  s$i <- seq_len(three_chunks(4))
+  bytes <- serialize(s$x, NULL)
+  swap <- function(from, to) {
+    at <- grepRaw(from, bytes, fixed = TRUE)
+    stopifnot(length(at) == 1, nchar(from) == nchar(to))
+    replace(bytes, at - 1 + seq_len(nchar(to)), charToRaw(to))
+  }
+  expect_error(unserialize(swap("ufostore reference 1", "ufostore reference 9")), class = "ufo_unsupported_error")
+  expect_error(unserialize(swap("ufostore reference 1", "something else, yes.")), class = "ufo_unsupported_error")
+  expect_error(unserialize(swap("ufo_double", "ufo_intege")))
+})
+
+test_that("a reference outlives the handle through which it was got", {
+  s <- new_store()
+  x <- noise(three_chunks(8))
+  s$x <- x
+  view <- s$x
+  ufo_close(s)
+  expect_identical(sent(view), x)
+  expect_true(is_ufo(sent(view)))
+})
