@@ -664,6 +664,20 @@ Test(windows, a_flush_beside_a_writer_leaves_nothing_out, .timeout = 60) {
   end_gate(pool, &g);
 }
 
+/* One writeback of a window fails, and none after that: each chunk gets its chance, and a flush that has written all of
+ * them back has not failed. */
+Test(windows, a_flush_tells_only_what_stays_changed, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  gate g;
+  const uint64_t *body = new_gate(pool, &g, 4), *kept = (const uint64_t *)(const void *)g.memory.bytes;
+  atomic_store(&g.failures, 1);
+  OK(ufo_region_flush(g.region, &error));
+  cr_assert_eq(stats_of(pool).dirty_bytes, 0);
+  cr_assert_eq(stats_of(pool).writeback_failures, 1);
+  for (uint64_t k = 0; k < 5 * CHUNKS_A_WINDOW; k++) cr_assert_eq(kept[k * WORDS_A_CHUNK], body[k * WORDS_A_CHUNK]);
+  end_gate(pool, &g);
+}
+
 /* More than fits, written in order: everything arrives, and windows come where all that could make room was changed. */
 Test(windows, of_a_writer_under_pressure, .timeout = 60) {
   const uint64_t chunks = BODY / CHUNK;
