@@ -109,11 +109,12 @@ bool ufo_evictors_ask(ufo_pool *pool) {
   return more || pool->leaving > 0;
 }
 
-/* No other is at work, and nothing can be done: whoever waits for room must find out for itself. */
-static void despair(ufo_pool *pool) {
-  pool->making_room = pool->room_awaited = false;
+/* No evictor is at work, and nothing is to be done, or can be: whoever waits for room must find out for itself. Others
+ * than evictors may have made it since they were asked. */
+static void rest(ufo_pool *pool, bool wanted) {
+  if (wanted) pool->making_room = pool->room_awaited = false;
   ufo_slots_unblock(pool);
-  if (!pool->evictor_kicked) return;
+  if (!wanted || !pool->evictor_kicked) return;
   pool->evictor_kicked = false;
   pthread_cond_broadcast(&pool->room);
 }
@@ -150,7 +151,7 @@ static void *run(void *argument) {
       evict(pool, frame, mine, &room);
       continue;
     }
-    if (wanted && pool->leaving == 0) despair(pool);
+    if (pool->leaving == 0) rest(pool, wanted);
     pthread_cond_wait(&pool->evictor_wanted, &pool->residency_lock);
   }
   pthread_mutex_unlock(&pool->residency_lock);
