@@ -56,7 +56,7 @@ enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room && (*word & UFO_CHUNK_IN_WINDOW) &&
              grow_copy(room, frame->bytes, NULL) && ufo_window_evict(region, frame, room->bytes, &window, &error)) {
     freed = window != UFO_EVICTED_NOTHING;
-    stuck = error.code != UFO_OK;
+    stuck = error.code != UFO_OK && ufo_chunk_get_state(*word) == UFO_DIRTY; /* else others of it are */
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room) {
     frame->held = frame->fruitless == UFO_FRUITLESS_MAX;
     if (grow_copy(room, frame->bytes, &error) && ufo_cleaning_begin(region, frame, room->bytes, &error)) {
@@ -134,6 +134,7 @@ static void evict(ufo_pool *pool, ufo_frame *frame, ufo_departure *mine, ufo_cop
   pool->leaving -= mine->bytes;
   mine->region = NULL;
   ufo_slots_unblock(pool);
+  if (pool->changing) pthread_cond_broadcast(&pool->room); /* who makes the budget smaller has passed it over */
   if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;
 }
 
