@@ -94,7 +94,7 @@ static bool is_wanted(ufo_pool *pool) {
   uint64_t used = ufo_pool_used(pool);
   if (used > pool->high) pool->making_room = true;
   if (used <= aim(pool)) pool->making_room = pool->room_awaited = false;
-  bool awaited = pool->room_awaited || pool->fills_waiting > 0;
+  bool awaited = (pool->room_awaited || pool->fills_waiting > 0) && pool->leaving < UFO_SHARED_WORK_BYTES;
   if (pool->making_room && used - ufo_min(pool->leaving, used) > aim(pool)) return pool->leaving == 0 || awaited;
   return pool->evictor_kicked && pool->leaving == 0;
 }

@@ -73,6 +73,7 @@ static ufo_status flush_all(flush *f, ufo_error *error) {
   uint64_t bytes = f->count * f->region->chunk_bytes; /* no more than is in memory */
   unsigned threads = (unsigned)ufo_min(bytes / WORTH_A_THREAD_BYTES + 1, THREADS_MAX);
   threads = (unsigned)ufo_min(threads, ufo_thread_processors());
+  threads = (unsigned)ufo_min(threads, ufo_max(UFO_SHARED_WORK_BYTES / ufo_region_largest_chunk(f->region), 1));
   pthread_mutex_init(&f->lock, NULL);
   ufo_thread_share(threads, work, f);
   pthread_mutex_destroy(&f->lock);

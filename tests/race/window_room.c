@@ -68,7 +68,7 @@ int main(void) {
   MUST(ufo_pool_create(&pool_options, &pool, e));
   ufo_region *region = new_region(
       WORDS, (ufo_source){.populate_bytes = populate_kept, .writeback = writeback, .flags = UFO_SOURCE_READ_AHEAD});
-  uint64_t *body = ufo_region_body(region), wrong = 0, passes = nightly() ? 300 : 40;
+  uint64_t *body = ufo_region_body(region), wrong = 0, passes = nightly() ? 300 : 24;
   MUST_HOLD(pthread_create(&other, NULL, come_and_go, NULL) == 0, "no thread");
   for (uint64_t pass = 1; pass <= passes; pass++) {
     for (uint64_t chunk = 0; chunk < CHUNKS; chunk++) {
