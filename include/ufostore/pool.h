@@ -37,7 +37,8 @@
  *   - A signal handler must not touch managed memory, since it may have interrupted this library in the middle of its
  *     books; nor must a thread be cancelled (pthread_cancel) while it is in the library.
  *   - Besides the budget, each thread that fills or evicts holds one chunk in a buffer, which it keeps if it has at
- *     most 4 MiB.
+ *     most 4 MiB. Up to four threads evict, and up to eight flush a region, as far as there are processors and their
+ *     chunks are 8 MiB together; larger chunks are written back by fewer, at last by one.
  *   - A chunk that cannot be produced raises SIGBUS at the touched address. ufo_guarded() turns that into an error.
  *   - Callbacks run on the pool's threads. They may touch other regions, but must not wait for a thread that might be
  *     blocked in a fault. */

@@ -56,7 +56,7 @@ enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room && (*word & UFO_CHUNK_IN_WINDOW) &&
              grow_copy(room, frame->bytes, NULL) && ufo_window_evict(region, frame, room->bytes, &window, &error)) {
     freed = window != UFO_EVICTED_NOTHING;
-    stuck = error.code != UFO_OK;
+    stuck = error.code != UFO_OK && ufo_chunk_get_state(*word) == UFO_DIRTY; /* else others of it are */
   } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room) {
     frame->held = frame->fruitless == UFO_FRUITLESS_MAX;
     if (grow_copy(room, frame->bytes, &error) && ufo_cleaning_begin(region, frame, room->bytes, &error)) {
@@ -94,7 +94,7 @@ static bool is_wanted(ufo_pool *pool) {
   uint64_t used = ufo_pool_used(pool);
   if (used > pool->high) pool->making_room = true;
   if (used <= aim(pool)) pool->making_room = pool->room_awaited = false;
-  bool awaited = pool->room_awaited || pool->fills_waiting > 0;
+  bool awaited = (pool->room_awaited || pool->fills_waiting > 0) && pool->leaving < UFO_SHARED_WORK_BYTES;
   if (pool->making_room && used - ufo_min(pool->leaving, used) > aim(pool)) return pool->leaving == 0 || awaited;
   return pool->evictor_kicked && pool->leaving == 0;
 }
@@ -109,11 +109,12 @@ bool ufo_evictors_ask(ufo_pool *pool) {
   return more || pool->leaving > 0;
 }
 
-/* No other is at work, and nothing can be done: whoever waits for room must find out for itself. */
-static void despair(ufo_pool *pool) {
-  pool->making_room = pool->room_awaited = false;
+/* No evictor is at work, and nothing is to be done, or can be: whoever waits for room must find out for itself. Others
+ * than evictors may have made it since they were asked. */
+static void rest(ufo_pool *pool, bool wanted) {
+  if (wanted) pool->making_room = pool->room_awaited = false;
   ufo_slots_unblock(pool);
-  if (!pool->evictor_kicked) return;
+  if (!wanted || !pool->evictor_kicked) return;
   pool->evictor_kicked = false;
   pthread_cond_broadcast(&pool->room);
 }
@@ -133,6 +134,7 @@ static void evict(ufo_pool *pool, ufo_frame *frame, ufo_departure *mine, ufo_cop
   pool->leaving -= mine->bytes;
   mine->region = NULL;
   ufo_slots_unblock(pool);
+  if (pool->changing) pthread_cond_broadcast(&pool->room); /* who makes the budget smaller has passed it over */
   if (freed && pool->fills_waiting == 0) pool->evictor_kicked = false;
 }
 
@@ -150,7 +152,7 @@ static void *run(void *argument) {
       evict(pool, frame, mine, &room);
       continue;
     }
-    if (wanted && pool->leaving == 0) despair(pool);
+    if (pool->leaving == 0) rest(pool, wanted);
     pthread_cond_wait(&pool->evictor_wanted, &pool->residency_lock);
   }
   pthread_mutex_unlock(&pool->residency_lock);

@@ -52,8 +52,7 @@ static void clean_some(flush *f, size_t first, size_t count, void *copy) {
   ufo_status status = UFO_OK;
   uint64_t window = ufo_window_of(region, f->chunks[first]);
   bool as_one = count > 1 && window < region->window_count && ufo_window_clean(region, window, copy, &status, &error);
-  if (status != UFO_OK) note(f, first, status, &error);
-  /* What was in other hands, or comes without a window; after an error, so that each has had its chance. */
+  /* What was in other hands, or comes without a window; after an error, so that each has its chance, and tells. */
   for (size_t i = first; i < first + count && (!as_one || status != UFO_OK); i++) {
     ufo_error one = {.code = UFO_OK};
     ufo_status cleaned = ufo_chunk_clean(region, f->chunks[i], false, copy, &one);
@@ -74,6 +73,7 @@ static ufo_status flush_all(flush *f, ufo_error *error) {
   uint64_t bytes = f->count * f->region->chunk_bytes; /* no more than is in memory */
   unsigned threads = (unsigned)ufo_min(bytes / WORTH_A_THREAD_BYTES + 1, THREADS_MAX);
   threads = (unsigned)ufo_min(threads, ufo_thread_processors());
+  threads = (unsigned)ufo_min(threads, ufo_max(UFO_SHARED_WORK_BYTES / ufo_region_largest_chunk(f->region), 1));
   pthread_mutex_init(&f->lock, NULL);
   ufo_thread_share(threads, work, f);
   pthread_mutex_destroy(&f->lock);

@@ -79,7 +79,7 @@ static ufo_status shrink(ufo_pool *pool, ufo_error *error) {
         retried = true;
         continue;
       }
-      if (pool->evictions > 0 || pool->fills_running > pool->fills_blocked || pool->staged > 0) {
+      if (pool->evictions > 0 || pool->leaving > 0 || pool->fills_running > pool->fills_blocked || pool->staged > 0) {
         pthread_cond_wait(&pool->room, &pool->residency_lock);
         continue;
       }

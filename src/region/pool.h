@@ -332,6 +332,8 @@ void ufo_evictors_stop(ufo_pool *pool); /* `stopping` is set */
 bool ufo_evictors_ask(ufo_pool *pool);
 /* Buffers of threads that are larger than this are given back after use: they are not in the budget. */
 #define UFO_KEPT_BUFFER_BYTES (UINT64_C(4) << 20)
+/* Nor is what threads compress at once: where their chunks are more than this, fewer share the work. */
+#define UFO_SHARED_WORK_BYTES (UINT64_C(8) << 20)
 /* A buffer to hand changed chunks to a writeback from. Zeroed to begin with. */
 typedef struct ufo_copy_room {
   void *bytes;

@@ -151,7 +151,7 @@ enum ufo_evicted ufo_window_drop(ufo_region *region, ufo_frame *frame, char *kee
 bool ufo_window_evict(ufo_region *region, ufo_frame *frame, void *copy, enum ufo_evicted *evicted_out,
                       ufo_error *error);
 /* No lock is held. Writes all changed chunks of the window back, from `copy`, and keeps it. False as above. Chunks that
- * were written to meanwhile, or after an error, are DIRTY still. */
+ * were written to after they were copied, or that follow an error, are DIRTY still. */
 bool ufo_window_clean(ufo_region *region, uint64_t window, void *copy, ufo_status *status_out, ufo_error *error);
 /* The chunk lock is held. A part of the window will be dropped alone. */
 void ufo_window_split(ufo_region *region, uint64_t chunk);

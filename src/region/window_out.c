@@ -131,20 +131,35 @@ static bool begin(ufo_region *region, uint64_t first, const ufo_frame *mine) {
   return begun;
 }
 
+/* The chunk lock is held, and the frame is in the caller's hands. Copies a CLEANING chunk if *status is UFO_OK. If
+ * `all`, one whose cleaning a write has undone before it could be copied is CLEANING again: what was written to it
+ * before is not yet written back, either. False: the chunk is not CLEANING. */
+static bool copy_one(ufo_region *region, ufo_frame *frame, bool all, void *copy, ufo_status *status, ufo_error *error) {
+  ufo_chunk_state state = ufo_chunk_get_state(region->chunks[frame->chunk]);
+  if (state == UFO_CLEANING) {
+    if (*status == UFO_OK && frame->sealed)
+      *status = ufo_pool_fail_broken(region->pool, error); /* since it was taken */
+    if (*status == UFO_OK) ufo_cleaning_copy(region, frame, copy);
+    return true;
+  }
+  if (state != UFO_DIRTY) return false;
+  if (!all && frame->fruitless < UFO_FRUITLESS_MAX) frame->fruitless++;
+  if (!all || *status != UFO_OK) return false;
+  bool begun = ufo_cleaning_begin(region, frame, copy, error);
+  if (!begun) *status = error->code;
+  return begun;
+}
+
 /* No lock is held. Writes the CLEANING chunks back one by one, and none after an error: all are CLEAN or DIRTY
- * afterwards. */
-static ufo_status write_all(ufo_region *region, uint64_t first, void *copy, bool *written, ufo_error *error) {
+ * afterwards. `all`: see above. */
+static ufo_status write_all(ufo_region *region, uint64_t first, bool all, void *copy, bool *written, ufo_error *error) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   ufo_status status = UFO_OK;
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     pthread_mutex_lock(lock);
-    ufo_chunk word = region->chunks[first + i];
-    ufo_frame *frame = ufo_chunk_get_frame(word);
-    bool to_do = ufo_chunk_get_state(word) == UFO_CLEANING;
-    /* Else a write has undone the cleaning before it could be copied. */
-    if (ufo_chunk_get_state(word) == UFO_DIRTY && frame->fruitless < UFO_FRUITLESS_MAX) frame->fruitless++;
+    ufo_frame *frame = ufo_chunk_get_frame(region->chunks[first + i]);
+    bool to_do = copy_one(region, frame, all, copy, &status, error);
     if (to_do && status == UFO_OK) {
-      ufo_cleaning_copy(region, frame, copy);
       pthread_mutex_unlock(lock);
       status = ufo_cleaning_write(region, frame, copy, error);
       pthread_mutex_lock(lock);
@@ -168,7 +183,8 @@ bool ufo_window_evict(ufo_region *region, ufo_frame *frame, void *copy, enum ufo
   if (!begin(region, first, frame)) return false;
   bool written[UFO_WINDOW_CHUNKS_MAX] = {false};
   pthread_mutex_unlock(lock);
-  write_all(region, first, copy, written, error);
+  ufo_status status = write_all(region, first, false, copy, written, error);
+  error->code = status; /* whatever a callback left there */
   pthread_mutex_lock(lock);
   bool free_to_go = all_clean(region, first) && !ufo_pool_is_broken(region->pool);
   for (uint64_t i = 0; free_to_go && i < region->window_chunks; i++) /* pinned meanwhile */
@@ -192,7 +208,7 @@ bool ufo_window_clean(ufo_region *region, uint64_t window, void *copy, ufo_statu
   }
   pthread_mutex_unlock(lock);
   if (!begun) return false;
-  *status_out = write_all(region, first, copy, written, error);
+  *status_out = write_all(region, first, true, copy, written, error);
   pthread_mutex_lock(lock);
   give_back(region, first, NULL);
   pthread_mutex_unlock(lock);

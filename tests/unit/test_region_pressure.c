@@ -220,3 +220,38 @@ Test(pressure, a_fill_is_served_while_all_of_memory_is_being_written, .timeout =
   OK(ufo_pool_destroy(pool, &error));
   free(source.bytes);
 }
+
+/* ---- memory besides the budget -------------------------------------------------------------------------------------
+ */
+
+static _Atomic int written_at_once, most_at_once;
+
+static int counting_writeback(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *e) {
+  int now = atomic_fetch_add(&written_at_once, 1) + 1;
+  if (now > atomic_load(&most_at_once)) atomic_store(&most_at_once, now);
+  usleep(50000);
+  atomic_fetch_sub(&written_at_once, 1);
+  return memory_writeback(user, offset, bytes, data, e);
+}
+
+/* Each thread that writes back has a copy of the chunk, and a writeback that compresses takes several times as much:
+ * large chunks are written back one at a time, by flushes and evictions. */
+Test(pressure, large_chunks_are_written_back_one_at_a_time, .timeout = 60) {
+  enum { LARGE = 16 << 20, LARGE_CHUNKS = 8, PASSES = 2 };
+  ufo_pool *pool = new_pool(6 * LARGE);
+  memory_source s = {.size = LARGE_CHUNKS * LARGE, .bytes = calloc(LARGE_CHUNKS, LARGE)};
+  ufo_source source = source_of(&s);
+  source.writeback = counting_writeback;
+  ufo_region *region = new_region(pool, 8, LARGE_CHUNKS * LARGE / 8, LARGE / 8, UFO_ACCESS_READ_WRITE, source);
+  uint64_t *body = ufo_region_body(region);
+  for (uint64_t i = 0; i < PASSES * LARGE_CHUNKS; i++) {
+    body[i % LARGE_CHUNKS * (LARGE / 8)] += i;
+    if (i == LARGE_CHUNKS) cr_assert_eq(atomic_load(&most_at_once), 1, "%d evicted at once", most_at_once);
+  }
+  atomic_store(&most_at_once, 0);
+  OK(ufo_region_flush(region, &error));
+  cr_assert_eq(atomic_load(&most_at_once), 1, "%d flushed at once", most_at_once);
+  ufo_region_release(region);
+  OK(ufo_pool_destroy(pool, &error));
+  free(s.bytes);
+}

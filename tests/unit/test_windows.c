@@ -589,6 +589,95 @@ Test(windows, who_puts_back_what_was_there_changes_it, .timeout = 60) {
   OK(ufo_pool_destroy(pool, &error));
 }
 
+/* A source whose writebacks stop at a gate while it is shut; some may fail. */
+typedef struct gate {
+  memory_source memory;
+  atomic_bool shut;
+  atomic_uint inside, failures; /* so many still to come */
+  ufo_region *region;
+  ufo_status flushed;
+} gate;
+
+static int gate_populate(void *user, uint64_t offset, uint64_t bytes, void *target, ufo_error *e) {
+  return memory_populate(&((gate *)user)->memory, offset, bytes, target, e);
+}
+
+static int gate_writeback(void *user, uint64_t offset, uint64_t bytes, const void *data, ufo_error *e) {
+  gate *g = user;
+  atomic_fetch_add(&g->inside, 1);
+  while (atomic_load(&g->shut)) usleep(1000);
+  if (atomic_load(&g->failures) > 0) {
+    atomic_fetch_sub(&g->failures, 1);
+    snprintf(e->message, sizeof e->message, "no room for byte %" PRIu64, offset);
+    return e->code = UFO_FULL;
+  }
+  return memory_writeback(&g->memory, offset, bytes, data, e);
+}
+
+static void *flush_gate(void *user) {
+  gate *g = user;
+  ufo_error mine;
+  g->flushed = ufo_region_flush(g->region, &mine);
+  return NULL;
+}
+
+/* A region of which window `window` came as one, and all its chunks are changed: one word of each is its number. */
+static uint64_t *new_gate(ufo_pool *pool, gate *g, uint64_t window) {
+  const uint64_t first = window * CHUNKS_A_WINDOW;
+  *g = (gate){.memory = {.size = BODY, .bytes = calloc(1, BODY)}};
+  ufo_source source = {
+      .populate_bytes = gate_populate, .writeback = gate_writeback, .user = g, .flags = UFO_SOURCE_READ_AHEAD};
+  g->region = new_region(pool, 8, COUNT, WORDS_A_CHUNK, UFO_ACCESS_READ_WRITE, source);
+  uint64_t *body = ufo_region_body(g->region);
+  write_in_order(body, 0, first + CHUNKS_A_WINDOW, 1, false);
+  OK(ufo_region_flush(g->region, &error));
+  atomic_store(&g->inside, 0);
+  for (uint64_t k = first; k < first + CHUNKS_A_WINDOW; k++) body[k * WORDS_A_CHUNK] = k;
+  return body;
+}
+
+static void end_gate(ufo_pool *pool, gate *g) {
+  ufo_region_release(g->region);
+  OK(ufo_pool_destroy(pool, &error));
+  free(g->memory.bytes);
+}
+
+/* A flush writes back what was written before it, in chunks too that somebody writes to while others of their window
+ * are being written back. */
+Test(windows, a_flush_beside_a_writer_leaves_nothing_out, .timeout = 60) {
+  enum { FIRST = 4 * CHUNKS_A_WINDOW, END = FIRST + CHUNKS_A_WINDOW };
+  ufo_pool *pool = new_pool(BUDGET);
+  gate g;
+  uint64_t *body = new_gate(pool, &g, 4);
+  const uint64_t *kept = (const uint64_t *)(const void *)g.memory.bytes;
+  atomic_store(&g.shut, true);
+  pthread_t flusher;
+  cr_assert_eq(pthread_create(&flusher, NULL, flush_gate, &g), 0);
+  while (atomic_load(&g.inside) == 0) usleep(1000);
+  for (uint64_t k = FIRST; k < END; k++) __atomic_store_n(&body[k * WORDS_A_CHUNK + 1], k, __ATOMIC_RELAXED);
+  atomic_store(&g.shut, false);
+  pthread_join(flusher, NULL);
+  cr_assert_eq(g.flushed, UFO_OK);
+  for (uint64_t k = FIRST; k < END; k++) cr_assert_eq(kept[k * WORDS_A_CHUNK], k, "chunk %" PRIu64, k);
+  OK(ufo_region_flush(g.region, &error));
+  for (uint64_t k = FIRST; k < END; k++) cr_assert_eq(kept[k * WORDS_A_CHUNK + 1], k, "chunk %" PRIu64, k);
+  end_gate(pool, &g);
+}
+
+/* One writeback of a window fails, and none after that: each chunk gets its chance, and a flush that has written all of
+ * them back has not failed. */
+Test(windows, a_flush_tells_only_what_stays_changed, .timeout = 60) {
+  ufo_pool *pool = new_pool(BUDGET);
+  gate g;
+  const uint64_t *body = new_gate(pool, &g, 4), *kept = (const uint64_t *)(const void *)g.memory.bytes;
+  atomic_store(&g.failures, 1);
+  OK(ufo_region_flush(g.region, &error));
+  cr_assert_eq(stats_of(pool).dirty_bytes, 0);
+  cr_assert_eq(stats_of(pool).writeback_failures, 1);
+  for (uint64_t k = 0; k < 5 * CHUNKS_A_WINDOW; k++) cr_assert_eq(kept[k * WORDS_A_CHUNK], body[k * WORDS_A_CHUNK]);
+  end_gate(pool, &g);
+}
+
 /* More than fits, written in order: everything arrives, and windows come where all that could make room was changed. */
 Test(windows, of_a_writer_under_pressure, .timeout = 60) {
   const uint64_t chunks = BODY / CHUNK;
