@@ -57,7 +57,9 @@ typedef struct ufo_writer ufo_writer;
 UFO_API UFO_MUST_CHECK ufo_status ufo_writer_open(ufo_txn *txn, const char *name, const ufo_object_spec *spec,
                                                   ufo_writer **writer_out, ufo_error *error);
 /* Appends `bytes` bytes; pieces need not be whole elements. After an error nothing of them was appended: they may be
- * written again. */
+ * written again. Threads of the call's own compress what comes at once; `data` is read by the calling thread alone, so
+ * it may be managed memory. If reading it fails and ufo_guarded leaves the call, a part of the piece may have been
+ * appended: only ufo_writer_cancel is of use then. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes,
                                                    ufo_error *error);
 /* Ends the object and frees the writer. UFO_USAGE if the bytes written are not whole elements; the writer is freed
