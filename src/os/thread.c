@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "util/checked.h"
+
 /* What the calling thread may use when it does not stay in one place. */
 static _Thread_local cpu_set_t free_to_use;
 static _Thread_local bool stays;
@@ -49,13 +51,12 @@ static void *run_shared(void *argument) {
   return NULL;
 }
 
-void ufo_thread_share(unsigned threads, void (*work)(void *user), void *user) {
-  enum { MOST = 16 };
-  pthread_t others[MOST];
+void ufo_thread_share(uint64_t most, void (*work)(void *user), void *user) {
+  enum { OTHERS_MAX = 7 };
+  pthread_t others[OTHERS_MAX];
   shared_work shared = {work, user};
-  unsigned started = 0;
-  while (started < MOST && started + 1 < threads && ufo_thread_start(&others[started], run_shared, &shared, false))
-    started++;
+  uint64_t wanted = most > 1 ? ufo_min(ufo_min(most, ufo_thread_processors()) - 1, OTHERS_MAX) : 0, started = 0;
+  while (started < wanted && ufo_thread_start(&others[started], run_shared, &shared, false)) started++;
   work(user);
   while (started > 0) pthread_join(others[--started], NULL);
 }

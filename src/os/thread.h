@@ -4,12 +4,14 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* False and errno set if the system has no room for one more. */
 bool ufo_thread_start(pthread_t *thread, void *(*run)(void *), void *argument, bool detached);
-/* Runs work(user) in `threads` threads at once, of which the caller is one, and returns when all have ended. Where the
- * system refuses threads there are fewer: what is to be done is to be taken from `user`, by whoever comes first. */
-void ufo_thread_share(unsigned threads, void (*work)(void *user), void *user);
+/* Runs work(user) in as many threads as processors, up to `most` and 8, of which the caller is one, and returns when
+ * all have ended. Where the system refuses threads there are fewer: what is to be done is to be taken from `user`, by
+ * whoever comes first. */
+void ufo_thread_share(uint64_t most, void (*work)(void *user), void *user);
 /* Names the calling thread, in 15 bytes at most. Its starter cannot: a detached thread may be gone by then. */
 void ufo_thread_set_name(const char *name);
 /* The calling thread computes and nobody waits for it: its wake-up does not take the processor from who runs there. */

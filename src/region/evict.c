@@ -46,20 +46,23 @@ enum ufo_evicted ufo_evict_frame(ufo_pool *pool, ufo_frame *frame, ufo_copy_room
   enum ufo_evicted window = UFO_EVICTED_NOTHING;
   pthread_mutex_t *lock = ufo_chunk_lock(region, chunk);
   pthread_mutex_lock(lock);
-  if (*word & UFO_CHUNK_IN_WINDOW && frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN)
-    window = ufo_window_drop(region, frame, keep);
+  ufo_chunk_state state = ufo_chunk_get_state(*word);
+  bool in_window = *word & UFO_CHUNK_IN_WINDOW;
+  bool clean = frame->pins == 0 && state == UFO_CLEAN, dirty = frame->pins == 0 && state == UFO_DIRTY && room;
+  if (clean && in_window) window = ufo_window_drop(region, frame, keep);
   if (window != UFO_EVICTED_NOTHING) {
     freed = true;
-  } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_CLEAN) {
+  } else if (clean) {
     freed = ufo_frame_drop_evicted(region, frame, false, &error);
     stuck = !freed;
-  } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room && (*word & UFO_CHUNK_IN_WINDOW) &&
-             grow_copy(room, frame->bytes, NULL) && ufo_window_evict(region, frame, room->bytes, &window, &error)) {
+  } else if (dirty && !grow_copy(room, frame->bytes, &error)) {
+    stuck = true;
+  } else if (dirty && in_window && ufo_window_evict(region, frame, room->bytes, &window, &error)) {
     freed = window != UFO_EVICTED_NOTHING;
     stuck = error.code != UFO_OK && ufo_chunk_get_state(*word) == UFO_DIRTY; /* else others of it are */
-  } else if (frame->pins == 0 && ufo_chunk_get_state(*word) == UFO_DIRTY && room) {
+  } else if (dirty) {
     frame->held = frame->fruitless == UFO_FRUITLESS_MAX;
-    if (grow_copy(room, frame->bytes, &error) && ufo_cleaning_begin(region, frame, room->bytes, &error)) {
+    if (ufo_cleaning_begin(region, frame, room->bytes, &error)) {
       pthread_mutex_unlock(lock);
       ufo_status written = ufo_cleaning_write(region, frame, room->bytes, &error);
       pthread_mutex_lock(lock);
@@ -88,6 +91,12 @@ static uint64_t aim(const ufo_pool *pool) {
   return windows ? ufo_min(pool->low, pool->high - UFO_WINDOW_BYTES) : pool->low;
 }
 
+/* What is in use when those that are at work have ended. */
+static uint64_t used_soon(const ufo_pool *pool) {
+  uint64_t used = ufo_pool_used(pool);
+  return used - ufo_min(pool->leaving, used);
+}
+
 /* Should one more be at work, besides those that are? One alone keeps ahead of most programs and leaves them the other
  * processors; more only where somebody has to wait. */
 static bool is_wanted(ufo_pool *pool) {
@@ -95,13 +104,12 @@ static bool is_wanted(ufo_pool *pool) {
   if (used > pool->high) pool->making_room = true;
   if (used <= aim(pool)) pool->making_room = pool->room_awaited = false;
   bool awaited = (pool->room_awaited || pool->fills_waiting > 0) && pool->leaving < UFO_SHARED_WORK_BYTES;
-  if (pool->making_room && used - ufo_min(pool->leaving, used) > aim(pool)) return pool->leaving == 0 || awaited;
+  if (pool->making_room && used_soon(pool) > aim(pool)) return pool->leaving == 0 || awaited;
   return pool->evictor_kicked && pool->leaving == 0;
 }
 
 bool ufo_evictors_ask(ufo_pool *pool) {
-  uint64_t used = ufo_pool_used(pool);
-  bool more = pool->lists[UFO_LIST_DIRTY].head && used - ufo_min(pool->leaving, used) > aim(pool);
+  bool more = pool->lists[UFO_LIST_DIRTY].head && used_soon(pool) > aim(pool);
   if (more) {
     pool->making_room = pool->room_awaited = true;
     pthread_cond_signal(&pool->evictor_wanted);

@@ -11,7 +11,6 @@
 
 /* Starting a thread takes some 20 us, compressing so much a millisecond or more. */
 #define WORTH_A_THREAD_BYTES (UINT64_C(512) << 10)
-enum { THREADS_MAX = 8 };
 
 typedef struct flush {
   ufo_region *region; /* constant, as the next two */
@@ -71,11 +70,9 @@ static void work(void *user) {
 
 static ufo_status flush_all(flush *f, ufo_error *error) {
   uint64_t bytes = f->count * f->region->chunk_bytes; /* no more than is in memory */
-  unsigned threads = (unsigned)ufo_min(bytes / WORTH_A_THREAD_BYTES + 1, THREADS_MAX);
-  threads = (unsigned)ufo_min(threads, ufo_thread_processors());
-  threads = (unsigned)ufo_min(threads, ufo_max(UFO_SHARED_WORK_BYTES / ufo_region_largest_chunk(f->region), 1));
+  uint64_t at_once = UFO_SHARED_WORK_BYTES / ufo_region_largest_chunk(f->region);
   pthread_mutex_init(&f->lock, NULL);
-  ufo_thread_share(threads, work, f);
+  ufo_thread_share(ufo_min(bytes / WORTH_A_THREAD_BYTES + 1, at_once), work, f);
   pthread_mutex_destroy(&f->lock);
   if (f->next < f->count) return ufo_fail(error, UFO_FULL, "out of memory to flush a region");
   if (f->status != UFO_OK && error) *error = f->error;

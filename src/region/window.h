@@ -121,7 +121,10 @@ void ufo_prefetch_forget(ufo_region *region);
 void ufo_prefetch_abandon(ufo_pool *pool);
 
 /* ---- window.c -------------------------------------------------------------------------------------------------- */
-static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) { return chunk / region->window_chunks; }
+static inline uint64_t ufo_window_of(const ufo_region *region, uint64_t chunk) {
+  UFO_ASSERT(region->window_chunks > 0);
+  return chunk / region->window_chunks;
+}
 static inline uint64_t ufo_window_first_chunk(const ufo_region *region, uint64_t window) {
   return window * region->window_chunks;
 }

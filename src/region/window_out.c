@@ -151,7 +151,7 @@ static bool copy_one(ufo_region *region, ufo_frame *frame, bool all, void *copy,
 }
 
 /* No lock is held. Writes the CLEANING chunks back one by one, and none after an error: all are CLEAN or DIRTY
- * afterwards. `all`: see above. */
+ * afterwards. `all`: see above. `written`, if not NULL, tells which it took over. */
 static ufo_status write_all(ufo_region *region, uint64_t first, bool all, void *copy, bool *written, ufo_error *error) {
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   ufo_status status = UFO_OK;
@@ -164,16 +164,21 @@ static ufo_status write_all(ufo_region *region, uint64_t first, bool all, void *
       status = ufo_cleaning_write(region, frame, copy, error);
       pthread_mutex_lock(lock);
     }
-    if (to_do) written[i] = ufo_cleaning_end(region, frame, status) && !frame->unwritten;
+    bool clean = to_do && ufo_cleaning_end(region, frame, status);
+    if (written) written[i] = clean && !frame->unwritten;
     pthread_mutex_unlock(lock);
   }
   return status;
 }
 
-static bool all_clean(const ufo_region *region, uint64_t first) {
-  for (uint64_t i = 0; i < region->window_chunks; i++)
-    if (ufo_chunk_get_state(region->chunks[first + i]) != UFO_CLEAN) return false;
-  return true;
+/* Nobody has written to the window or pinned a part of it meanwhile, and nothing failed. */
+static bool may_be_dropped(const ufo_region *region, uint64_t first) {
+  bool may_be = !ufo_pool_is_broken(region->pool);
+  for (uint64_t i = 0; may_be && i < region->window_chunks; i++) {
+    ufo_chunk word = region->chunks[first + i];
+    may_be = ufo_chunk_get_state(word) == UFO_CLEAN && ufo_chunk_get_frame(word)->pins == 0;
+  }
+  return may_be;
 }
 
 bool ufo_window_evict(ufo_region *region, ufo_frame *frame, void *copy, enum ufo_evicted *evicted_out,
@@ -181,15 +186,12 @@ bool ufo_window_evict(ufo_region *region, ufo_frame *frame, void *copy, enum ufo
   uint64_t first = ufo_window_first_chunk(region, ufo_window_of(region, frame->chunk));
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
   if (!begin(region, first, frame)) return false;
-  bool written[UFO_WINDOW_CHUNKS_MAX] = {false};
+  bool written[UFO_WINDOW_CHUNKS_MAX];
   pthread_mutex_unlock(lock);
   ufo_status status = write_all(region, first, false, copy, written, error);
   error->code = status; /* whatever a callback left there */
   pthread_mutex_lock(lock);
-  bool free_to_go = all_clean(region, first) && !ufo_pool_is_broken(region->pool);
-  for (uint64_t i = 0; free_to_go && i < region->window_chunks; i++) /* pinned meanwhile */
-    free_to_go = ufo_chunk_get_frame(region->chunks[first + i])->pins == 0;
-  *evicted_out = free_to_go ? drop_all(region, first, written, NULL) : UFO_EVICTED_NOTHING;
+  *evicted_out = may_be_dropped(region, first) ? drop_all(region, first, written, NULL) : UFO_EVICTED_NOTHING;
   if (*evicted_out == UFO_EVICTED_NOTHING) give_back(region, first, frame);
   return true;
 }
@@ -198,7 +200,6 @@ bool ufo_window_clean(ufo_region *region, uint64_t window, void *copy, ufo_statu
   ufo_pool *pool = region->pool;
   uint64_t first = ufo_window_first_chunk(region, window);
   pthread_mutex_t *lock = ufo_chunk_lock(region, first);
-  bool written[UFO_WINDOW_CHUNKS_MAX] = {false};
   pthread_mutex_lock(lock);
   bool begun = begin(region, first, NULL);
   if (begun) { /* a fill that needs room may hope for these */
@@ -208,7 +209,7 @@ bool ufo_window_clean(ufo_region *region, uint64_t window, void *copy, ufo_statu
   }
   pthread_mutex_unlock(lock);
   if (!begun) return false;
-  *status_out = write_all(region, first, true, copy, written, error);
+  *status_out = write_all(region, first, true, copy, NULL, error);
   pthread_mutex_lock(lock);
   give_back(region, first, NULL);
   pthread_mutex_unlock(lock);

@@ -6,9 +6,6 @@
 
 #include "os/thread.h"
 #include "store/extent.h"
-#include "util/checked.h"
-
-enum { THREADS_MAX = 8 };
 
 typedef struct encoding {
   ufo_spill *spill; /* constant, as all down to `extents`, whose elements belong to who took their number */
@@ -53,7 +50,7 @@ ufo_status ufo_extents_create(ufo_spill *spill, ufo_type type, uint32_t element_
                 .extents = extents_out};
   for (unsigned i = 0; i < count; i++) extents_out[i] = NULL;
   pthread_mutex_init(&e.lock, NULL);
-  ufo_thread_share((unsigned)ufo_min(ufo_min(ufo_thread_processors(), THREADS_MAX), count), encode, &e);
+  ufo_thread_share(count, encode, &e);
   pthread_mutex_destroy(&e.lock);
   if (e.status == UFO_OK) return UFO_OK;
   for (unsigned i = 0; i < count; i++) ufo_extent_release(extents_out[i]);
