@@ -36,7 +36,8 @@ void ufo_spill_get_sizes(const ufo_spill *spill, uint64_t *outside_bytes, uint64
 ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const void *raw,
                              uint32_t raw_bytes, ufo_codec_habit *habit, ufo_extent **extent_out, ufo_error *error);
 /* The same for `count` whole chunks, one after the other at `raw`, by as many threads as processors. extents_out[i] is
- * that of the i-th. On an error, which is of one of them, there are none. (extent_many.c) */
+ * that of the i-th. They are kept in memory beyond the spill's 4 MiB while they are encoded, and are staged in their
+ * order. On an error, which is of one of them, there are none. (extent_many.c) */
 ufo_status ufo_extents_create(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const uint8_t *raw,
                               uint32_t chunk_bytes, unsigned count, ufo_codec_habit *habit, ufo_extent **extents_out,
                               ufo_error *error);

@@ -63,7 +63,7 @@ static ufo_status make_room(ufo_spill *spill, uint32_t bytes, ufo_error *error) 
   return status;
 }
 
-ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const void *raw,
+ufo_status ufo_extent_encode(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const void *raw,
                              uint32_t raw_bytes, ufo_codec_habit *habit, ufo_extent **extent_out, ufo_error *error) {
   *extent_out = NULL;
   ufo_core *core = spill->core;
@@ -80,7 +80,6 @@ ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_b
   if (status) goto done;
   uint32_t bytes = extent->meta.stored_bytes;
   atomic_init(&extent->references, 1);
-  extent->spill = spill;
   if (bytes > 0) {
     extent->bytes = malloc(sizeof *extent->bytes + bytes);
     if (!extent->bytes) {
@@ -90,24 +89,39 @@ ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_b
     atomic_init(&extent->bytes->references, 1);
     memcpy(extent->bytes->data, stored, bytes);
     extent->state = UFO_EXTENT_MEMORY;
-    pthread_mutex_lock(&spill->lock);
-    status = make_room(spill, bytes, error);
-    if (!status) {
-      extent->next = spill->memory;
-      if (extent->next) extent->next->previous = extent;
-      spill->memory = extent;
-      spill->memory_bytes += bytes;
-    }
-    pthread_mutex_unlock(&spill->lock);
-    if (status) goto done;
   }
-  atomic_fetch_add(&spill->references, 1);
+  extent->spill = ufo_spill_retain(spill);
   *extent_out = extent;
 done:
   ufo_core_give_work(core, work);
-  if (status && extent) {
-    ufo_extent_bytes_release(extent->bytes);
-    free(extent);
+  if (status) free(extent);
+  return status;
+}
+
+ufo_status ufo_extent_admit(ufo_extent *extent, ufo_error *error) {
+  ufo_spill *spill = extent->spill;
+  uint32_t bytes = extent->meta.stored_bytes;
+  if (bytes == 0) return UFO_OK;
+  pthread_mutex_lock(&spill->lock);
+  ufo_status status = make_room(spill, bytes, error);
+  if (!status) {
+    extent->next = spill->memory;
+    if (extent->next) extent->next->previous = extent;
+    spill->memory = extent;
+    spill->memory_bytes += bytes;
+  }
+  pthread_mutex_unlock(&spill->lock);
+  return status;
+}
+
+ufo_status ufo_extent_create(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const void *raw,
+                             uint32_t raw_bytes, ufo_codec_habit *habit, ufo_extent **extent_out, ufo_error *error) {
+  ufo_status status = ufo_extent_encode(spill, type, element_bytes, raw, raw_bytes, habit, extent_out, error);
+  if (status) return status;
+  status = ufo_extent_admit(*extent_out, error);
+  if (status) {
+    ufo_extent_release(*extent_out);
+    *extent_out = NULL;
   }
   return status;
 }

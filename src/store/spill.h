@@ -91,6 +91,12 @@ void ufo_staging_wait(ufo_spill *spill);
 /* In a forked child, where the thread is not. */
 void ufo_staging_forget(ufo_spill *spill);
 
+/* The two halves of ufo_extent_create. An extent that was not admitted yet is in memory, and nobody writes it out; it
+ * is released as any other. Batches are staged in the order in which extents were admitted, and so their blobs lie. */
+ufo_status ufo_extent_encode(ufo_spill *spill, ufo_type type, uint32_t element_bytes, const void *raw,
+                             uint32_t raw_bytes, ufo_codec_habit *habit, ufo_extent **extent_out, ufo_error *error);
+ufo_status ufo_extent_admit(ufo_extent *extent, ufo_error *error);
+
 /* With core->lock held: a blob that this process staged is not needed any more. */
 void ufo_extent_unstage(ufo_core *core, uint64_t blob);
 /* With the spill's lock held: the extent does not count as being in memory any more. */

@@ -78,6 +78,34 @@ static ufo_etxn *stop_writers(void) {
   return etxn;
 }
 
+/* Encoding every second one takes much longer, so that those beside it are ready first. */
+Test(staging, blobs_lie_in_the_order_of_the_chunks, .timeout = 60) {
+  enum { TIMES = 20, AT_ONCE = 16 };
+  static uint64_t raw[AT_ONCE][BYTES / 8];
+  static ufo_extent *many[TIMES * AT_ONCE];
+  uint64_t last = 0;
+  for (unsigned time = 0; time < TIMES; time++) {
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+      memcpy(raw[i], noise_of(time * AT_ONCE + i), BYTES);
+      for (unsigned k = 0; k < BYTES / 8 && i % 2; k++) raw[i][k] %= 100000;
+    }
+    OK(ufo_extents_create(spill, UFO_DOUBLE, 8, (const uint8_t *)raw, BYTES, AT_ONCE, NULL, &many[time * AT_ONCE],
+                          &error));
+  }
+  ufo_spill_settle(spill);
+  unsigned staged = 0;
+  for (unsigned i = 0; i < TIMES * AT_ONCE; i++) {
+    ufo_extent_place place = ufo_extent_find(many[i]);
+    ufo_extent_bytes_release(place.bytes);
+    if (place.state != UFO_EXTENT_STAGED) continue;
+    cr_assert_gt(place.blob, last, "chunk %u lies before the one that it follows", i);
+    last = place.blob;
+    staged++;
+  }
+  cr_assert_gt(staged, TIMES * AT_ONCE / 2);
+  for (unsigned i = 0; i < TIMES * AT_ONCE; i++) ufo_extent_release(many[i]);
+}
+
 Test(staging, begins_before_there_is_need) {
   make_extents(0, MANY);
   cr_assert_lt((uint64_t)MANY * STORED, UFO_SPILL_LIMIT_BYTES);
