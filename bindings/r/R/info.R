@@ -10,6 +10,7 @@ ufo_info <- function(store, name, version = NULL) {
     type = r_type(raw),
     class = raw$class,
     length = raw$length,
+    dim = if ("data.frame" %in% raw$class) c(raw$rows, raw$length) else raw$dim,
     version = raw$version,
     chunk_bytes = raw$chunk_bytes,
     chunks = raw$chunks,
@@ -43,10 +44,17 @@ describe_type <- function(info) {
   info$type
 }
 
+# "150", or "150 x 5" of what has rows and columns.
+format_extent <- function(info) {
+  paste(vapply(if (is.null(info$dim)) info$length else info$dim, format_count, ""), collapse = " x ")
+}
+
+format_ratio <- function(ratio) if (is.finite(ratio)) paste0(format(signif(ratio, 3)), "x") else ""
+
 format.ufo_info <- function(x, ...) {
   lines <- c(
     type = describe_type(x),
-    length = format_count(x$length),
+    length = format_extent(x),
     version = format_count(x$version),
     chunks = paste0(
       format_count(x$chunks), if (x$chunk_bytes > 0) paste(" of", format_size(x$chunk_bytes)), ", ", format_count(x$chunks_changed),

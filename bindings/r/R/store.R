@@ -135,23 +135,26 @@ str.ufo_store <- function(object, ...) {
 readable_info <- function(store, name) {
   tryCatch(ufo_info(store, name), ufo_error = function(problem) {
     type <- if (problem$code == "corrupt") "damaged" else "unreadable"
-    list(name = name, type = type, length = NA_real_, stored_bytes = NA_real_, version = NA_real_)
+    unknown <- list(length = NA_real_, bytes = NA_real_, stored_bytes = NA_real_, ratio = NA_real_, version = NA_real_)
+    c(list(name = name, type = type, changed = .POSIXct(NA_real_)), unknown)
   })
 }
 
 # One line for each object, under a line of headings.
 object_table <- function(store, names) {
   infos <- lapply(names, function(name) readable_info(store, name))
-  column <- function(heading, cells, justify) format(c(heading, cells), justify = justify)
-  numbers <- function(heading, field, as_text) {
-    column(heading, vapply(infos, function(info) as_text(info[[field]]), ""), "right")
+  column <- function(heading, as_text, justify = "right") {
+    format(c(heading, vapply(infos, as_text, "")), justify = justify)
   }
   rows <- paste(
-    column("name", encodeString(names), "left"),
-    column("type", vapply(infos, describe_type, ""), "left"),
-    numbers("length", "length", format_count),
-    numbers("stored", "stored_bytes", format_size),
-    numbers("version", "version", format_count),
+    format(c("name", encodeString(names)), justify = "left"),
+    column("type", describe_type, "left"),
+    column("length", format_extent),
+    column("size", function(info) format_size(info$bytes)),
+    column("stored", function(info) format_size(info$stored_bytes)),
+    column("ratio", function(info) format_ratio(info$ratio)),
+    column("version", function(info) format_count(info$version)),
+    column("changed", function(info) if (is.na(info$changed)) "" else format(info$changed, "%Y-%m-%d %H:%M")),
     sep = "  "
   )
   sub(" +$", "", rows)

@@ -57,6 +57,16 @@ static SEXP attribute_or_null(const ufo_attributes *attributes, const char *key)
   return ufor_attribute_value(&attribute);
 }
 
+/* Rows of a data frame, whose row names may be there as {NA, -rows}; NULL if there are no row names. */
+static SEXP count_rows(const ufo_attributes *attributes) {
+  ufo_attribute names;
+  if (!ufo_attributes_find(attributes, "row.names", &names)) return R_NilValue;
+  int compact[2] = {0};
+  if (names.type == UFO_ATTRIBUTE_INTEGER && names.count == 2) memcpy(compact, names.data, sizeof compact);
+  if (compact[0] != NA_INTEGER) return Rf_ScalarReal((double)names.count);
+  return Rf_ScalarReal(compact[1] < 0 ? -(double)compact[1] : (double)compact[1]);
+}
+
 static SEXP codec_chunks(const ufo_object_info *info) {
   SEXP counts = PROTECT(Rf_allocVector(REALSXP, UFO_CODEC_COUNT));
   SEXP names = PROTECT(Rf_allocVector(STRSXP, UFO_CODEC_COUNT));
@@ -90,6 +100,8 @@ static SEXP build(void *data) {
                           "class",
                           "r_type",
                           "length",
+                          "dim",
+                          "rows",
                           "version",
                           "chunk_bytes",
                           "chunks",
@@ -110,6 +122,8 @@ static SEXP build(void *data) {
   SET_VECTOR_ELT(result, i++, attribute_or_null(job->attributes, "class"));
   SET_VECTOR_ELT(result, i++, attribute_or_null(job->attributes, "R.type"));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal(length));
+  SET_VECTOR_ELT(result, i++, attribute_or_null(job->attributes, "dim"));
+  SET_VECTOR_ELT(result, i++, count_rows(job->attributes));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.version));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.chunk_bytes));
   SET_VECTOR_ELT(result, i++, Rf_ScalarReal((double)info.chunk_count));
