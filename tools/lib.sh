@@ -21,17 +21,27 @@ configure() {
   (cd "$root" && cmake "${fresh[@]}" --preset "$preset" -B "$folder" "$@")
 }
 
-# r_tarball FOLDER: builds the R package's source tarball, the C library inside, and prints its path. Works on a copy, so
-# that the checkout stays as it is.
+# r_tarball FOLDER [OPTION...]: builds the R package's source tarball, the C library inside, and prints its path. Works on a
+# copy, so that the checkout stays as it is. Its vignettes are left out where what builds them is missing, and by the
+# option --no-build-vignettes, which saves the time of one more compilation.
 r_tarball() {
   local copy=$1/source
   rm -rf "$copy" "$1"/ufostore_*.tar.gz
   mkdir -p "$copy" || return 1
   cp -R "$root/include" "$root/src" "$root/bindings" "$copy/" || return 1
   find "$copy" \( -name '*.o' -o -name '*.so' \) -delete
-  (cd "$1" && R CMD build --no-manual "$copy/bindings/r" >&2) || return 1
+  if ! r_has knitr markdown; then
+    rm -rf "$copy/bindings/r/vignettes"
+    sed -i '/^VignetteBuilder/d' "$copy/bindings/r/DESCRIPTION"
+  fi
+  (cd "$1" && MAKEFLAGS=-j$(nproc) R CMD build --no-manual "${@:2}" "$copy/bindings/r" >&2) || return 1
   rm -rf "$copy"
   ls "$1"/ufostore_*.tar.gz
+}
+
+# r_has PACKAGE...: are these R packages installed?
+r_has() {
+  Rscript --vanilla -e 'quit(status = !all(commandArgs(TRUE) %in% rownames(installed.packages())))' "$@" >/dev/null 2>&1
 }
 
 seconds_since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'; }
