@@ -49,7 +49,9 @@ format_extent <- function(info) {
   paste(vapply(if (is.null(info$dim)) info$length else info$dim, format_count, ""), collapse = " x ")
 }
 
-format_ratio <- function(ratio) if (is.finite(ratio)) paste0(format(signif(ratio, 3)), "x") else ""
+format_ratio <- function(ratio) {
+  if (!is.finite(ratio)) "" else paste0(if (ratio < 1e4) format(signif(ratio, 3)) else format_count(signif(ratio, 3)), "x")
+}
 
 format.ufo_info <- function(x, ...) {
   lines <- c(

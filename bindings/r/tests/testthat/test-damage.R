@@ -121,6 +121,7 @@ test_that("ufo_verify lists the damage", {
   expect_s3_class(sound, "data.frame")
   expect_identical(nrow(sound), 0L)
   expect_named(sound, c("object", "version", "first", "last", "cause"))
+  expect_output(print(sound), "iB[)]\nall sound$")
   s <- ufo_open(damaged_copy(made$path, made$pattern))
   damage <- ufo_verify(s)
   expect_identical(damage$object, "x")
@@ -128,6 +129,18 @@ test_that("ufo_verify lists the damage", {
   expect_gte(damage$last, 60000)
   expect_lte(damage$last - damage$first, 16384)
   expect_true(nzchar(damage$cause))
+  expect_output(print(damage), "damaged: 'x' version 1, elements [0-9,]+ to [0-9,]+\n +[a-z]")
+  expect_identical(class(damage[damage$first > 1, ]), "data.frame")
+  expect_identical(as.data.frame(damage)$cause, damage$cause)
+})
+
+test_that("a store is salvaged although vectors that nothing refers to were not collected yet", {
+  made <- damaged_store()
+  path <- damaged_copy(made$path, made$pattern)
+  s <- ufo_open(path)
+  expect_error(sum(s$x), class = "ufo_corrupt_error")
+  ufo_close(s)
+  expect_identical(ufo_salvage(path, new_path())$object, "x")
 })
 
 
