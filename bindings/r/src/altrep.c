@@ -284,12 +284,12 @@ static int is_wrapper(SEXP x) {
   return strncmp(CHAR(PRINTNAME(CAR(description))), "wrap_", 5) == 0 && CADR(description) == Rf_install("base");
 }
 
+SEXP ufor_altrep_unwrapped(SEXP x) {
+  for (int depth = 0; depth < 8 && ALTREP(x) && !is_ours(x) && is_wrapper(x); depth++) x = R_altrep_data1(x);
+  return x;
+}
+
 SEXP ufor_altrep_shell(SEXP x) {
-  for (int depth = 0; depth < 8 && ALTREP(x); depth++) {
-    if (is_ours(x)) return R_altrep_data1(x);
-    if (!is_wrapper(x)) return NULL;
-    x = R_altrep_data1(x);
-    if (TYPEOF(x) == NILSXP) return NULL;
-  }
-  return NULL;
+  x = ufor_altrep_unwrapped(x);
+  return ALTREP(x) && is_ours(x) ? R_altrep_data1(x) : NULL;
 }
