@@ -79,7 +79,7 @@ ufor_view *ufor_plain_view(SEXP x) {
   static uintptr_t page;
   if (page == 0) page = (uintptr_t)sysconf(_SC_PAGESIZE);
   if (header_bytes == 0 || ((uintptr_t)x + header_bytes) % page != 0) return NULL;
-  return ufor_view_with_vector(x);
+  return ufor_view_of_plain(x);
 }
 
 SEXP ufor_plain_offered(void) { return Rf_ScalarLogical(TRUE); }

@@ -94,9 +94,9 @@ ufor_view *ufor_view_behind(SEXP x) {
   return shell == NULL ? NULL : ufor_view_in(shell);
 }
 
-ufor_view *ufor_view_with_vector(SEXP x) {
+ufor_view *ufor_view_of_plain(SEXP x) {
   for (ufor_view *view = first_view; view != NULL; view = view->next)
-    if (view->vector == x) return view;
+    if (view->plain_path != NULL && view->vector == x) return view;
   return NULL;
 }
 

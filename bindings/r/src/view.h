@@ -46,8 +46,8 @@ const char *ufor_view_path(const ufor_view *view);
  * attributes; NULL if there is none. Valid while `x` is protected and not modified. */
 ufor_view *ufor_view_behind(SEXP x);
 
-/* The view whose vector is `x`, or NULL. Takes time in proportion to the number of views. */
-ufor_view *ufor_view_with_vector(SEXP x);
+/* The view of the plain vector `x`, or NULL. Takes time in proportion to the number of views: see ufor_plain_view. */
+ufor_view *ufor_view_of_plain(SEXP x);
 
 /* The view whose memory holds `address`, or NULL. Takes time in proportion to the number of views. */
 ufor_view *ufor_view_at(const void *address);
