@@ -1,5 +1,6 @@
 /* init.c - registers what R code calls; nothing else is visible. */
 #include "altrep.h"
+#include "capi.h"
 #include "get.h"
 #include "info.h"
 #include "memory.h"
@@ -51,4 +52,5 @@ void attribute_visible R_init_ufostore(DllInfo *dll) {
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
   ufor_altrep_init(dll);
+  ufor_capi_init();
 }
