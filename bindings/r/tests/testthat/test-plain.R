@@ -17,9 +17,8 @@ test_that("an R that does not offer the form refuses it, and says what to do ins
   }
 })
 
-if (offered) {
-
 test_that("every type and length comes as an ordinary vector with its attributes", {
+  skip_if_not(offered, "this R does not offer the plain form")
   s <- new_store()
   for (n in c(0, 1, 2, 3, 31, 32, 33, three_chunks(4))) {
     values <- list(
@@ -42,6 +41,7 @@ test_that("every type and length comes as an ordinary vector with its attributes
 })
 
 test_that("lists and data frames are of plain vectors, and what is serialized comes by value", {
+  skip_if_not(offered, "this R does not offer the plain form")
   s <- new_store()
   frame <- data.frame(a = 1:100, b = noise(100), c = as.character(1:100), d = factor(rep(c("x", "y"), 50)))
   s$frame <- frame
@@ -58,6 +58,7 @@ test_that("lists and data frames are of plain vectors, and what is serialized co
 })
 
 test_that("a plain vector is private, and putting it back writes what was changed", {
+  skip_if_not(offered, "this R does not offer the plain form")
   s <- new_store()
   x <- noise(three_chunks(8))
   s$x <- x
@@ -89,6 +90,7 @@ test_that("a plain vector is private, and putting it back writes what was change
 })
 
 test_that("versions, transactions, conflicts: as for any view", {
+  skip_if_not(offered, "this R does not offer the plain form")
   s <- new_store()
   s$x <- 1:10
   ufo_snapshot(s, "first")
@@ -107,6 +109,7 @@ test_that("versions, transactions, conflicts: as for any view", {
 })
 
 test_that("R's collector ends the views, and its trigger stays where it was", {
+  skip_if_not(offered, "this R does not offer the plain form")
   s <- new_store()
   gc()
   views <- ufo_stats()$views
@@ -128,6 +131,7 @@ test_that("R's collector ends the views, and its trigger stays where it was", {
 })
 
 test_that("the budget holds for plain vectors", {
+  skip_if_not(offered, "this R does not offer the plain form")
   with_budget("16MB", {
     s <- new_store()
     x <- noise(8e6)
@@ -144,6 +148,7 @@ test_that("the budget holds for plain vectors", {
 })
 
 test_that("a damaged chunk of a plain vector is an error that names it", {
+  skip_if_not(offered, "this R does not offer the plain form")
   made <- damaged_store()
   s <- ufo_open(damaged_copy(made$path, made$pattern))
   path <- .subset2(s, "path")
@@ -165,6 +170,7 @@ test_that("a damaged chunk of a plain vector is an error that names it", {
 })
 
 test_that("it travels by value, and children of a fork have their own", {
+  skip_if_not(offered, "this R does not offer the plain form")
   s <- new_store()
   x <- noise(three_chunks(8))
   s$x <- x
@@ -184,6 +190,7 @@ test_that("it travels by value, and children of a fork have their own", {
 })
 
 test_that("the session ends quietly while plain vectors live", {
+  skip_if_not(offered, "this R does not offer the plain form")
   path <- new_path()
   out <- in_new_session(c(
     sprintf("s <- ufo_open(%s)", deparse(path)),
@@ -198,5 +205,3 @@ test_that("the session ends quietly while plain vectors live", {
   expect_identical(names(s), "x")
   expect_identical(nrow(ufo_verify(s)), 0L)
 })
-
-}
