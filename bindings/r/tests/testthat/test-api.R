@@ -8,14 +8,16 @@ allowed_names <- function() {
   sub(" .*", "", lines)[last == "" | getRversion() < ifelse(last == "", "0", last)]
 }
 
-# The names that the package's shared object leaves to others to define, without those of the C library, which have
-# versions, of the compiler, and of LMDB, LZ4 and xxHash.
+# The names that the package's shared object leaves to others to define and R defines.
 imported_names <- function() {
   nm <- Sys.which("nm")
   skip_if(nm == "", "nm, of binutils, is not there")
-  lines <- system2(nm, c("-D", "--undefined-only", shQuote(getLoadedDLLs()[["ufostore"]][["path"]])), stdout = TRUE)
-  names <- sub("^ *[A-Za-z] ", "", lines)
-  names[!grepl("@|^_|^mdb_|^LZ4|^XXH", names)]
+  symbols <- function(which, file) sub(".* ", "", system2(nm, c("-D", which, shQuote(file)), stdout = TRUE))
+  shared <- file.path(R.home("lib"), "libR.so")
+  r <- if (file.exists(shared)) shared else file.path(R.home("bin"), "exec", "R")
+  intersect(
+    symbols("--undefined-only", getLoadedDLLs()[["ufostore"]][["path"]]), symbols("--defined-only", r)
+  )
 }
 
 test_that("the package takes nothing from R that is not in the list of what it may take", {

@@ -1,11 +1,12 @@
 # C code of another package: the one in capi/ is built against the installed header, and used.
 
+caller_package <- "ufocaller" # of the tests alone: no dependency
 library_of_caller <- tempfile("library-")
 
 built <- function() {
   if (dir.exists(library_of_caller)) return(invisible())
   dir.create(library_of_caller)
-  source <- file.path(tempfile("source-"), "ufocaller")
+  source <- file.path(tempfile("source-"), caller_package)
   dir.create(source, recursive = TRUE)
   file.copy(list.files("capi", full.names = TRUE), source, recursive = TRUE)
   # R CMD check sets R_TESTS to a file that is not there for sessions elsewhere.
@@ -15,11 +16,11 @@ built <- function() {
     stdout = TRUE, stderr = TRUE, env = variables
   ))
   if (!is.null(attr(out, "status"))) stop(paste(out, collapse = "\n"))
-  loadNamespace("ufocaller", lib.loc = library_of_caller)
+  loadNamespace(caller_package, lib.loc = library_of_caller)
 }
 caller <- function(name) {
   built()
-  getExportedValue("ufocaller", name)
+  getExportedValue(caller_package, name)
 }
 
 test_that("other packages' C code is told what a view is", {
