@@ -44,4 +44,26 @@ r_has() {
   Rscript --vanilla -e 'quit(status = !all(commandArgs(TRUE) %in% rownames(installed.packages())))' "$@" >/dev/null 2>&1
 }
 
+# r_calls LIST: a header, to standard output, after which every call of an R function in LIST ends the process if it is not
+# made by R's thread, which is the first of the process. Variables of R are not in its way: they are not called.
+r_calls() {
+  cat <<'HEADER'
+#include <R_ext/Altrep.h>
+#include <R_ext/Memory.h>
+#include <R_ext/Rallocators.h>
+#include <R_ext/Rdynload.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static inline void ufor_on_r_thread(const char *name) {
+  if (syscall(SYS_gettid) == getpid()) return;
+  fprintf(stderr, "ufostore: %s called by a thread that is not R's\n", name);
+  abort();
+}
+HEADER
+  sed -n 's/^\([A-Za-z_0-9]*\).*/\1/p' "$1" | sort -u | awk 'NF {
+    printf "#undef %s\n#define %s(...) (ufor_on_r_thread(\"%s\"), (%s)(__VA_ARGS__))\n", $1, $1, $1, $1 }'
+}
+
 seconds_since() { awk -v a="$1" -v b="$(date +%s.%N)" 'BEGIN { printf "%.1f", b - a }'; }

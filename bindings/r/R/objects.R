@@ -2,21 +2,22 @@
 
 ufo_get <- function(store, name, version = NULL, form = c("altrep", "plain")) {
   form <- check_choice(form, c("altrep", "plain"), "The form")
-  if (form == "plain") {
+  if (form == "plain" && !.Call(ufor_plain_offered)) {
     raise_unsupported(
-      "The form \"plain\" is not in this version of ufostore; ufo_materialize() makes an ordinary copy",
+      "The form \"plain\" needs an R before 4.5, which lets packages allocate the memory of a vector; ",
+      "ufo_materialize() makes an ordinary copy",
       path = store_path(check_store(store))
     )
   }
-  fetch(store, name, version)
+  fetch(store, name, version, plain = form == "plain")
 }
 
 # The object, or absent[[1]] if there is none and `absent` is not NULL.
-fetch <- function(store, name, version = NULL, absent = NULL) {
+fetch <- function(store, name, version = NULL, absent = NULL, plain = FALSE) {
   pointer <- store_pointer(store)
   name <- check_name(name, store_path(store))
   version <- check_version(version, store_path(store), name)
-  .Call(ufor_get, pointer, name, version, absent)
+  .Call(ufor_get, pointer, name, version, absent, plain)
 }
 
 ufo_put <- function(store, name, x, chunk = NULL, conflict = c("error", "merge", "replace")) {

@@ -5,6 +5,7 @@
  * runs over the data pointer as fast as we could. */
 #include "altrep.h"
 
+#include "compat.h"
 #include "condition.h"
 #include "memory.h"
 #include "reference.h"
@@ -279,17 +280,17 @@ static int is_ours(SEXP x) {
 /* Base R wraps a long shared vector, instead of copying it, when its attributes are changed. The wrapped vector is
  * data1 of the wrapper, whose class is named wrap_integer, wrap_real ... of package base. */
 static int is_wrapper(SEXP x) {
-  SEXP description = ATTRIB(ALTREP_CLASS(x));
-  if (TYPEOF(description) != LISTSXP || TYPEOF(CAR(description)) != SYMSXP) return 0;
-  return strncmp(CHAR(PRINTNAME(CAR(description))), "wrap_", 5) == 0 && CADR(description) == Rf_install("base");
+  SEXP name = ufor_altrep_class_name(x);
+  if (TYPEOF(name) != SYMSXP || strncmp(CHAR(PRINTNAME(name)), "wrap_", 5) != 0) return 0;
+  return ufor_altrep_class_package(x) == Rf_install("base");
+}
+
+SEXP ufor_altrep_unwrapped(SEXP x) {
+  for (int depth = 0; depth < 8 && ALTREP(x) && !is_ours(x) && is_wrapper(x); depth++) x = R_altrep_data1(x);
+  return x;
 }
 
 SEXP ufor_altrep_shell(SEXP x) {
-  for (int depth = 0; depth < 8 && ALTREP(x); depth++) {
-    if (is_ours(x)) return R_altrep_data1(x);
-    if (!is_wrapper(x)) return NULL;
-    x = R_altrep_data1(x);
-    if (TYPEOF(x) == NILSXP) return NULL;
-  }
-  return NULL;
+  x = ufor_altrep_unwrapped(x);
+  return ALTREP(x) && is_ours(x) ? R_altrep_data1(x) : NULL;
 }

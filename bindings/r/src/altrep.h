@@ -17,6 +17,9 @@ SEXP ufor_altrep_new(SEXP shell);
 /* Call this before a view is freed. */
 void ufor_altrep_forget(const ufor_view *view);
 
+/* What the wrappers of R are around, if `x` is one; else `x`. */
+SEXP ufor_altrep_unwrapped(SEXP x);
+
 /* The shell of a vector of our classes, also behind wrappers of R; NULL for any other object. */
 SEXP ufor_altrep_shell(SEXP x);
 

@@ -4,23 +4,62 @@
 #include "condition.h"
 #include "serialize.h"
 
+#include <Rversion.h>
 #include <string.h>
 
 #define HIDDEN_PREFIX "R."
 #define KEY_S4 "R.S4"
 
-SEXP ufor_attribute_list(SEXP x) { return ATTRIB(x); }
+/* ---- one by one ------------------------------------------------------------------------------------------------- */
+
+#if R_VERSION >= R_Version(4, 6, 0)
+
+struct walk {
+  ufor_attribute_fn visit;
+  void *user;
+  int answer;
+};
+
+static SEXP visit_one(SEXP name, SEXP value, void *data) {
+  struct walk *walk = data;
+  walk->answer = walk->visit(walk->user, name, value);
+  return walk->answer != 0 ? name : NULL;
+}
+
+int ufor_attributes_each(SEXP x, ufor_attribute_fn visit, void *user) {
+  struct walk walk = {.visit = visit, .user = user};
+  R_mapAttrib(x, visit_one, &walk);
+  return walk.answer;
+}
+
+#else
+
+int ufor_attributes_each(SEXP x, ufor_attribute_fn visit, void *user) {
+  int answer = 0;
+  for (SEXP rest = ATTRIB(x); rest != R_NilValue && answer == 0; rest = CDR(rest))
+    answer = visit(user, TAG(rest), CAR(rest));
+  return answer;
+}
+
+#endif
+
+static int stop(void *user, SEXP name, SEXP value) {
+  (void)user, (void)name, (void)value;
+  return 1;
+}
+
+static int has_attributes(SEXP x) { return ufor_attributes_each(x, stop, NULL); }
 
 static int is_hidden(const char *key) { return strncmp(key, HIDDEN_PREFIX, sizeof HIDDEN_PREFIX - 1) == 0; }
 
-int ufor_attributes_fit(SEXP x) {
-  for (SEXP rest = ufor_attribute_list(x); rest != R_NilValue; rest = CDR(rest)) {
-    const char *key = Rf_translateCharUTF8(PRINTNAME(TAG(rest)));
-    size_t length = strlen(key);
-    if (length == 0 || length > UFO_ATTRIBUTE_KEY_MAX || is_hidden(key)) return 0;
-  }
-  return 1;
+static int does_not_fit(void *user, SEXP name, SEXP value) {
+  (void)user, (void)value;
+  const char *key = Rf_translateCharUTF8(PRINTNAME(name));
+  size_t length = strlen(key);
+  return length == 0 || length > UFO_ATTRIBUTE_KEY_MAX || is_hidden(key);
 }
+
+int ufor_attributes_fit(SEXP x) { return !ufor_attributes_each(x, does_not_fit, NULL); }
 
 /* ---- to the store ----------------------------------------------------------------------------------------------- */
 
@@ -63,7 +102,7 @@ static ufo_status encode_foreign(const char *key, SEXP value, ufo_attributes *se
 }
 
 static ufo_status encode_one(const char *key, SEXP value, ufo_attributes *set, ufo_error *error) {
-  if (ufor_attribute_list(value) != R_NilValue || IS_S4_OBJECT(value)) return encode_foreign(key, value, set, error);
+  if (has_attributes(value) || Rf_isS4(value)) return encode_foreign(key, value, set, error);
   uint64_t count = (uint64_t)Rf_xlength(value);
   switch (TYPEOF(value)) {
   case LGLSXP:
@@ -82,13 +121,20 @@ static ufo_status encode_one(const char *key, SEXP value, ufo_attributes *set, u
   }
 }
 
+struct encoding {
+  ufo_attributes *set;
+  ufo_error *error;
+};
+
+static int encode_attribute(void *user, SEXP name, SEXP value) {
+  const struct encoding *encoding = user;
+  return (int)encode_one(Rf_translateCharUTF8(PRINTNAME(name)), value, encoding->set, encoding->error);
+}
+
 ufo_status ufor_attributes_encode(SEXP x, ufo_attributes *set, ufo_error *error) {
-  for (SEXP rest = ufor_attribute_list(x); rest != R_NilValue; rest = CDR(rest)) {
-    const char *key = Rf_translateCharUTF8(PRINTNAME(TAG(rest)));
-    ufo_status status = encode_one(key, CAR(rest), set, error);
-    if (status != UFO_OK) return status;
-  }
-  if (!IS_S4_OBJECT(x)) return UFO_OK;
+  struct encoding encoding = {.set = set, .error = error};
+  ufo_status status = (ufo_status)ufor_attributes_each(x, encode_attribute, &encoding);
+  if (status != UFO_OK || !Rf_isS4(x)) return status;
   const int32_t yes = 1;
   return ufo_attributes_set(set, KEY_S4, UFO_ATTRIBUTE_LOGICAL, &yes, 1, error);
 }

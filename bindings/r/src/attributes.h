@@ -33,7 +33,9 @@ int ufor_attributes_equal(const ufo_attributes *a, const ufo_attributes *b);
 /* One attribute as an R value. */
 SEXP ufor_attribute_value(const ufo_attribute *attribute);
 
-/* The attributes of `x` as they are, without the expansion of row names that getAttrib() does: a pairlist. */
-SEXP ufor_attribute_list(SEXP x);
+/* Calls `visit` for each attribute of `x` as it is, without the expansion of row names that getAttrib() does, in order,
+ * until it returns something other than 0, and returns that; else 0. `name` is a symbol. */
+typedef int (*ufor_attribute_fn)(void *user, SEXP name, SEXP value);
+int ufor_attributes_each(SEXP x, ufor_attribute_fn visit, void *user);
 
 #endif

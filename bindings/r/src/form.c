@@ -7,6 +7,7 @@
 #include "form.h"
 
 #include "attributes.h"
+#include "compat.h"
 #include "view.h"
 
 /* A list longer than this is serialized if its elements have fewer than so many elements themselves, on average. */
@@ -19,10 +20,9 @@
 
 static int leads_to_environment(SEXP x, int depth);
 
-static int attributes_lead_to_environment(SEXP x, int depth) {
-  for (SEXP rest = ufor_attribute_list(x); rest != R_NilValue; rest = CDR(rest))
-    if (leads_to_environment(CAR(rest), depth)) return 1;
-  return 0;
+static int attribute_leads_to_environment(void *user, SEXP name, SEXP value) {
+  (void)name;
+  return leads_to_environment(value, *(const int *)user);
 }
 
 /* Environments that every session has are serialized by name. */
@@ -60,12 +60,20 @@ static int leads_to_environment(SEXP x, int depth) {
   case ENVSXP:
     return !is_session_environment(x);
   case CLOSXP:
-    if (!is_session_environment(CLOENV(x))) return 1;
+    if (!is_session_environment(ufor_closure_environment(x))) return 1;
     break;
   default:
     return 1;
   }
-  return attributes_lead_to_environment(x, depth + 1);
+  depth++;
+  return ufor_attributes_each(x, attribute_leads_to_environment, &depth);
+}
+
+static int count_attribute(void *user, SEXP name, SEXP value) {
+  (void)name;
+  int *count = user;
+  *count += leads_to_environment(value, 0);
+  return *count >= 2;
 }
 
 /* How many parts of `list` that would be stored apart lead to an environment; stops counting at two. -1 if it is nested
@@ -73,8 +81,7 @@ static int leads_to_environment(SEXP x, int depth) {
 static int count_shared_parts(SEXP list, int depth) {
   if (depth > LIST_DEPTH_MAX) return -1;
   int count = 0;
-  for (SEXP rest = ufor_attribute_list(list); rest != R_NilValue && count < 2; rest = CDR(rest))
-    count += leads_to_environment(CAR(rest), 0);
+  ufor_attributes_each(list, count_attribute, &count);
   if (TYPEOF(list) != VECSXP) return count;
   for (R_xlen_t i = 0; i < XLENGTH(list) && count < 2; i++) {
     SEXP element = VECTOR_ELT(list, i);

@@ -7,6 +7,7 @@
 #include "attributes.h"
 #include "condition.h"
 #include "memory.h"
+#include "plain.h"
 #include "serialize.h"
 #include "store.h"
 #include "view.h"
@@ -23,6 +24,7 @@ struct get_job {
   ufo_pool *pool;
   const char *name;
   uint64_t version;
+  int is_plain; /* vectors are to be ordinary ones: see plain.h */
   SEXP absent;
   /* For a version of a list, instead of the handle given: without its transaction, and perhaps of the store at a
    * snapshot, which is closed at the end, where the list has the name `name_then`. */
@@ -52,7 +54,9 @@ static SEXP failed(struct get_job *job, ufo_status status) {
 
 static ufo_status try_view(struct get_job *job, const struct place *place, ufo_view **view) {
   const ufor_store *handle = job->handle;
-  const ufo_view_options options = {.struct_size = sizeof options, .version = job->version};
+  const ufo_view_options options = {.struct_size = sizeof options,
+                                    .version = job->version,
+                                    .header_bytes = job->is_plain ? UFOR_PLAIN_HEADER_BYTES : 0};
   if (place->parent == NULL)
     return ufo_view_open(handle->store, handle->txn, job->pool, place->path, &options, view, &job->error);
   return ufo_view_open_child(handle->store, handle->txn, job->pool, place->parent, place->index, &options, view,
@@ -99,10 +103,16 @@ static SEXP with_attributes(struct get_job *job, SEXP value, const ufo_object_in
 }
 
 static SEXP load_vector(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  if (job->is_plain && !ufor_plain_suits(info->type))
+    return failed(job,
+                  ufor_fail(&job->error, UFO_UNSUPPORTED,
+                            "Cannot get '%s' in the form \"plain\": only logical, integer, double, complex and raw "
+                            "vectors have it; ufo_materialize() makes an ordinary copy",
+                            place->path));
   SEXP shell = PROTECT(open_view(job, info, place));
   SEXP value = R_NilValue;
   if (job->status == UFO_OK) {
-    value = PROTECT(ufor_view_vector(shell));
+    value = PROTECT(job->is_plain ? ufor_plain_vector(shell) : ufor_view_vector(shell));
     value = with_attributes(job, value, info, place);
     UNPROTECT(1);
   }
@@ -249,11 +259,12 @@ static void clean_up(void *data, Rboolean jump) {
   job->at_snapshot = NULL;
 }
 
-SEXP ufor_get(SEXP pointer, SEXP name, SEXP version, SEXP absent) {
+SEXP ufor_get(SEXP pointer, SEXP name, SEXP version, SEXP absent, SEXP plain) {
   ufor_store *handle = ufor_store_from(pointer);
   const char *text = ufor_name(name);
   const uint64_t wanted = version == R_NilValue ? 0 : (uint64_t)Rf_asReal(version);
   struct get_job job = {.handle = handle, .name = text, .version = wanted, .absent = absent};
+  job.is_plain = Rf_asLogical(plain) == TRUE;
   job.pool = ufor_pool();
   PROTECT_WITH_INDEX(job.value = R_NilValue, &job.index);
   R_UnwindProtect(get_consistently, &job, clean_up, &job, NULL);

@@ -1,8 +1,10 @@
 /* init.c - registers what R code calls; nothing else is visible. */
 #include "altrep.h"
+#include "capi.h"
 #include "get.h"
 #include "info.h"
 #include "memory.h"
+#include "plain.h"
 #include "put.h"
 #include "snapshot.h"
 #include "store.h"
@@ -16,13 +18,14 @@
   { #name, (DL_FUNC)(void (*)(void))name, arguments }
 
 static const R_CallMethodDef entries[] = {
-    ENTRY(ufor_get, 4),
+    ENTRY(ufor_get, 5),
     ENTRY(ufor_info, 3),
     ENTRY(ufor_is_view, 1),
     ENTRY(ufor_materialize, 1),
     ENTRY(ufor_memory_budget, 1),
     ENTRY(ufor_memory_least, 0),
     ENTRY(ufor_memory_stats, 0),
+    ENTRY(ufor_plain_offered, 0),
     ENTRY(ufor_put, 5),
     ENTRY(ufor_snapshot_create, 2),
     ENTRY(ufor_snapshot_remove, 2),
@@ -49,4 +52,5 @@ void attribute_visible R_init_ufostore(DllInfo *dll) {
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
   ufor_altrep_init(dll);
+  ufor_capi_init();
 }

@@ -97,9 +97,10 @@ static ufo_status put_vector(struct put_job *job, const char *name, SEXP value) 
   if (status != UFO_OK) return status;
   size_t element_bytes = ufor_element_bytes(TYPEOF(value));
   R_xlen_t length = XLENGTH(value), piece = (R_xlen_t)(PIECE_BYTES / element_bytes);
-  /* Elements of an ALTREP vector are copied out first: a failing page fault must not happen inside the library. */
+  /* Elements of a view or of an ALTREP vector are copied out first: a failing page fault must not happen inside the
+   * library. */
   const void *top = vmaxget();
-  char *copy = ALTREP(value) ? R_alloc(PIECE_BYTES, 1) : NULL;
+  char *copy = ALTREP(value) || ufor_view_behind(value) != NULL ? R_alloc(PIECE_BYTES, 1) : NULL;
   for (R_xlen_t first = 0; first < length && status == UFO_OK; first += piece) {
     R_xlen_t count = length - first < piece ? length - first : piece;
     const void *data = copy;

@@ -15,4 +15,9 @@
 #include <Rinternals.h>
 #include <ufostore/ufostore.h>
 
+/* A header in which tools/test makes each call of R look at its thread: see r_calls in tools/lib.sh. */
+#ifdef UFOR_R_CALLS
+#include UFOR_R_CALLS
+#endif
+
 #endif

@@ -53,7 +53,7 @@ SEXP ufor_reference(const ufor_view *view) {
   ufo_view_info info = {.struct_size = sizeof info};
   char uuid[37];
   if (by_value()) return NULL;
-  const char *path = ufor_name(view->path);
+  const char *path = ufor_view_path(view);
   if (!can_be_found(path, view->view, &info, uuid)) return NULL;
   SEXP state = PROTECT(Rf_allocVector(STRSXP, REF_FIELDS));
   SET_STRING_ELT(state, REF_FORMAT, Rf_mkChar(FORMAT_TEXT));

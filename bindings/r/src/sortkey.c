@@ -13,6 +13,7 @@
 #include "sortkey.h"
 
 #include "altrep.h"
+#include "compat.h"
 
 /* With a look for an interrupt after so many chunks. */
 #define CHUNKS_AT_A_TIME 64
@@ -29,32 +30,28 @@ void ufor_sortkey_read(ufor_view *view) {
   view->was_read = 1;
 }
 
-/* The variable of a frame, R_UnboundValue if there is none. Forces no promise. */
-static SEXP variable(SEXP frame, const char *name) {
-  SEXP value = Rf_findVarInFrame(frame, Rf_install(name));
-  return TYPEOF(value) == PROMSXP ? PRVALUE(value) : value;
-}
-
 static int is_vector_of(const ufor_view *view, SEXP x) {
   SEXP shell = ufor_altrep_shell(x);
   return shell != NULL && ufor_view_in(shell) == view;
 }
 
 static int has_key(SEXP frame, const ufor_view *view) {
-  SEXP keys = variable(frame, "z");
+  SEXP keys = ufor_variable(frame, "z");
   if (TYPEOF(keys) != VECSXP) return 0;
   for (R_xlen_t i = 0; i < XLENGTH(keys); i++)
     if (is_vector_of(view, VECTOR_ELT(keys, i))) return 1;
   return 0;
 }
 
-static int is_frame_of_base(SEXP frame) { return TYPEOF(frame) == ENVSXP && ENCLOS(frame) == R_BaseNamespace; }
+static int is_frame_of_base(SEXP frame) {
+  return TYPEOF(frame) == ENVSXP && ufor_parent_environment(frame) == R_BaseNamespace;
+}
 
 void ufor_sortkey_check_frame(ufor_view *view, SEXP frame) {
-  SEXP function = variable(frame, "FUN");
-  int is_key = TYPEOF(function) == CLOSXP
-                   ? is_frame_of_base(CLOENV(function)) && has_key(CLOENV(function), view)
-                   : has_key(frame, view) || (R_existsVarInFrame(frame, Rf_install("decreasing")) &&
-                                              is_vector_of(view, variable(frame, "x")));
+  SEXP function = ufor_variable(frame, "FUN");
+  SEXP home = TYPEOF(function) == CLOSXP ? ufor_closure_environment(function) : R_NilValue;
+  int is_key = home != R_NilValue ? is_frame_of_base(home) && has_key(home, view)
+                                  : has_key(frame, view) || (R_existsVarInFrame(frame, Rf_install("decreasing")) &&
+                                                             is_vector_of(view, ufor_variable(frame, "x")));
   if (is_key) ufor_sortkey_read(view);
 }

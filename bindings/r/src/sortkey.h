@@ -8,6 +8,7 @@
 
 #include "r.h"
 
+#include "compat.h"
 #include "view.h"
 
 /* Touches every chunk of `view`, unless that was done before. Raises the error of one that cannot be read. */
@@ -21,7 +22,8 @@ void ufor_sortkey_check_frame(ufor_view *view, SEXP frame);
 static inline void ufor_sortkey_check(ufor_view *view) {
   if (view->was_read) return;
   SEXP frame = R_GetCurrentEnv();
-  if (ENCLOS(frame) == R_BaseNamespace && TYPEOF(frame) == ENVSXP) ufor_sortkey_check_frame(view, frame);
+  if (TYPEOF(frame) == ENVSXP && ufor_parent_environment(frame) == R_BaseNamespace)
+    ufor_sortkey_check_frame(view, frame);
 }
 
 #endif

@@ -8,7 +8,9 @@
  *           |                       |                   | (a string)      | the end of the session: the open
  * transaction |                       |                   |                 | is rolled back, the address becomes NULL
  *   view    | ufor_view_shell, as   | ufor_view *       | the store's path| the garbage collector or the end of the
- *           | data1 of an ALTREP    | (view.h)          |                 | session; never NULL while its vector lives
+ *           | data1 of an ALTREP    | (view.h)          |                 | session; never NULL while its vector lives.
+ *           |                       |                   |                 | NULL at once if the vector is a plain one,
+ *           |                       |                   |                 | whose view ends with it (plain.h)
  *
  * A view keeps what it needs of its store, so the two may end in any order. Finalizers run in the middle of other work
  * of R: they release, and never touch the memory of a view. A pointer that was saved and loaded again has no address:

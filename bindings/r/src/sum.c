@@ -27,7 +27,8 @@ static long double add_some_in_order(long double sum, const double *values, size
 #define PATIENCE_MAX 32
 
 typedef double pair __attribute__((vector_size(16)));
-typedef long long bit_pair __attribute__((vector_size(16)));
+/* Without a sign: numbers that are too large for their group overflow before that is found out. */
+typedef unsigned long long bit_pair __attribute__((vector_size(16)));
 
 /* A sum as units * 2^exponent, with the highest bit of `units` set, and what rounds a double to such units: adding
  * 1.5 * 2^52 of them leaves no bits for parts of one. Its bits, as a whole number, then differ from those of the shift
@@ -85,13 +86,13 @@ static uint64_t add_with_ties(const struct grid *grid, uint64_t units, const dou
 /* Adds groups as long as that is possible. Returns how many numbers were added. */
 static size_t add_groups(struct grid *grid, const double *values, size_t count) {
   const pair shift = {grid->shift, grid->shift}, half = {grid->half, grid->half};
-  const bit_pair origin = {(long long)grid->origin, (long long)grid->origin};
+  const bit_pair origin = {grid->origin, grid->origin};
   const bit_pair magnitude = {INT64_MAX, INT64_MAX};
   const int is_negative = grid->head >> 15;
   uint64_t units = grid->units;
   size_t at = 0;
   for (; count - at >= GROUP && units - SAFE_MIN <= SAFE_RANGE; at += GROUP) {
-    bit_pair sum = {0, 0}, outside = {0, 0}, untied = {-1, -1};
+    bit_pair sum = {0, 0}, outside = {0, 0}, untied = {UINT64_MAX, UINT64_MAX};
     for (int i = 0; i < GROUP; i += 2) {
       pair value;
       memcpy(&value, values + at + i, sizeof value);
@@ -102,8 +103,8 @@ static size_t add_groups(struct grid *grid, const double *values, size_t count) 
     }
     /* Sign and exponent of what was rounded differ from those of the shift if the number was too large or not finite.
      */
-    if ((uint64_t)(outside[0] | outside[1]) >> 52 != 0) break;
-    uint64_t by = (uint64_t)sum[0] + (uint64_t)sum[1];
+    if ((outside[0] | outside[1]) >> 52 != 0) break;
+    uint64_t by = sum[0] + sum[1];
     if ((untied[0] & untied[1]) == 0) units = add_with_ties(grid, units, values + at);
     else units += is_negative ? -by : by;
   }

@@ -4,6 +4,8 @@
 #include "altrep.h"
 #include "condition.h"
 #include "memory.h"
+#include "plain.h"
+#include "store.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,15 +29,19 @@ static void list_remove(ufor_view *view) {
   if (view->next != NULL) view->next->previous = view->previous;
 }
 
-static void finalize_view(SEXP shell) {
-  ufor_view *view = R_ExternalPtrAddr(shell);
-  R_ClearExternalPtr(shell);
-  if (view == NULL) return;
+void ufor_view_end(ufor_view *view) {
   ufor_altrep_forget(view);
   list_remove(view);
   ufo_view_release(view->view);
+  free(view->plain_path);
   free(view);
   ufor_memory_view_released();
+}
+
+static void finalize_view(SEXP shell) {
+  ufor_view *view = R_ExternalPtrAddr(shell);
+  R_ClearExternalPtr(shell);
+  if (view != NULL) ufor_view_end(view);
 }
 
 SEXP ufor_view_shell(SEXP path) {
@@ -82,8 +88,20 @@ void ufor_view_fill_clone(SEXP shell, ufo_view *clone, const ufor_view *source) 
 SEXP ufor_view_vector(SEXP shell) { return ufor_altrep_new(shell); }
 
 ufor_view *ufor_view_behind(SEXP x) {
+  x = ufor_altrep_unwrapped(x);
+  if (!ALTREP(x)) return ufor_plain_view(x);
   SEXP shell = ufor_altrep_shell(x);
   return shell == NULL ? NULL : ufor_view_in(shell);
+}
+
+ufor_view *ufor_view_of_plain(SEXP x) {
+  for (ufor_view *view = first_view; view != NULL; view = view->next)
+    if (view->plain_path != NULL && view->vector == x) return view;
+  return NULL;
+}
+
+const char *ufor_view_path(const ufor_view *view) {
+  return view->plain_path != NULL ? view->plain_path : ufor_name(view->path);
 }
 
 ufor_view *ufor_view_at(const void *address) {

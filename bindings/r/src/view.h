@@ -18,8 +18,9 @@ typedef struct ufor_view {
   ufo_type type;
   uint32_t chunk_bytes;
   int was_read;                      /* wholly, before a sort: see sortkey.h */
-  SEXP path;                         /* of its store; protected by the shell */
-  SEXP vector;                       /* around the shell, to be compared only: nothing protects it. NULL before */
+  SEXP path;                         /* of its store; protected by the shell. Not for a plain vector's view */
+  SEXP vector;                       /* to be compared only: nothing protects it. NULL before it is made */
+  char *plain_path;                  /* for the view of a plain vector (plain.h): its own copy of the path; else NULL */
   struct ufor_view *previous, *next; /* in the list of all views */
 } ufor_view;
 
@@ -35,10 +36,18 @@ void ufor_view_fill_clone(SEXP shell, ufo_view *clone, const ufor_view *source);
 SEXP ufor_view_vector(SEXP shell);
 /* The view in a shell; NULL once it has been released. */
 ufor_view *ufor_view_in(SEXP shell);
+/* Releases a view that no shell has, or has any more. Calls nothing of R: it may be called in a garbage collection. */
+void ufor_view_end(ufor_view *view);
 
-/* The view behind a vector, seen through the wrappers R puts around vectors to change their attributes; NULL if there
- * is none. Valid while `x` is protected and not modified. */
+/* The path of the view's store, in UTF-8. Valid until the view ends. */
+const char *ufor_view_path(const ufor_view *view);
+
+/* The view behind a vector, ALTREP or plain, seen through the wrappers R puts around vectors to change their
+ * attributes; NULL if there is none. Valid while `x` is protected and not modified. */
 ufor_view *ufor_view_behind(SEXP x);
+
+/* The view of the plain vector `x`, or NULL. Takes time in proportion to the number of views: see ufor_plain_view. */
+ufor_view *ufor_view_of_plain(SEXP x);
 
 /* The view whose memory holds `address`, or NULL. Takes time in proportion to the number of views. */
 ufor_view *ufor_view_at(const void *address);

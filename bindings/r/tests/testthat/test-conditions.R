@@ -15,7 +15,6 @@ test_that("what is for later versions is refused as unsupported", {
   s <- new_store()
   s$x <- 1
   expect_error(ufo_append(s, "x", 2), class = "ufo_unsupported_error")
-  expect_error(ufo_get(s, "x", form = "plain"), class = "ufo_unsupported_error")
 })
 
 test_that("wrong arguments are refused", {
