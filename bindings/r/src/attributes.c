@@ -62,7 +62,7 @@ static ufo_status encode_foreign(const char *key, SEXP value, ufo_attributes *se
   return status;
 }
 
-static ufo_status encode_one(const char *key, SEXP value, ufo_attributes *set, ufo_error *error) {
+ufo_status ufor_attributes_set(const char *key, SEXP value, ufo_attributes *set, ufo_error *error) {
   if (ufor_attribute_list(value) != R_NilValue || IS_S4_OBJECT(value)) return encode_foreign(key, value, set, error);
   uint64_t count = (uint64_t)Rf_xlength(value);
   switch (TYPEOF(value)) {
@@ -85,7 +85,7 @@ static ufo_status encode_one(const char *key, SEXP value, ufo_attributes *set, u
 ufo_status ufor_attributes_encode(SEXP x, ufo_attributes *set, ufo_error *error) {
   for (SEXP rest = ufor_attribute_list(x); rest != R_NilValue; rest = CDR(rest)) {
     const char *key = Rf_translateCharUTF8(PRINTNAME(TAG(rest)));
-    ufo_status status = encode_one(key, CAR(rest), set, error);
+    ufo_status status = ufor_attributes_set(key, CAR(rest), set, error);
     if (status != UFO_OK) return status;
   }
   if (!IS_S4_OBJECT(x)) return UFO_OK;

@@ -1,5 +1,6 @@
 /* init.c - registers what R code calls; nothing else is visible. */
 #include "altrep.h"
+#include "append.h"
 #include "get.h"
 #include "info.h"
 #include "memory.h"
@@ -16,6 +17,8 @@
   { #name, (DL_FUNC)(void (*)(void))name, arguments }
 
 static const R_CallMethodDef entries[] = {
+    ENTRY(ufor_append, 5),
+    ENTRY(ufor_append_shape, 2),
     ENTRY(ufor_get, 4),
     ENTRY(ufor_info, 3),
     ENTRY(ufor_is_view, 1),
