@@ -293,7 +293,7 @@ Test(promises_elements, cost_is_of_what_is_added) {
 Test(promises_elements, many_small_ones_in_a_transaction) {
   enum { ROWS = 20000, BIG = 1 << 20 };
   static double row[40];
-  char names[40][8];
+  char names[40][16];
   const char *children[40];
   ufo_object_spec spec = spec_of(UFO_DOUBLE, 0, 0, BIG); /* 40 tails of 1 MiB are more than a transaction holds */
   ufo_txn *txn = begin(store);
