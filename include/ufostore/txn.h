@@ -67,10 +67,24 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_writer_write(ufo_writer *writer, const voi
 UFO_API UFO_MUST_CHECK ufo_status ufo_writer_finish(ufo_writer *writer, ufo_error *error);
 UFO_API void ufo_writer_cancel(ufo_writer *writer);
 
+/* ---- edits in place ----------------------------------------------------------------------------------------------
+ *
+ * `name` is that of an object, or leads to an element of a list ("df$price", "df[[2]][[1]]": see store.h). The edit of
+ * an element makes a new version of it and of the lists that it is in, and touches nothing else of them: columns of a
+ * table that get longer together do so in one transaction. A conflict is one of the outermost list: another commit that
+ * changed any part of it came first. UFO_CONFLICT at the edit already if the transaction edited another element of the
+ * list before, and another commit has changed the list since. */
+
 /* Adds `count` elements at the end of an existing object of a vector type; its attributes stay. Cost is proportional
  * to `count`. UFO_MISSING, UFO_USAGE (list or serialized object). */
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_append(ufo_txn *txn, const char *name, const void *data, uint64_t count,
                                                  ufo_error *error);
+
+/* The same in pieces, by ufo_writer_write. The object gets them at ufo_writer_finish, all or (an error, or
+ * ufo_writer_cancel) none. UFO_USAGE from ufo_writer_finish if the transaction changed elements of the object, or
+ * replaced it, while the writer was open. Errors as above. */
+UFO_API UFO_MUST_CHECK ufo_status ufo_writer_open_append(ufo_txn *txn, const char *name, ufo_writer **writer_out,
+                                                         ufo_error *error);
 
 /* Writes `count` elements at position `first` of an existing object of a vector type, rewriting the chunks they touch.
  * UFO_MISSING, UFO_USAGE (range, type). */

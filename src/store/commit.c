@@ -33,7 +33,7 @@ static ufo_status visit_draft(ufo_commit *commit, ufo_draft *draft, const char *
   for (uint64_t i = 0; i < draft->child_count && !status; i++) {
     int length = snprintf(label, sizeof label, "%s[[%llu]]", name, (unsigned long long)i + 1);
     if (length >= (int)sizeof label) memcpy(label + sizeof label - 4, "...", 4); /* for messages only */
-    status = visit_draft(commit, draft->children[i], label, visit, error);
+    if (draft->children[i]) status = visit_draft(commit, draft->children[i], label, visit, error);
   }
   return status ? status : visit(commit, draft, name, error);
 }
@@ -214,8 +214,9 @@ ufo_status ufo_txn_commit(ufo_txn *txn, ufo_error *error) {
   }
   ufo_commit commit = {.txn = txn, .core = txn->core, .now_ns = ufo_clock_realtime_ns()};
   ufo_unstaged unstaged = {0};
+  status = ufo_txn_settle(txn, error);
   ufo_spill_settle(txn->spill);
-  status = visit_all(&commit, stage_draft, error);
+  if (!status) status = visit_all(&commit, stage_draft, error);
   if (!status) status = ufo_core_begin_write(txn->core, &commit.etxn, error);
   if (!status) {
     status = write_all(&commit, &unstaged, error);

@@ -26,6 +26,7 @@ void ufo_draft_release(ufo_draft *draft) {
   ufo_puts_end(draft->puts, NULL);
   for (size_t i = 0; i < draft->extents.slots; i++) ufo_extent_release(draft->extents.values[i]);
   ufo_u64map_clear(&draft->extents);
+  ufo_draft_drop_tail(draft);
   for (uint64_t i = 0; i < draft->child_count; i++) ufo_draft_release(draft->children[i]);
   free(draft->children);
   free(draft->attributes);
@@ -34,6 +35,56 @@ void ufo_draft_release(ufo_draft *draft) {
   ufo_object_release(draft->commit.object);
   free(draft);
 }
+
+bool ufo_draft_is_put_list(const ufo_draft *draft) {
+  return draft->record.type == UFO_LIST && draft->children && draft->origin_id == 0;
+}
+
+/* ---- the tail -------------------------------------------------------------------------------------------------- */
+
+void ufo_draft_drop_tail(ufo_draft *draft) {
+  if (!draft->tail) return;
+  *draft->tail_total -= draft->record.chunk_bytes;
+  free(draft->tail);
+  draft->tail = NULL;
+}
+
+ufo_status ufo_draft_settle(ufo_txn *txn, ufo_draft *draft, ufo_error *error) {
+  if (!draft->tail) return UFO_OK;
+  ufo_spill *spill;
+  ufo_extent *extent;
+  ufo_status status = ufo_txn_get_spill(txn, &spill, error);
+  if (!status) {
+    status = ufo_extent_create(spill, draft->record.type, draft->record.element_bytes, draft->tail, draft->tail_filled,
+                               &draft->habit, &extent, error);
+  }
+  if (status) return status;
+  if (!ufo_draft_set_extent(draft, draft->tail_chunk, extent)) {
+    ufo_extent_release(extent);
+    return ufo_fail(error, UFO_FULL, "out of memory");
+  }
+  ufo_draft_drop_tail(draft);
+  return UFO_OK;
+}
+
+static ufo_status settle_tree(ufo_txn *txn, ufo_draft *draft, ufo_error *error) {
+  ufo_status status = ufo_draft_settle(txn, draft, error);
+  for (uint64_t i = 0; i < draft->child_count && !status; i++) {
+    if (draft->children[i]) status = settle_tree(txn, draft->children[i], error);
+  }
+  return status;
+}
+
+ufo_status ufo_txn_settle(ufo_txn *txn, ufo_error *error) {
+  for (size_t i = 0; i < txn->pending_count && txn->tail_bytes > 0; i++) {
+    const ufo_pending *pending = txn->pending[i];
+    ufo_status status = pending->draft ? settle_tree(txn, pending->draft, error) : UFO_OK;
+    if (status) return ufo_fail_prefix(error, status, "cannot change '%s' of store %s", pending->name, txn->core->path);
+  }
+  return UFO_OK;
+}
+
+/* ---- content --------------------------------------------------------------------------------------------------- */
 
 bool ufo_draft_set_extent(ufo_draft *draft, uint64_t chunk, ufo_extent *extent) {
   void *old = NULL;
@@ -47,7 +98,11 @@ ufo_status ufo_draft_load(ufo_draft *draft, uint64_t chunk, uint8_t *target, uin
   ufo_extent *extent = ufo_u64map_get(&draft->extents, chunk);
   uint32_t there = 0;
   ufo_status status = UFO_OK;
-  if (extent) {
+  if (draft->tail && chunk == draft->tail_chunk) {
+    there = draft->tail_filled;
+    if (there <= bytes) memcpy(target, draft->tail, there);
+    else status = ufo_fail(error, UFO_CORRUPT, "a pending chunk is longer than its object");
+  } else if (extent) {
     there = ufo_extent_meta(extent)->raw_bytes;
     status = there <= bytes ? ufo_extent_load(extent, target, error)
                             : ufo_fail(error, UFO_CORRUPT, "a pending chunk is longer than its object");

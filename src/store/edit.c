@@ -7,22 +7,6 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
-/* ---- an edit that fails leaves nothing ------------------------------------------------------------------------- */
-
-/* *fresh: the transaction had not changed the name before. */
-static ufo_status begin_edit(ufo_txn *txn, const char *name, ufo_draft **draft_out, bool *fresh, ufo_error *error) {
-  *fresh = ufo_txn_find(txn, name) == NULL;
-  return ufo_txn_edit(txn, name, draft_out, error);
-}
-
-/* Else the commit would find conflicts over a name that the transaction does not change. */
-static void undo_edit(ufo_txn *txn, const char *name, bool fresh) {
-  ufo_pending *pending = fresh ? ufo_txn_find(txn, name) : NULL;
-  if (!pending) return;
-  ufo_pending_set(pending, NULL);
-  ufo_txn_tidy(txn, pending);
-}
-
 /* ---- elements -------------------------------------------------------------------------------------------------- */
 
 /* New extents, not yet in the draft. */
@@ -90,69 +74,53 @@ static ufo_status apply(ufo_draft *draft, changes *made, ufo_error *error) {
   return UFO_OK;
 }
 
-/* Which elements an edit writes; their number in bytes is known to be sane after check_range. */
+/* Which elements an edit writes. */
 typedef struct range {
   uint64_t first, count;
 } range;
 
 static ufo_status check_range(const ufo_txn *txn, const char *name, const ufo_record *record, const range *at,
-                              bool appends, ufo_error *error) {
+                              ufo_error *error) {
   if (record->type == UFO_LIST || record->type == UFO_SERIALIZED) {
     return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
                     txn->core->path, ufo_type_name(record->type));
   }
-  if (!appends && !ufo_range_inside(at->first, at->count, record->length)) {
+  if (!ufo_range_inside(at->first, at->count, record->length)) {
     return ufo_fail(error, UFO_USAGE, "cannot write elements %llu to %llu of '%s' of store %s: it has %llu",
                     (unsigned long long)at->first, (unsigned long long)(at->first + at->count), name, txn->core->path,
                     (unsigned long long)record->length);
-  }
-  uint64_t bytes;
-  if (at->count > UFO_LENGTH_MAX || at->first + at->count > UFO_LENGTH_MAX ||
-      ufo_mul_overflows(at->first + at->count, record->element_bytes, &bytes) || bytes > INT64_MAX) {
-    return ufo_fail(error, UFO_USAGE, "cannot append %llu elements to '%s' of store %s: it gets too long",
-                    (unsigned long long)at->count, name, txn->core->path);
   }
   return UFO_OK;
 }
 
 static ufo_status write_range(ufo_txn *txn, const char *name, ufo_draft *draft, const range *at, const void *data,
                               ufo_error *error) {
-  ufo_record record = draft->record;
-  record.length = ufo_max(record.length, at->first + at->count);
+  const ufo_record *record = &draft->record;
   changes made;
   ufo_spill *spill;
   ufo_status status = ufo_txn_get_spill(txn, &spill, error);
+  if (!status) status = ufo_draft_settle(txn, draft, error);
   if (!status) {
-    status = make_changes(spill, draft, &record, at->first * record.element_bytes, at->count * record.element_bytes,
+    status = make_changes(spill, draft, record, at->first * record->element_bytes, at->count * record->element_bytes,
                           data, &made, error);
   }
   if (!status) status = apply(draft, &made, error);
-  if (!status) draft->record.length = record.length;
+  if (!status) draft->edits++;
   return status ? ufo_fail_prefix(error, status, "cannot change '%s' of store %s", name, txn->core->path) : UFO_OK;
-}
-
-static ufo_status edit_elements(ufo_txn *txn, const char *name, const uint64_t *first_or_end, uint64_t count,
-                                const void *data, ufo_error *error) {
-  ufo_draft *draft;
-  bool fresh;
-  ufo_status status = ufo_txn_check_edit(txn, name, error);
-  if (!status && count && !data) status = ufo_fail(error, UFO_USAGE, "cannot change '%s': no data", name);
-  if (!status) status = begin_edit(txn, name, &draft, &fresh, error);
-  if (status) return status;
-  range at = {.first = first_or_end ? *first_or_end : draft->record.length, .count = count};
-  status = check_range(txn, name, &draft->record, &at, first_or_end == NULL, error);
-  if (!status && count) status = write_range(txn, name, draft, &at, data, error);
-  if (status) undo_edit(txn, name, fresh);
-  return status;
-}
-
-ufo_status ufo_txn_append(ufo_txn *txn, const char *name, const void *data, uint64_t count, ufo_error *error) {
-  return edit_elements(txn, name, NULL, count, data, error);
 }
 
 ufo_status ufo_txn_write(ufo_txn *txn, const char *name, uint64_t first, uint64_t count, const void *data,
                          ufo_error *error) {
-  return edit_elements(txn, name, &first, count, data, error);
+  ufo_edit edit;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status && count && !data) status = ufo_fail(error, UFO_USAGE, "cannot change '%s': no data", name);
+  if (!status) status = ufo_txn_edit_path(txn, name, &edit, error);
+  if (status) return status;
+  range at = {.first = first, .count = count};
+  status = check_range(txn, name, &edit.draft->record, &at, error);
+  if (!status && count) status = write_range(txn, name, edit.draft, &at, data, error);
+  if (status) ufo_txn_unedit(txn, edit.name);
+  return status;
 }
 
 /* ---- attributes ------------------------------------------------------------------------------------------------ */
@@ -171,12 +139,13 @@ ufo_status ufo_txn_set_attributes(ufo_txn *txn, const char *name, const ufo_attr
     if (!bytes) return ufo_fail(error, UFO_FULL, "out of memory");
     ufo_attributes_encode(attributes, bytes);
   }
-  ufo_draft *draft;
-  status = ufo_txn_edit(txn, name, &draft, error);
+  ufo_edit edit;
+  status = ufo_txn_edit_path(txn, name, &edit, error);
   if (status) {
     free(bytes);
     return status;
   }
+  ufo_draft *draft = edit.draft;
   free(draft->attributes);
   draft->attributes = bytes;
   draft->attributes_bytes = length;
@@ -199,11 +168,10 @@ ufo_status ufo_txn_rename(ufo_txn *txn, const char *from, const char *to, ufo_er
     return ufo_fail(error, UFO_USAGE, "cannot rename '%s' to '%s' in store %s: that name is taken", from, to,
                     txn->core->path);
   }
-  bool fresh;
-  status = begin_edit(txn, from, &draft, &fresh, error);
+  status = ufo_txn_edit(txn, from, &draft, error);
   if (!status) status = ufo_txn_touch(txn, from, &source, error);
   if (status) {
-    undo_edit(txn, from, fresh);
+    ufo_txn_unedit(txn, from);
     ufo_txn_tidy(txn, target);
     return status;
   }

@@ -38,6 +38,14 @@ typedef struct ufo_found {
  * NULL: as the last commit left it. UFO_MISSING names what is missing. */
 ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name, uint64_t version,
                       ufo_found *found, ufo_error *error);
+/* From a name to an element: of the list of that name the element steps[0], in that element steps[1], ... */
+typedef struct ufo_way {
+  char list_name[UFO_NAME_MAX + 1];
+  uint64_t steps[UFO_LIST_DEPTH_MAX];
+  unsigned length;
+} ufo_way;
+/* The way to an element by its path, as the transaction sees it. UFO_MISSING without a message: there is none. */
+ufo_status ufo_lookup_way(ufo_etxn *etxn, ufo_txn *txn, const char *path, ufo_way *way, ufo_error *error);
 /* Child `index` of a list that was found. UFO_MISSING, UFO_USAGE (not a list). */
 ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t index, ufo_found *found, ufo_error *error);
 /* How many lists are inside of each other, what was found included; 0 for a vector. Above

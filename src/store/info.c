@@ -15,30 +15,40 @@ static void set_name(ufo_object_info *info, const char *name, size_t bytes) {
   info->name[bytes] = '\0';
 }
 
-/* Replaces, in the totals, what the base has for each chunk that the draft changes. */
-static ufo_status add_extents(ufo_etxn *etxn, const ufo_draft *draft, ufo_object_info *info, ufo_error *error) {
-  for (size_t i = 0; i < draft->extents.slots; i++) {
-    ufo_extent *extent = draft->extents.values[i];
-    if (!extent) continue;
-    ufo_status status = UFO_MISSING;
-    ufo_entry entry;
-    const ufo_object *base = draft->base;
-    if (base && base->map_id && draft->extents.keys[i] < ufo_record_chunk_count(&base->map_record)) {
-      status = ufo_map_find(etxn, base->map_id, draft->extents.keys[i], base->map_version, &entry, NULL, error);
-    }
-    if (status && status != UFO_MISSING) return status;
-    if (!status && !entry.is_child) {
-      info->stored_bytes -= entry.meta.stored_bytes;
-      if (entry.meta.codec < UFO_CODEC_COUNT) info->codec_chunks[entry.meta.codec]--;
-      info->chunks_written--;
-    }
-    const ufo_chunk_meta *meta = ufo_extent_meta(extent);
-    info->stored_bytes += meta->stored_bytes;
-    info->codec_chunks[meta->codec]++;
-    info->chunks_written++;
+/* Replaces, in the totals, what the base has for a chunk that the draft changes. */
+static ufo_status add_chunk(ufo_etxn *etxn, const ufo_draft *draft, uint64_t chunk, const ufo_chunk_meta *meta,
+                            ufo_object_info *info, ufo_error *error) {
+  ufo_status status = UFO_MISSING;
+  ufo_entry entry;
+  const ufo_object *base = draft->base;
+  if (base && base->map_id && chunk < ufo_record_chunk_count(&base->map_record)) {
+    status = ufo_map_find(etxn, base->map_id, chunk, base->map_version, &entry, NULL, error);
   }
-  info->chunks_changed = draft->extents.count;
+  if (status && status != UFO_MISSING) return status;
+  if (!status && !entry.is_child) {
+    info->stored_bytes -= entry.meta.stored_bytes;
+    if (entry.meta.codec < UFO_CODEC_COUNT) info->codec_chunks[entry.meta.codec]--;
+    info->chunks_written--;
+  }
+  info->stored_bytes += meta->stored_bytes;
+  info->codec_chunks[meta->codec]++;
+  info->chunks_written++;
+  info->chunks_changed++;
   return UFO_OK;
+}
+
+static ufo_status add_extents(ufo_etxn *etxn, const ufo_draft *draft, ufo_object_info *info, ufo_error *error) {
+  ufo_status status = UFO_OK;
+  info->chunks_changed = 0;
+  for (size_t i = 0; i < draft->extents.slots && !status; i++) {
+    ufo_extent *extent = draft->extents.values[i];
+    uint64_t chunk = extent ? draft->extents.keys[i] : 0;
+    if (!extent || (draft->tail && chunk == draft->tail_chunk)) continue;
+    status = add_chunk(etxn, draft, chunk, ufo_extent_meta(extent), info, error);
+  }
+  if (status || !draft->tail) return status;
+  const ufo_chunk_meta tail = {.codec = UFO_CODEC_RAW, .stored_bytes = draft->tail_filled}; /* as yet */
+  return add_chunk(etxn, draft, draft->tail_chunk, &tail, info, error);
 }
 
 static void set_record(ufo_object_info *info, const ufo_record *record) {

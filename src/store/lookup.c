@@ -67,7 +67,7 @@ ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t inde
                     (unsigned long long)parent.record.length, (unsigned long long)index + 1);
   }
   *found = (ufo_found){0};
-  if (parent.draft && parent.draft->children) {
+  if (parent.draft && parent.draft->children && parent.draft->children[index]) {
     found->draft = parent.draft->children[index];
     found->record = found->draft->record;
     return UFO_OK;
@@ -139,7 +139,7 @@ ufo_status ufo_lookup_names(ufo_etxn *etxn, const ufo_found *list, ufo_attribute
 
 /* The element that is named; UFO_MISSING if the list has none of that name. */
 static ufo_status find_named(ufo_etxn *etxn, const ufo_found *list, const char *name, size_t bytes, ufo_found *found,
-                             ufo_error *error) {
+                             uint64_t *index_out, ufo_error *error) {
   ufo_attributes *set;
   ufo_attribute names;
   ufo_status status = ufo_lookup_names(etxn, list, &set, &names, error);
@@ -151,6 +151,7 @@ static ufo_status find_named(ufo_etxn *etxn, const ufo_found *list, const char *
     if (text && length == bytes && memcmp(text, name, bytes) == 0) break;
   }
   ufo_attributes_free(set);
+  *index_out = index;
   return index < count ? ufo_lookup_child(etxn, list, index, found, error) : UFO_MISSING;
 }
 
@@ -159,6 +160,8 @@ static ufo_status find_named(ufo_etxn *etxn, const ufo_found *list, const char *
 typedef struct search {
   ufo_etxn *etxn;
   int depth;
+  int length;           /* of the way to what was found */
+  uint64_t *steps;      /* which element of each list leads to what was found */
   ufo_u64map dead_ends; /* a list's id and the length of the rest; the values mean nothing */
 } search;
 
@@ -171,12 +174,13 @@ static ufo_status follow(search *s, const ufo_found *list, const char *path, ufo
 static ufo_status follow_names(search *s, const ufo_found *list, const char *path, ufo_found *found, ufo_error *error) {
   /* Drafts are a tree. The lists that were committed, and that one leads to, may be others beside another draft. */
   bool is_draft = list->draft != NULL;
+  uint64_t *step = &s->steps[s->depth - 1];
   if (is_draft) ufo_u64map_clear(&s->dead_ends);
   else if (ufo_u64map_get(&s->dead_ends, key_of(list, path))) return UFO_MISSING;
   for (size_t end = strlen(path); end > 1; end--) {
     ufo_found child;
     if (path[end] && path[end] != '$' && path[end] != '[') continue;
-    ufo_status status = find_named(s->etxn, list, path + 1, end - 1, &child, error);
+    ufo_status status = find_named(s->etxn, list, path + 1, end - 1, &child, step, error);
     if (!status) status = follow(s, &child, path + end, found, error);
     if (status != UFO_MISSING) return status;
   }
@@ -191,6 +195,7 @@ static ufo_status follow_number(search *s, const ufo_found *list, const char *pa
   unsigned long long index = strtoull(path + 2, &end, 10);
   if (end[0] != ']' || end[1] != ']' || index > list->record.length) return UFO_MISSING;
   ufo_found child;
+  s->steps[s->depth - 1] = index - 1;
   ufo_status status = ufo_lookup_child(s->etxn, list, index - 1, &child, error);
   return status ? status : follow(s, &child, end + 2, found, error);
 }
@@ -199,6 +204,7 @@ static ufo_status follow_number(search *s, const ufo_found *list, const char *pa
 static ufo_status follow(search *s, const ufo_found *list, const char *path, ufo_found *found, ufo_error *error) {
   if (!*path) {
     *found = *list;
+    s->length = s->depth;
     return UFO_OK;
   }
   if (list->record.type != UFO_LIST || s->depth >= UFO_LIST_DEPTH_MAX) return UFO_MISSING;
@@ -210,31 +216,37 @@ static ufo_status follow(search *s, const ufo_found *list, const char *path, ufo
   return status;
 }
 
-/* As an element of a list that exists, whose name is then in `list_name`. UFO_MISSING without a message. */
-static ufo_status find_element(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name,
-                               char list_name[UFO_NAME_MAX + 1], ufo_found *found, ufo_error *error) {
+/* As an element of a list that exists: how to get there is then in `way`. UFO_MISSING without a message. */
+static ufo_status find_element(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name, ufo_way *way,
+                               ufo_found *found, ufo_error *error) {
   ufo_status status = UFO_MISSING;
-  search s = {.etxn = etxn};
+  search s = {.etxn = etxn, .steps = way->steps};
   for (size_t cut = strlen(name); status == UFO_MISSING && cut-- > 1;) {
     if (name[cut] != '$' && !(name[cut] == '[' && name[cut + 1] == '[')) continue;
-    memcpy(list_name, name, cut);
-    list_name[cut] = '\0';
+    memcpy(way->list_name, name, cut);
+    way->list_name[cut] = '\0';
     ufo_found list;
-    status = find_exact(etxn, txn, at, list_name, &list, error);
+    status = find_exact(etxn, txn, at, way->list_name, &list, error);
     if (!status) status = follow(&s, &list, name + cut, found, error);
   }
   ufo_u64map_clear(&s.dead_ends);
+  way->length = (unsigned)s.length;
   return status;
+}
+
+ufo_status ufo_lookup_way(ufo_etxn *etxn, ufo_txn *txn, const char *path, ufo_way *way, ufo_error *error) {
+  ufo_found found;
+  return find_element(etxn, txn, NULL, path, way, &found, error);
 }
 
 ufo_status ufo_lookup(ufo_etxn *etxn, ufo_txn *txn, const ufo_sight *at, const char *name, uint64_t version,
                       ufo_found *found, ufo_error *error) {
   if (version) txn = NULL;
-  char list_name[UFO_NAME_MAX + 1];
+  ufo_way way;
   ufo_status status = at ? ufo_snapshots_check(etxn, at, error) : UFO_OK;
   if (status) return status;
   status = find_exact(etxn, txn, at, name, found, error);
-  if (status == UFO_MISSING) status = find_element(etxn, txn, at, name, list_name, found, error);
+  if (status == UFO_MISSING) status = find_element(etxn, txn, at, name, &way, found, error);
   if (status == UFO_MISSING && at) {
     return ufo_fail(error, UFO_MISSING, "there was no such object at snapshot '%s'", at->label);
   }
@@ -254,15 +266,15 @@ ufo_status ufo_txn_check_target(ufo_txn *txn, const char *name, ufo_error *error
   if (status || (!strchr(name, '$') && !strstr(name, "[["))) return status;
   ufo_etxn *etxn;
   ufo_found found;
-  char list_name[UFO_NAME_MAX + 1];
+  ufo_way way;
   status = ufo_core_begin_read(txn->core, &etxn, error);
   if (status) return status;
   /* What is damaged does not stand in the way of something new. */
   bool is_element = find_exact(etxn, txn, NULL, name, &found, NULL) == UFO_MISSING &&
-                    find_element(etxn, txn, NULL, name, list_name, &found, NULL) == UFO_OK;
+                    find_element(etxn, txn, NULL, name, &way, &found, NULL) == UFO_OK;
   ufo_core_end(txn->core, etxn);
   if (!is_element) return UFO_OK;
   return ufo_fail(error, UFO_USAGE,
                   "cannot make '%s' in store %s: it is an element of the list '%s'; put that list anew", name,
-                  txn->core->path, list_name);
+                  txn->core->path, way.list_name);
 }

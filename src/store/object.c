@@ -179,7 +179,7 @@ static ufo_status pin_version(ufo_core *core, const ufo_sight *at, const char *n
 ufo_status ufo_object_pin(ufo_core *core, ufo_txn *txn, const ufo_sight *at, const char *name, int64_t index,
                           uint64_t version, ufo_object **object_out, ufo_error *error) {
   *object_out = NULL;
-  ufo_status status = UFO_OK;
+  ufo_status status = txn && !version ? ufo_txn_settle(txn, error) : UFO_OK;
   bool again = true;
   while (!status && again) {
     status = pin_current(core, version ? NULL : txn, at, name, index, object_out, &again, error);

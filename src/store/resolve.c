@@ -4,7 +4,8 @@
  *   - an edit in place continues what its name held at the first edit; the name must still hold that very version;
  *   - a put view continues the object it is of, if the name holds it; or if the draft is a child of a list whose name
  *     holds a list with that child. CHECKED demands the view's own version; REPLACE continues whatever length it has;
- *   - a list continues the list that its name holds if one of its children does that.
+ *   - a list that was put continues the list that its name holds if one of its children does that; one of which
+ *     elements were edited is an edit in place, and so are these: nobody changes an element without its lists.
  * Nothing is written here, and no id is taken twice. */
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,9 @@ static ufo_status check_disjoint(ufo_commit *commit, const ufo_draft *draft, uin
   return UFO_OK;
 }
 
+static ufo_status resolve_elements(ufo_commit *commit, ufo_draft *list, const char *name, bool *changed_out,
+                                   ufo_error *error);
+
 /* The draft becomes the next version of object `id`, now at `version`: if it can; else *continues_out is false. */
 static ufo_status try_continue(ufo_commit *commit, ufo_draft *draft, uint64_t id, uint64_t version, const char *name,
                                bool *continues_out, ufo_error *error) {
@@ -156,9 +160,11 @@ static ufo_status try_continue(ufo_commit *commit, ufo_draft *draft, uint64_t id
   draft->commit.from_version = found;
   draft->commit.continues = true;
   draft->commit.record = record;
-  bool changed;
+  bool changed, elements_changed;
   status = attributes_changed(commit, draft, &changed, error);
+  if (!status) status = resolve_elements(commit, draft, name, &elements_changed, error);
   if (status) return status;
+  changed = changed || elements_changed;
   bool takes_back = moved_on && draft->policy == UFO_POLICY_REPLACE;
   draft->commit.untouched =
       !changed && draft->extents.count == 0 && record.length == draft->record.length && !takes_back;
@@ -174,9 +180,7 @@ static ufo_status resolve_list(ufo_commit *commit, ufo_draft *list, const char *
 /* A draft without a name of its own. */
 static ufo_status resolve_child(ufo_commit *commit, ufo_draft *draft, const char *name, const family *members,
                                 ufo_error *error) {
-  if (draft->record.type == UFO_LIST && draft->children) {
-    return resolve_list(commit, draft, name, members, false, error);
-  }
+  if (ufo_draft_is_put_list(draft)) return resolve_list(commit, draft, name, members, false, error);
   uint64_t id = draft->origin_id, version = 0;
   if (!id && draft->is_put && draft->base) {
     version = (uint64_t)(uintptr_t)ufo_u64map_get(&members->versions, draft->base->map_id);
@@ -185,6 +189,21 @@ static ufo_status resolve_child(ufo_commit *commit, ufo_draft *draft, const char
   bool continues = false;
   ufo_status status = id ? try_continue(commit, draft, id, version, name, &continues, error) : UFO_OK;
   return status || continues ? status : make_new(commit, draft, error);
+}
+
+/* Of a list that is continued: those of its elements that were edited, if it is one. */
+static ufo_status resolve_elements(ufo_commit *commit, ufo_draft *list, const char *name, bool *changed_out,
+                                   ufo_error *error) {
+  const family nobody = {0};
+  *changed_out = false;
+  for (uint64_t i = 0; i < list->child_count; i++) {
+    ufo_draft *child = list->children[i];
+    if (!child) continue;
+    ufo_status status = resolve_child(commit, child, name, &nobody, error);
+    if (status) return status;
+    if (!child->commit.untouched) *changed_out = true;
+  }
+  return UFO_OK;
 }
 
 static ufo_status list_is_untouched(ufo_commit *commit, ufo_draft *list, bool *untouched_out, ufo_error *error) {
@@ -252,7 +271,7 @@ static ufo_status resolve_name(ufo_commit *commit, ufo_pending *pending, ufo_err
   }
   if (!status) status = check_name(commit, pending, version, error);
   if (status || !draft) return status;
-  if (draft->record.type == UFO_LIST && draft->children) {
+  if (ufo_draft_is_put_list(draft)) {
     if (record.type == UFO_LIST) {
       members = (family){.list_id = pending->current_id, .list_version = version, .list_record = record};
       gathering gathered = {.commit = commit, .members = &members};

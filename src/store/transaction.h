@@ -5,7 +5,11 @@
  *                                                                               '--children--> ufo_draft, of a list
  *
  * A draft continues an object (`origin`: the commit makes its next version) or is a new one. Chunks that its extents do
- * not replace come from `base`, or are zero. One thread at a time uses all this. */
+ * not replace come from `base`, or are zero. A list is put anew, with a draft for each child; or it is continued, with
+ * drafts of those children alone that were edited (element.c). One thread at a time uses all this.
+ *
+ * What was appended last, less than a chunk, waits as it is in the draft's tail: else each of many small appends would
+ * encode the chunk again. Whoever is to see a draft's extents settles the transaction first. */
 #ifndef UFO_STORE_TRANSACTION_H
 #define UFO_STORE_TRANSACTION_H
 
@@ -24,11 +28,17 @@ struct ufo_draft {
   ufo_put_policy policy;
   ufo_u64map extents; /* chunk -> ufo_extent, each retained */
   ufo_codec_habit habit;
-  bool attributes_set; /* else: those of the origin, or none */
+  uint8_t *tail; /* the last chunk, not encoded yet, in a buffer of chunk_bytes; NULL: it is an extent or in `base` */
+  uint64_t tail_chunk;
+  uint32_t tail_filled;
+  uint64_t *tail_total; /* the transaction's tail_bytes, while there is a tail */
+  uint64_t edits;       /* of elements, so far: for those who append in pieces */
+  unsigned appenders;   /* writers that hold a reference to it */
+  bool attributes_set;  /* else: those of the origin, or none */
   uint8_t *attributes;
   size_t attributes_bytes;
   uint64_t attribute_count;
-  ufo_draft **children; /* of a list; NULL with `base`: the base's children */
+  ufo_draft **children; /* of a list; NULL with `base`, all or one: the base's child */
   uint64_t child_count;
   unsigned depth; /* of a list that was put: as ufo_lookup_depth; 0: not known */
   ufo_put *puts;  /* to be told the end */
@@ -57,6 +67,7 @@ struct ufo_txn {
   bool ended;               /* by ufo_store_close */
   unsigned writers;
   ufo_spill *spill;      /* made on demand */
+  uint64_t tail_bytes;   /* that the tails of drafts take */
   ufo_pending **pending; /* sorted by name */
   size_t pending_count, pending_capacity;
 };
@@ -94,6 +105,28 @@ ufo_status ufo_draft_load(ufo_draft *draft, uint64_t chunk, uint8_t *target, uin
 ufo_status ufo_draft_continue(ufo_object *base, ufo_draft **draft_out, ufo_error *error);
 /* The draft of a name for an edit in place: the pending one, or one that continues what is committed. UFO_MISSING. */
 ufo_status ufo_txn_edit(ufo_txn *txn, const char *name, ufo_draft **draft_out, ufo_error *error);
+
+/* Encodes the draft's tail, if it has one. */
+ufo_status ufo_draft_settle(ufo_txn *txn, ufo_draft *draft, ufo_error *error);
+/* The same for all drafts. Not inside of a transaction of the engine. */
+ufo_status ufo_txn_settle(ufo_txn *txn, ufo_error *error);
+void ufo_draft_drop_tail(ufo_draft *draft);
+/* Is the draft a list that was put as a whole? Else its children, as far as they are not NULL, are edits. */
+bool ufo_draft_is_put_list(const ufo_draft *draft);
+
+/* ---- edits in place, of elements of lists too: element.c ---- */
+
+typedef struct ufo_edit {
+  ufo_draft *draft;
+  char name[UFO_NAME_MAX + 1]; /* the pending one that leads to it: the object's own, or that of the outermost list */
+} ufo_edit;
+
+/* As ufo_txn_edit, and if there is no object of that name, of the element that the path means. After an error nothing
+ * pends that did not before. UFO_CONFLICT: the list was edited before, and another commit has changed it since. */
+ufo_status ufo_txn_edit_path(ufo_txn *txn, const char *path, ufo_edit *edit, ufo_error *error);
+/* After an edit that failed: if nothing is changed under the name, the transaction forgets that it was to be. Else the
+ * commit would find conflicts over a name that the transaction does not change. */
+void ufo_txn_unedit(ufo_txn *txn, const char *name);
 
 /* put.c */
 void ufo_puts_end(ufo_put *puts, ufo_object *committed); /* takes over the list, and the reference if not NULL */

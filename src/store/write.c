@@ -195,6 +195,7 @@ static ufo_status write_children(writing *to, ufo_error *error) {
   ufo_draft *list = to->draft;
   for (uint64_t i = 0; i < list->child_count; i++) {
     const ufo_draft *child = list->children[i];
+    if (!child) continue; /* it stays as it is */
     ufo_entry entry = {.is_child = true, .child_id = child->commit.id, .child_version = child->commit.version}, old;
     ufo_status status = UFO_MISSING;
     if (list->commit.continues) {
@@ -227,16 +228,17 @@ static ufo_status write_attributes(ufo_commit *commit, ufo_draft *draft, ufo_rec
                                       draft->attributes_bytes, error);
 }
 
-/* A rename or new attributes of a list: its children stay. A list taken over from elsewhere cannot be. */
+/* A rename, new attributes or edits of elements of a list: its other children stay. A list taken over from elsewhere
+ * cannot be. */
 static ufo_status check_list(const ufo_draft *draft, ufo_error *error) {
-  if (draft->record.type != UFO_LIST || draft->children || draft->commit.continues) return UFO_OK;
+  if (draft->record.type != UFO_LIST || ufo_draft_is_put_list(draft) || draft->commit.continues) return UFO_OK;
   return ufo_fail(error, UFO_USAGE, "a list is copied by putting its elements");
 }
 
 ufo_status ufo_commit_write(ufo_commit *commit, ufo_draft *draft, ufo_error *error) {
   ufo_status status = check_list(draft, error);
   for (uint64_t i = 0; i < draft->child_count && !status; i++) {
-    status = ufo_commit_write(commit, draft->children[i], error);
+    if (draft->children[i]) status = ufo_commit_write(commit, draft->children[i], error);
   }
   if (status || draft->commit.untouched) return status;
   ufo_record *record = &draft->commit.record;
@@ -280,7 +282,7 @@ ufo_status ufo_commit_drop(ufo_commit *commit, uint64_t id, ufo_error *error) {
   uint64_t before = heir ? heir->commit.from_version : UINT64_MAX;
   ufo_status status = ufo_catalogue_get_newest(commit->etxn, id, before, &version, &record, error);
   if (status == UFO_MISSING) return UFO_OK;
-  if (!status && record.type == UFO_LIST && !(heir && !heir->children)) {
+  if (!status && record.type == UFO_LIST && !(heir && !ufo_draft_is_put_list(heir))) {
     /* What is damaged, and no tree, can be removed, too: each list goes once. */
     if (ufo_descent_was_in(&commit->dropped, id)) return UFO_OK;
     status = ufo_descent_enter(&commit->dropped, id, error);

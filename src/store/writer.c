@@ -7,22 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/transaction.h"
+#include "store/writer.h"
 #include "util/checked.h"
 #include "util/fail.h"
 
 enum { BATCH_BYTES = 2 * 1024 * 1024, BATCH_CHUNKS_MAX = BATCH_BYTES / UFO_CHUNK_BYTES_MIN };
-
-struct ufo_writer {
-  ufo_txn *txn;
-  char name[UFO_NAME_MAX + 1];
-  ufo_draft *draft;
-  ufo_spill *spill;
-  uint8_t *buffer; /* one chunk */
-  uint8_t *batch;  /* several; NULL until they come at once */
-  uint32_t filled;
-  uint64_t chunk; /* the one that is being filled */
-};
 
 static ufo_status check_spec(const ufo_txn *txn, const ufo_object_spec *spec, ufo_record *record, ufo_error *error) {
   if (!spec || spec->struct_size != sizeof *spec) {
@@ -107,7 +96,7 @@ ufo_status ufo_writer_open(ufo_txn *txn, const char *name, const ufo_object_spec
   return UFO_OK;
 }
 
-static ufo_status encode_chunk(ufo_writer *writer, ufo_error *error) {
+ufo_status ufo_writer_encode(ufo_writer *writer, ufo_error *error) {
   const ufo_record *record = &writer->draft->record;
   ufo_extent *extent;
   ufo_status status = ufo_extent_create(writer->spill, record->type, record->element_bytes, writer->buffer,
@@ -154,7 +143,7 @@ static unsigned batch_count(ufo_writer *writer, uint64_t bytes) {
 static ufo_status take_bytes(ufo_writer *writer, const uint8_t *at, uint64_t bytes, ufo_error *error) {
   uint32_t chunk_bytes = writer->draft->record.chunk_bytes;
   while (bytes > 0) {
-    ufo_status status = writer->filled == chunk_bytes ? encode_chunk(writer, error) : UFO_OK;
+    ufo_status status = writer->filled == chunk_bytes ? ufo_writer_encode(writer, error) : UFO_OK;
     if (status) return status;
     unsigned many = batch_count(writer, bytes);
     if (many > 0) {
@@ -207,6 +196,7 @@ ufo_status ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes
 
 static void free_writer(ufo_writer *writer) {
   writer->txn->writers--;
+  if (writer->target) ufo_append_end(writer);
   ufo_draft_release(writer->draft);
   free(writer->buffer);
   free(writer->batch);
@@ -222,7 +212,12 @@ ufo_status ufo_writer_finish(ufo_writer *writer, ufo_error *error) {
     status = ufo_fail(error, UFO_USAGE, "cannot write '%s': %llu bytes are not whole elements of %u", writer->name,
                       (unsigned long long)bytes, record->element_bytes);
   }
-  if (!status && writer->filled) status = encode_chunk(writer, error);
+  if (!status && writer->target) {
+    status = ufo_append_finish(writer, bytes / record->element_bytes, error);
+    free_writer(writer);
+    return status;
+  }
+  if (!status && writer->filled) status = ufo_writer_encode(writer, error);
   if (!status) {
     record->length = bytes / record->element_bytes;
     status = set_pending(writer->txn, writer->name, ufo_draft_retain(writer->draft), error);

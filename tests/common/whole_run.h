@@ -179,6 +179,7 @@ static ufo_status changed(void) {
 }
 
 static ufo_status append(void) { return ufo_txn_append(txn, "pieces", values(8), 700, &error); }
+static ufo_status append_column(void) { return ufo_txn_append(txn, "list[[2]]", values(8), 700, &error); }
 static ufo_status overwrite(void) { return ufo_txn_write(txn, "zeros", 5000, 700, values(9), &error); }
 static ufo_status rename_it(void) { return ufo_txn_rename(txn, "clone", "renamed", &error); }
 static ufo_status remove_it(void) { return ufo_txn_remove(txn, "list", &error); }
@@ -192,6 +193,11 @@ static ufo_status right(ufo_store *from, const char *name, uint64_t first, uint6
   TRY(ufo_store_read(from, NULL, name, 0, first, count, buffer, &error));
   for (uint64_t i = 0; i < count; i++) DEMAND(buffer[i] == value(kind, i));
   return UFO_OK;
+}
+
+static ufo_status read_column(void) {
+  TRY(right(store, "list[[2]]", 0, 1000, 4));
+  return right(store, "list[[2]]", 1000, 700, 8);
 }
 
 static ufo_status read_store(void) {
@@ -356,8 +362,8 @@ static const struct step {
     STEP(open_store), STEP(open_pool), STEP(begin), STEP(put), STEP(create), STEP(write_pieces), STEP(set_attributes),
     STEP(put_list), STEP(commit), STEP(open_view), STEP(read_view), STEP(write_view), STEP(advise), STEP(changed),
     STEP(clone_view), STEP(read_clone), STEP(write_clone), STEP(begin), STEP(open_staged), STEP(write_staged),
-    STEP(put_staged), STEP(put_clone), STEP(commit), STEP(begin), STEP(append), STEP(overwrite), STEP(rename_it),
-    STEP(remove_it), STEP(commit), STEP(begin), STEP(put_again), STEP(abort_it), STEP(read_store), STEP(list_store),
+    STEP(put_staged), STEP(put_clone), STEP(commit), STEP(begin), STEP(append_column), STEP(commit), STEP(read_column),
+    STEP(begin), STEP(append), STEP(overwrite), STEP(rename_it), STEP(remove_it), STEP(commit), STEP(begin), STEP(put_again), STEP(abort_it), STEP(read_store), STEP(list_store),
     STEP(get_attributes), STEP(stat_store), STEP(verify), STEP(use_in_child), STEP(read_written), STEP(make_snapshot),
     STEP(begin), STEP(put_again), STEP(commit), STEP(list_snapshots), STEP(open_past), STEP(read_past),
     STEP(close_past), STEP(read_again), STEP(verify), STEP(compact_copy), STEP(shrink), STEP(sequence),

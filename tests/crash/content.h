@@ -1,8 +1,9 @@
 /* content.h - what a store under test holds: every byte of it as a function of a seed and a generation.
  *
  * Generation g changes, in one transaction, one object of each kind: put whole, written through a view, appended to,
- * created or removed, a list; and, each eighth time, many chunks through a view in a small pool, which are staged ahead
- * of the commit. So a judge needs no record of what was written. Everything here is static: one include per program. */
+ * created or removed, a list, a table that gets more rows; and, each eighth time, many chunks through a view in a small
+ * pool, which are staged ahead of the commit. So a judge needs no record of what was written. Everything here is
+ * static: one include per program. */
 #ifndef UFO_TEST_CONTENT_H
 #define UFO_TEST_CONTENT_H
 
@@ -15,6 +16,7 @@ enum {
   PER_CHUNK = CHUNK / 8,
   VIEW_CHUNKS = 40,
   LOG_STEP = 700,
+  ROWS_STEP = 90,
   MADE = 5,
   MADE_LENGTH = 1000000,
 };
@@ -47,7 +49,7 @@ static inline uint64_t value_of(int kind, uint64_t generation, uint64_t i) {
   return mix(mix(seed * 16 + (uint64_t)kind) + generation * UINT64_C(1000003) + i);
 }
 
-enum { PUT, VIEW, LOG, STAGE, LIST };
+enum { PUT, VIEW, LOG, STAGE, LIST, ROWS };
 
 /* The last generation up to g that is `rest` modulo `step`; 0 if there is none. */
 static inline uint64_t last_of(uint64_t g, uint64_t step, uint64_t rest) {

@@ -44,7 +44,7 @@ static inline int count_names(ufo_store *store, uint64_t *count) {
 
 /* Every byte of generation g. */
 static inline int right_generation(ufo_store *store, uint64_t g) {
-  uint64_t expected_names = 6, names;
+  uint64_t expected_names = 7, names;
   ufo_object_info info = {.struct_size = sizeof info};
   static int32_t log[LOG_STEP];
   for (uint64_t k = 1; k <= MADE && k <= g; k++) expected_names += is_made(g + 1 - k) != 0;
@@ -70,6 +70,12 @@ static inline int right_generation(ufo_store *store, uint64_t g) {
     ufo_status status = ufo_store_read(store, NULL, name, 0, made * 1000 % MADE_LENGTH, 2, found, &error);
     if (is_made(made)) DEMAND(status == UFO_OK && found[0] == (double)made && found[1] == 0);
     else DEMAND(status == UFO_MISSING);
+  }
+  for (int c = 0; c < 2; c++) {
+    const char *column = c ? "table[[2]]" : "table[[1]]";
+    DEMAND(ufo_store_info(store, NULL, column, 0, &info, &error) == UFO_OK && info.length == g * ROWS_STEP);
+    for (uint64_t step = 1; step <= g; step++)
+      if (right_values(store, column, (step - 1) * ROWS_STEP, ROWS_STEP, ROWS, step, 1000 * (uint64_t)c)) return 1;
   }
   return right_values(store, "list[[1]]", 0, 600, LIST, g, 0) ||
          right_values(store, "list[[2]]", 0, 600, LIST, g, 1000);

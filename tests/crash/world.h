@@ -99,7 +99,18 @@ static inline ufo_status edit(world *w, ufo_txn *txn, uint64_t g) {
     for (uint64_t i = 0; i < spec.length; i++) values[i] = value_of(LIST, g, 1000 * c + i);
     TRY(ufo_txn_put(txn, children[c], &spec, values, &error));
   }
-  return ufo_txn_put_list(txn, "list", children, 2, &error);
+  TRY(ufo_txn_put_list(txn, "list", children, 2, &error));
+
+  if (g == 1) {
+    spec = spec_of(UFO_DOUBLE, 0, CHUNK);
+    for (int c = 0; c < 2; c++) TRY(ufo_txn_create(txn, children[c], &spec, &error));
+    TRY(ufo_txn_put_list(txn, "table", children, 2, &error));
+  }
+  for (uint64_t c = 0; c < 2; c++) {
+    for (uint64_t i = 0; i < ROWS_STEP; i++) values[i] = value_of(ROWS, g, 1000 * c + i);
+    TRY(ufo_txn_append(txn, c ? "table[[2]]" : "table[[1]]", values, ROWS_STEP, &error));
+  }
+  return UFO_OK;
 }
 
 static inline void world_failed(world *w, const char *what) {

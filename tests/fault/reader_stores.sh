@@ -19,7 +19,7 @@ mkdir "$work/keep"
 failures=0
 
 # ---- stores of the tests
-units="attributes promises_edits promises_lists promises_append promises_names interop garbage snapshots verify verify_tables"
+units="attributes promises_edits promises_elements promises_lists promises_append promises_names interop garbage snapshots verify verify_tables"
 scripts="roundtrip store csv r_strings meaning names"
 if nightly; then
   units=$(cd "$UFOSTORE_BUILD/tests" && ls | sed -n 's/^test_\([a-z0-9_]*\)$/\1/p')

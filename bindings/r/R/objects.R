@@ -49,11 +49,3 @@ ufo_create <- function(store, name, type = c("logical", "integer", "double", "co
   .Call(ufor_store_create, pointer, name, type, length, chunk)
   invisible(store)
 }
-
-ufo_append <- function(store, name, values) {
-  path <- store_path(check_store(store))
-  raise_unsupported(
-    "Cannot append to '", check_name(name, path), "': ufo_append() is not in this version of ufostore",
-    path = path, object = name
-  )
-}

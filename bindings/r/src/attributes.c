@@ -101,7 +101,7 @@ static ufo_status encode_foreign(const char *key, SEXP value, ufo_attributes *se
   return status;
 }
 
-static ufo_status encode_one(const char *key, SEXP value, ufo_attributes *set, ufo_error *error) {
+ufo_status ufor_attributes_set(const char *key, SEXP value, ufo_attributes *set, ufo_error *error) {
   if (has_attributes(value) || Rf_isS4(value)) return encode_foreign(key, value, set, error);
   uint64_t count = (uint64_t)Rf_xlength(value);
   switch (TYPEOF(value)) {
@@ -128,7 +128,7 @@ struct encoding {
 
 static int encode_attribute(void *user, SEXP name, SEXP value) {
   const struct encoding *encoding = user;
-  return (int)encode_one(Rf_translateCharUTF8(PRINTNAME(name)), value, encoding->set, encoding->error);
+  return (int)ufor_attributes_set(Rf_translateCharUTF8(PRINTNAME(name)), value, encoding->set, encoding->error);
 }
 
 ufo_status ufor_attributes_encode(SEXP x, ufo_attributes *set, ufo_error *error) {

@@ -20,6 +20,9 @@ int ufor_attributes_fit(SEXP x);
 /* Adds the attributes of `x` to `set`. Allocates in R: call it where `set` is freed if R jumps. */
 ufo_status ufor_attributes_encode(SEXP x, ufo_attributes *set, ufo_error *error);
 
+/* Sets one attribute. Allocates as above. */
+ufo_status ufor_attributes_set(const char *key, SEXP value, ufo_attributes *set, ufo_error *error);
+
 /* Adds what a serialized object is described by. */
 ufo_status ufor_attributes_describe(SEXP x, ufo_attributes *set, ufo_error *error);
 

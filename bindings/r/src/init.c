@@ -1,5 +1,6 @@
 /* init.c - registers what R code calls; nothing else is visible. */
 #include "altrep.h"
+#include "append.h"
 #include "capi.h"
 #include "get.h"
 #include "info.h"
@@ -18,6 +19,8 @@
   { #name, (DL_FUNC)(void (*)(void))name, arguments }
 
 static const R_CallMethodDef entries[] = {
+    ENTRY(ufor_append, 5),
+    ENTRY(ufor_append_shape, 2),
     ENTRY(ufor_get, 5),
     ENTRY(ufor_info, 3),
     ENTRY(ufor_is_view, 1),

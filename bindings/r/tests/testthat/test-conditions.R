@@ -14,7 +14,8 @@ test_that("every kind of error is classed and says what, where and what to do", 
 test_that("what is for later versions is refused as unsupported", {
   s <- new_store()
   s$x <- 1
-  expect_error(ufo_append(s, "x", 2), class = "ufo_unsupported_error")
+  s$text <- c("a", "b")
+  expect_error(ufo_append(s, "text", "c"), class = "ufo_unsupported_error")
 })
 
 test_that("wrong arguments are refused", {
