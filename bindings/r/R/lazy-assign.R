@@ -16,15 +16,14 @@ scatter <- function(target, meta, positions, values) {
 `[<-.ufo_lazy` <- function(x, i, ..., value) {
   if (nargs() > 3) raise_unsupported("A lazy vector takes one subscript")
   check_operand(value)
-  if (is.null(value) || length(value) == 0) {
-    if (!missing(i) && length(i) == 0) return(x)
-    stop("replacement has length zero", call. = FALSE)
-  }
+  if (is.null(value)) value <- logical()
+  if (length(x) == 0 && length(value) == 0 && same_type(x, value)) return(x)
   if (missing(i)) i <- TRUE
   i <- subscript(i)
   if (is.null(i)) raise_unsupported("A lazy vector has no names to assign by")
   if (typeof(lazy_values(i)) != "logical" && is_negative_subscript(i)) i <- left_by(i, length(x))
   if (anyNA(i) && length(value) > 1) stop("NAs are not allowed in subscripted assignments", call. = FALSE)
+  if (anyNA(i)) check_replacement(1, value)
   if (typeof(lazy_values(i)) == "logical") assign_true(x, i, value) else assign_positions(x, i, value)
 }
 
@@ -37,7 +36,7 @@ scatter <- function(target, meta, positions, values) {
 
 # Values to be written to, long enough, of a type that takes both.
 prepare_assignment <- function(x, value, n) {
-  sample <- if (is_lazy(value)) lazy_piece(value, 0, 1) else value[1]
+  sample <- if (is_lazy(value)) lazy_piece(value, 0, min(1, length(value)))[1] else value[1]
   trial <- with_meta(vector(typeof(lazy_values(x)), 1), lazy_meta(x))
   if (!is.null(levels(trial))) trial <- with_meta(NA_integer_, lazy_meta(x))
   suppressWarnings(trial[1] <- sample)
@@ -52,8 +51,14 @@ prepare_assignment <- function(x, value, n) {
   }))
 }
 
+same_type <- function(x, value) typeof(lazy_values(x)) == typeof(if (is_lazy(value)) lazy_values(value) else value)
+
+check_replacement <- function(count, value) {
+  if (count > 0 && length(value) == 0) stop("replacement has length zero", call. = FALSE)
+}
+
 warn_of_remainder <- function(count, value) {
-  if (count %% length(value) != 0) {
+  if (length(value) > 0 && count %% length(value) != 0) {
     warning("number of items to replace is not a multiple of replacement length", call. = FALSE)
   }
 }
@@ -61,12 +66,13 @@ warn_of_remainder <- function(count, value) {
 assign_true <- function(x, i, value) {
   n <- if (length(i) == 0) 0 else max(length(x), length(i))
   values <- prepare_assignment(x, value, n)
-  chosen_of <- operand_reader(i)
-  value_of <- operand_reader(value)
+  chosen_of <- operand_reader(i, expand = TRUE)
+  value_of <- operand_reader(value, expand = TRUE)
   done <- 0
   warn_once(each_piece(n, function(first, count) {
     at <- which(chosen_of(first, count))
     if (length(at) == 0) return()
+    check_replacement(length(at), value)
     piece <- with_meta(read_piece(values, first, count), lazy_meta(x))
     piece[at] <- value_of(done, length(at))
     write_piece(values, first, piece)
@@ -79,11 +85,13 @@ assign_true <- function(x, i, value) {
 assign_positions <- function(x, i, value) {
   last <- if (length(i) > 0) suppressWarnings(max(i, na.rm = TRUE)) else 0
   values <- prepare_assignment(x, value, max(length(x), trunc(last), na.rm = TRUE))
-  value_of <- operand_reader(value)
+  value_of <- operand_reader(value, expand = TRUE)
   done <- 0
   warn_once(each_piece(length(i), function(first, count) {
     positions <- trunc(as.double(lazy_piece(i, first, count)))
     positions <- positions[!is.na(positions) & positions != 0]
+    check_replacement(length(positions), value)
+    if (length(positions) == 0) return()
     scatter(values, lazy_meta(x), positions, value_of(done, length(positions)))
     done <<- done + length(positions)
   }, size = subscripts_at_a_time()))

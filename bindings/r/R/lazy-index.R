@@ -66,7 +66,7 @@ take <- function(x, i) {
 # Subscripts are recycled; behind the end of `x` there is NA.
 take_true <- function(x, i) {
   n <- if (length(i) == 0) 0 else max(length(x), length(i))
-  read <- operand_reader(i)
+  read <- operand_reader(i, expand = TRUE)
   total <- 0
   each_piece(n, function(first, count) {
     chosen <- read(first, count)

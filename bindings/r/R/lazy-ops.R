@@ -1,8 +1,9 @@
 # Arithmetic, comparison, logic and mathematical functions of lazy vectors. Each piece is computed by base R's own
 # function on ordinary vectors with the same attributes, which is where types, NA, errors and warnings come from.
 
-# A function (first, count) that gives the elements of an operand, recycled.
-operand_reader <- function(e) {
+# A function (first, count) that gives the elements of an operand, recycled; one element stays one, for base R's operators
+# to recycle, unless `expand`.
+operand_reader <- function(e, expand = FALSE) {
   n <- length(e)
   read <- if (is_lazy(e)) function(first, count) lazy_piece(e, first, count) else {
     if (is.null(e)) return(function(first, count) NULL)
@@ -15,7 +16,7 @@ operand_reader <- function(e) {
   }
   if (n == 1) {
     only <- read(0, 1)
-    return(function(first, count) if (count == 0) only[0] else only)
+    return(function(first, count) if (count == 0) only[0] else if (expand) only[rep.int(1L, count)] else only)
   }
   function(first, count) {
     if (first + count <= n) return(read(first, count))

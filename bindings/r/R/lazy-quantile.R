@@ -6,13 +6,17 @@ rank_reader <- function(x, ranks) {
   # Each rank takes half a megabyte.
   ranks <- sort(unique(as.double(ranks)))
   groups <- split(ranks, (seq_along(ranks) - 1) %/% 32)
-  found <- unlist(lapply(groups, function(group) .Call(ufor_select, values, group)), use.names = FALSE)
+  found <- c(read_piece(values, 0, 0), unlist(lapply(groups, function(group) .Call(ufor_select, values, group)), use.names = FALSE))
+  storage.mode(found) <- typeof(values)
   function(wanted) found[match(wanted, ranks)]
 }
 
 quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names = TRUE, type = 7, digits = 7, ...) {
   check_ranked(x, "quantile()")
   if (!(type %in% 1:9)) raise_usage("The type of quantile must be a number from 1 to 9, not ", deparse_short(type))
+  if (any(c("Date", "POSIXct") %in% lazy_meta(x)$class) && !(type %in% c(1, 3))) {
+    raise_unsupported("Quantiles of dates and times are those of type 1 or 3, which are among them, not of type ", type)
+  }
   if (na.rm) x <- without_missing(x)
   else if (anyNA(x)) stop("missing values and NaN's not allowed if 'na.rm' is FALSE", call. = FALSE)
   known <- !is.na(probs)
@@ -32,7 +36,7 @@ quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names =
 quantiles_at <- function(x, probs, type) {
   n <- length(x)
   na <- read_piece(lazy_values(x), 0, 0)[NA_integer_]
-  if (n == 0) return(rep(na, length(probs)))
+  if (n == 0) return(rep(if (type == 7) as.double(na) else na, length(probs)))
   place <- if (type == 7) 1 + (n - 1) * probs else {
     offsets <- switch(type, c(0, 0), c(0, 0), c(-0.5, 0), c(0, 1), c(0.5, 0.5), c(0, 0), NULL, c(1, 1) / 3, c(3, 3) / 8)
     if (type <= 3) n * probs + offsets[[1]] else offsets[[1]] + probs * (n + 1 - offsets[[1]] - offsets[[2]])
@@ -51,7 +55,7 @@ quantiles_at <- function(x, probs, type) {
   at <- rank_reader(x, inside(c(low, low + 1)[!is.na(c(low, low))]))
   below <- at(inside(low))
   above <- at(inside(low + 1))
-  result <- below
+  result <- if (type == 7) as.double(below) else below
   mixed <- which(weight > 0 & weight < 1 & below != above)
   result[which(weight == 1)] <- above[which(weight == 1)]
   if (length(mixed) > 0) result[mixed] <- (1 - weight[mixed]) * below[mixed] + weight[mixed] * above[mixed]
