@@ -13,21 +13,39 @@
 
 /* ---- merging ---------------------------------------------------------------------------------------------------- */
 
+/* Runs are read in blocks into ordinary memory: taken one by one, their elements would want a chunk of each run in
+ * memory at once. All blocks together have this many elements. */
+#define BLOCK_ELEMENTS ((R_xlen_t)1 << 20)
+
 struct run {
-  R_xlen_t at, end;
-  double key; /* of the element at `at`; integers are exact */
+  R_xlen_t at, end;         /* in the vector */
+  R_xlen_t block, in_block; /* where the block begins in the vector, and how many elements it has */
+  char *keys, *payload;     /* of the block */
+  double key;               /* of the element at `at`; integers are exact */
 };
 
 struct merge {
-  const void *keys;
+  SEXP keys, payload; /* payload: R_NilValue if there is none */
+  size_t key_bytes, payload_bytes;
   int is_double, decreasing;
+  R_xlen_t block_elements;
   int count;
   struct run runs[MERGE_RUNS_MAX];
   int heap[MERGE_RUNS_MAX]; /* numbers of runs; the one that comes next is heap[0] */
 };
 
-static double key_at(const struct merge *merge, R_xlen_t i) {
-  return merge->is_double ? ((const double *)merge->keys)[i] : (double)((const int *)merge->keys)[i];
+static void load_key(const struct merge *merge, struct run *run) {
+  R_xlen_t i = run->at - run->block;
+  if (merge->is_double) run->key = ((const double *)(const void *)run->keys)[i];
+  else run->key = (double)((const int *)(const void *)run->keys)[i];
+}
+
+/* The run is not at its end. */
+static void read_block(const struct merge *merge, struct run *run) {
+  run->block = run->at;
+  run->in_block = run->end - run->at < merge->block_elements ? run->end - run->at : merge->block_elements;
+  ufor_copy_elements(merge->keys, run->block, run->in_block, run->keys);
+  if (merge->payload != R_NilValue) ufor_copy_elements(merge->payload, run->block, run->in_block, run->payload);
 }
 
 static int comes_before(const struct merge *merge, int a, int b) {
@@ -52,38 +70,54 @@ static void sift_down(struct merge *merge, int place) {
 
 static void fill_heap(struct merge *merge, SEXP starts) {
   const int runs = (int)XLENGTH(starts) - 1;
+  /* A power of two, so that blocks that begin with a chunk end with one. */
+  merge->block_elements = 1;
+  while (merge->block_elements * 2 * runs <= BLOCK_ELEMENTS) merge->block_elements *= 2;
   for (int i = 0; i < runs; i++) {
     struct run *run = &merge->runs[i];
     run->at = (R_xlen_t)REAL(starts)[i];
     run->end = (R_xlen_t)REAL(starts)[i + 1];
     if (run->at == run->end) continue;
-    run->key = key_at(merge, run->at);
+    size_t elements = (size_t)(run->end - run->at < merge->block_elements ? run->end - run->at : merge->block_elements);
+    run->keys = R_alloc(elements, (int)merge->key_bytes);
+    if (merge->payload_bytes > 0) run->payload = R_alloc(elements, (int)merge->payload_bytes);
+    read_block(merge, run);
+    load_key(merge, run);
     merge->heap[merge->count++] = i;
   }
   for (int place = merge->count / 2 - 1; place >= 0; place--) sift_down(merge, place);
 }
 
 SEXP ufor_merge(SEXP keys, SEXP payload, SEXP starts, SEXP decreasing, SEXP keys_to, SEXP payload_to) {
-  if (XLENGTH(starts) > MERGE_RUNS_MAX + 1) ufor_raise_format(UFO_USAGE, NULL, NULL, "Too many runs to merge");
-  struct merge merge = {.is_double = TYPEOF(keys) == REALSXP, .decreasing = Rf_asLogical(decreasing) == 1};
+  if (XLENGTH(starts) < 2 || XLENGTH(starts) > MERGE_RUNS_MAX + 1)
+    ufor_raise_format(UFO_USAGE, NULL, NULL, "So many runs cannot be merged");
   if (Rf_xlength(keys) == 0) return R_NilValue;
-  merge.keys = ufor_vector_data(keys);
-  fill_heap(&merge, starts);
   const int carries = payload != R_NilValue;
-  const size_t key_bytes = ufor_element_bytes(TYPEOF(keys));
-  const size_t bytes = carries ? ufor_element_bytes(TYPEOF(payload)) : 0;
-  const char *from = carries ? ufor_vector_data(payload) : NULL;
+  struct merge merge = {.keys = keys,
+                        .payload = payload,
+                        .key_bytes = ufor_element_bytes(TYPEOF(keys)),
+                        .payload_bytes = carries ? ufor_element_bytes(TYPEOF(payload)) : 0,
+                        .is_double = TYPEOF(keys) == REALSXP,
+                        .decreasing = Rf_asLogical(decreasing) == 1};
+  const void *top = vmaxget();
+  fill_heap(&merge, starts);
   char *to = carries ? ufor_vector_data(payload_to) : NULL, *key_to = ufor_vector_data(keys_to);
   R_xlen_t at = (R_xlen_t)REAL(starts)[0];
   for (uint64_t done = 1; merge.count > 0; done++, at++) {
     struct run *run = &merge.runs[merge.heap[0]];
-    memcpy(key_to + (size_t)at * key_bytes, (const char *)merge.keys + (size_t)run->at * key_bytes, key_bytes);
-    if (carries) memcpy(to + (size_t)at * bytes, from + (size_t)run->at * bytes, bytes);
-    if (++run->at < run->end) run->key = key_at(&merge, run->at);
-    else merge.heap[0] = merge.heap[--merge.count];
+    const size_t i = (size_t)(run->at - run->block), bytes = merge.payload_bytes;
+    memcpy(key_to + (size_t)at * merge.key_bytes, run->keys + i * merge.key_bytes, merge.key_bytes);
+    if (carries) memcpy(to + (size_t)at * bytes, run->payload + i * bytes, bytes);
+    if (++run->at == run->end) {
+      merge.heap[0] = merge.heap[--merge.count];
+    } else {
+      if (run->at == run->block + run->in_block) read_block(&merge, run);
+      load_key(&merge, run);
+    }
     sift_down(&merge, 0);
     if (done % BETWEEN_INTERRUPTS == 0) R_CheckUserInterrupt();
   }
+  vmaxset(top);
   return R_NilValue;
 }
 
