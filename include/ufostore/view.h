@@ -39,6 +39,16 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_view_open_child(ufo_store *store, ufo_txn 
                                                       uint64_t index, const ufo_view_options *options,
                                                       ufo_view **view_out, ufo_error *error);
 
+/* A view of no object: spec->length zeros, for a result that may be as large as what it is computed from. Chunks that
+ * are written and must be evicted go to the scratch file of `store`, which has to be open read-write and does not
+ * change. ufo_txn_put_view makes it an object, of this or any other store. Its name is UFO_VIEW_OF_NOTHING, its
+ * object_id and version 0. Nothing is written to disk by this call. `options` may be NULL; its version must be 0.
+ * Errors: UFO_USAGE (specification, version, read-only store); those of ufo_region_create. */
+#define UFO_VIEW_OF_NOTHING "(result)"
+UFO_API UFO_MUST_CHECK ufo_status ufo_view_create(ufo_store *store, ufo_pool *pool, const ufo_object_spec *spec,
+                                                  const ufo_view_options *options, ufo_view **view_out,
+                                                  ufo_error *error);
+
 /* A second view with the same content, changes included, that goes its own way from here. Costs what the changes cost,
  * whatever the length. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_view_clone(ufo_view *view, ufo_view **clone_out, ufo_error *error);
@@ -70,6 +80,25 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_view_get_info(ufo_view *view, ufo_view_inf
 typedef int (*ufo_view_changed_fn)(void *user, uint64_t first, uint64_t count);
 UFO_API UFO_MUST_CHECK ufo_status ufo_view_changed(ufo_view *view, ufo_view_changed_fn visit, void *user,
                                                    ufo_error *error);
+
+/* What is known of all values of a view without reading them. Integers are exact in a double; 0 and -0 count as the
+ * same. */
+typedef struct ufo_view_statistics {
+  size_t struct_size;
+  int is_known;     /* 0: some chunk has no statistics, or the type is not logical, integer or double; then all that
+                       follows is 0 */
+  uint64_t missing; /* NA and NaN */
+  int has_range;    /* some value is not missing; else `least` and `greatest` are 0 */
+  double least, greatest; /* of the values that are not missing */
+  int is_ascending;       /* none missing, and none less than the one before it */
+  int is_descending;      /* none missing, and none greater than the one before it */
+} ufo_view_statistics;
+
+/* Puts together what is kept of each chunk. Changed chunks that are in memory are encoded first; those of the version
+ * are told by their entries, of which all are looked at, and none is decoded. UFO_CORRUPT if an entry cannot be right;
+ * UFO_IO, UFO_FULL. */
+UFO_API UFO_MUST_CHECK ufo_status ufo_view_get_statistics(ufo_view *view, ufo_view_statistics *statistics,
+                                                          ufo_error *error);
 
 typedef enum ufo_put_mode {
   UFO_PUT_CHECKED = 0, /* UFO_CONFLICT at commit if the object moved on since the view's version */

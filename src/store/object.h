@@ -36,6 +36,12 @@ ufo_status ufo_object_read(ufo_object *object, uint64_t chunk, uint32_t skip, ui
 /* Chunks up to `end` (exclusive) will be read in order: for who has the object alone. */
 void ufo_object_expect(ufo_object *object, uint64_t end);
 
+/* Calls `visit` for each chunk in ascending order, with what is known of its values; non-zero ends the walk and is
+ * returned. Runs inside a read transaction of the engine: `visit` must not call the store. A chunk that
+ * was never written has the statistics of zeros. UFO_CORRUPT. */
+typedef ufo_status (*ufo_object_stats_fn)(void *user, uint64_t chunk, const ufo_chunk_stats *stats, ufo_error *error);
+ufo_status ufo_object_each_stats(ufo_object *object, ufo_object_stats_fn visit, void *user, ufo_error *error);
+
 /* ---- putting changed chunks --------------------------------------------------------------------------------------
  * What ufo_txn_put_view does below the view. */
 

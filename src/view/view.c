@@ -95,25 +95,30 @@ static ufo_status make_region(ufo_view *view, ufo_error *error) {
   return UFO_OK;
 }
 
-static ufo_status open_view(ufo_store *store, ufo_txn *txn, ufo_pool *pool, const char *name, int64_t index,
-                            const ufo_view_options *options, ufo_view **view_out, ufo_error *error) {
-  *view_out = NULL;
-  if (!store || !pool || !name) return ufo_fail(error, UFO_USAGE, "cannot open a view without a store, pool and name");
-  ufo_view_options defaults = {.struct_size = sizeof defaults};
-  if (!options) options = &defaults;
-  if (options->struct_size != sizeof *options)
-    return ufo_fail(error, UFO_USAGE, "cannot view '%s': options.struct_size is %zu, not %zu", name,
-                    options->struct_size, sizeof *options);
+static ufo_status check_options(const char *name, const ufo_view_options **options, ufo_error *error) {
+  static const ufo_view_options defaults = {.struct_size = sizeof defaults};
+  if (!*options) *options = &defaults;
+  if ((*options)->struct_size == sizeof **options) return UFO_OK;
+  return ufo_fail(error, UFO_USAGE, "cannot view '%s': options.struct_size is %zu, not %zu", name,
+                  (*options)->struct_size, sizeof **options);
+}
+
+/* Takes over the reference to `base` in every case. */
+static ufo_status make_view(ufo_store *store, ufo_txn *txn, ufo_pool *pool, ufo_object *base, const char *name,
+                            int64_t index, const ufo_view_options *options, ufo_view **view_out, ufo_error *error) {
   ufo_view *view = calloc(1, sizeof *view);
-  if (!view) return ufo_fail(error, UFO_FULL, "out of memory for a view of '%s'", name);
+  if (!view) {
+    ufo_object_release(base);
+    return ufo_fail(error, UFO_FULL, "out of memory for a view of '%s'", name);
+  }
+  const ufo_object_info *info = ufo_object_get_info(base);
+  view->base = base;
   view->pool = pool;
   view->access = options->access;
   view->header_bytes = options->header_bytes;
-  ufo_status status = ufo_object_open(store, txn, name, index, options->version, &view->base, error);
-  if (status != UFO_OK) goto failed;
-  const ufo_object_info *info = ufo_object_get_info(view->base);
   if (index < 0) snprintf(view->name, sizeof view->name, "%s", name);
   else snprintf(view->name, sizeof view->name, "%s[[%lld]]", name, (long long)index + 1);
+  ufo_status status;
   if (info->type == UFO_LIST) {
     status = ufo_fail(error, UFO_USAGE, "cannot view '%s' as a vector: it is a list of %llu elements; view those",
                       view->name, (unsigned long long)info->length);
@@ -135,6 +140,17 @@ failed:
   return status;
 }
 
+static ufo_status open_view(ufo_store *store, ufo_txn *txn, ufo_pool *pool, const char *name, int64_t index,
+                            const ufo_view_options *options, ufo_view **view_out, ufo_error *error) {
+  *view_out = NULL;
+  if (!store || !pool || !name) return ufo_fail(error, UFO_USAGE, "cannot open a view without a store, pool and name");
+  ufo_object *base;
+  ufo_status status = check_options(name, &options, error);
+  if (status == UFO_OK) status = ufo_object_open(store, txn, name, index, options->version, &base, error);
+  if (status != UFO_OK) return status;
+  return make_view(store, txn, pool, base, name, index, options, view_out, error);
+}
+
 ufo_status ufo_view_open(ufo_store *store, ufo_txn *txn, ufo_pool *pool, const char *name,
                          const ufo_view_options *options, ufo_view **view_out, ufo_error *error) {
   return open_view(store, txn, pool, name, -1, options, view_out, error);
@@ -145,6 +161,27 @@ ufo_status ufo_view_open_child(ufo_store *store, ufo_txn *txn, ufo_pool *pool, c
   *view_out = NULL;
   if (index > INT64_MAX) return ufo_fail(error, UFO_USAGE, "'%s' has no element so far out", name);
   return open_view(store, txn, pool, name, (int64_t)index, options, view_out, error);
+}
+
+/* The object is pending in a transaction that is given up at once: its content stays readable, and is zeros. */
+ufo_status ufo_view_create(ufo_store *store, ufo_pool *pool, const ufo_object_spec *spec,
+                           const ufo_view_options *options, ufo_view **view_out, ufo_error *error) {
+  static const char name[] = UFO_VIEW_OF_NOTHING;
+  *view_out = NULL;
+  if (!store || !pool || !spec)
+    return ufo_fail(error, UFO_USAGE, "cannot create a view without a store, pool and specification");
+  ufo_status status = check_options(name, &options, error);
+  if (status == UFO_OK && options->version != 0)
+    status = ufo_fail(error, UFO_USAGE, "cannot create a view of version %llu", (unsigned long long)options->version);
+  ufo_txn *txn;
+  ufo_object *base = NULL;
+  if (status == UFO_OK) status = ufo_txn_begin(store, &txn, error);
+  if (status != UFO_OK) return status;
+  status = ufo_txn_create(txn, name, spec, error);
+  if (status == UFO_OK) status = ufo_object_open(store, txn, name, -1, 0, &base, error);
+  ufo_txn_abort(txn);
+  if (status != UFO_OK) return status;
+  return make_view(store, NULL, pool, base, name, -1, options, view_out, error);
 }
 
 ufo_status ufo_view_clone(ufo_view *view, ufo_view **clone_out, ufo_error *error) {

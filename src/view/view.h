@@ -1,8 +1,9 @@
 /* view.h - the map of the view layer, which joins regions (that know no store) and objects (that know no region).
  *
- *   view.c      open, clone, release, questions; the region's source callbacks
- *   overlay.c   the chunks in which a view differs from its base
- *   put.c       ufo_txn_put_view, and what happens to the view when the transaction ends
+ *   view.c        open, create, clone, release, questions; the region's source callbacks
+ *   overlay.c     the chunks in which a view differs from its base
+ *   statistics.c  what is known of its values without reading them
+ *   put.c         ufo_txn_put_view, and what happens to the view when the transaction ends
  *
  * Where a chunk's content is:   changed in memory (region: DIRTY)   else   overlay   else   base version.
  *

@@ -17,7 +17,8 @@ fetch <- function(store, name, version = NULL, absent = NULL, plain = FALSE) {
   pointer <- store_pointer(store)
   name <- check_name(name, store_path(store))
   version <- check_version(version, store_path(store), name)
-  .Call(ufor_get, pointer, name, version, absent, plain)
+  value <- .Call(ufor_get, pointer, name, version, absent, plain)
+  if (plain) value else lazy_if_wanted(value)
 }
 
 ufo_put <- function(store, name, x, chunk = NULL, conflict = c("error", "merge", "replace")) {
@@ -26,7 +27,7 @@ ufo_put <- function(store, name, x, chunk = NULL, conflict = c("error", "merge",
   check_changeable(store, paste0("store '", name, "'"))
   chunk <- check_chunk(chunk, store_path(store), name)
   conflict <- check_choice(conflict, c("error", "merge", "replace"), "What to do on a conflict")
-  .Call(ufor_put, pointer, name, x, chunk, conflict)
+  .Call(ufor_put, pointer, name, unlazy_deeply(x), chunk, conflict)
   invisible(store)
 }
 

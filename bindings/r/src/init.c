@@ -2,11 +2,14 @@
 #include "altrep.h"
 #include "append.h"
 #include "capi.h"
+#include "cumulate.h"
 #include "get.h"
 #include "info.h"
 #include "memory.h"
+#include "merge.h"
 #include "plain.h"
 #include "put.h"
+#include "scratch.h"
 #include "snapshot.h"
 #include "store.h"
 #include "verify.h"
@@ -21,6 +24,7 @@
 static const R_CallMethodDef entries[] = {
     ENTRY(ufor_append, 5),
     ENTRY(ufor_append_shape, 2),
+    ENTRY(ufor_cumulate, 3),
     ENTRY(ufor_get, 5),
     ENTRY(ufor_info, 3),
     ENTRY(ufor_is_view, 1),
@@ -28,11 +32,18 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_memory_budget, 1),
     ENTRY(ufor_memory_least, 0),
     ENTRY(ufor_memory_stats, 0),
+    ENTRY(ufor_merge, 6),
+    ENTRY(ufor_own, 1),
+    ENTRY(ufor_piece, 3),
+    ENTRY(ufor_piece_write, 3),
     ENTRY(ufor_plain_offered, 0),
     ENTRY(ufor_put, 5),
+    ENTRY(ufor_scratch, 3),
+    ENTRY(ufor_select, 2),
     ENTRY(ufor_snapshot_create, 2),
     ENTRY(ufor_snapshot_remove, 2),
     ENTRY(ufor_snapshots, 1),
+    ENTRY(ufor_statistics, 1),
     ENTRY(ufor_store_begin, 1),
     ENTRY(ufor_store_close, 1),
     ENTRY(ufor_store_commit, 1),

@@ -1,0 +1,100 @@
+# Any function on the pieces of a vector.
+
+check_pieces_of <- function(x) if (is_lazy(x)) x else ufo_lazy(x)
+
+check_cores <- function(cores) {
+  if (!is.numeric(cores) || length(cores) != 1 || is.na(cores) || cores < 1) {
+    raise_usage("cores must be a number from 1 on, not ", deparse_short(cores))
+  }
+  as.integer(cores)
+}
+
+# Calls FUN for each piece, and collect(first, result) for each result, in order. With several cores a wave of pieces
+# is computed in as many processes at a time, each of which reads its own.
+walk_pieces <- function(x, FUN, ..., cores, collect) {
+  n <- length(x)
+  compute <- function(first, count) FUN(lazy_piece(x, first, count), ...)
+  if (cores == 1) return(each_piece(n, function(first, count) collect(first, compute(first, count))))
+  size <- piece_elements()
+  starts <- if (n > 0) seq(0, n - 1, by = size) else numeric()
+  meter <- new_meter(n)
+  on.exit(if (!is.null(meter)) meter$close())
+  while (length(starts) > 0) {
+    wave <- starts[seq_len(min(cores, length(starts)))]
+    starts <- starts[-seq_along(wave)]
+    results <- parallel::mclapply(wave, function(first) {
+      tryCatch(list(compute(first, min(size, n - first))), error = function(e) e)
+    }, mc.cores = cores)
+    for (i in seq_along(wave)) {
+      result <- results[[i]]
+      if (inherits(result, "condition")) stop(result)
+      if (!is.list(result)) raise_usage("A process that computed a piece has ended without a result")
+      collect(wave[[i]], result[[1]])
+    }
+    if (!is.null(meter)) meter$show(min(n, wave[[length(wave)]] + size))
+  }
+}
+
+ufo_apply <- function(x, FUN, ..., cores = 1L) {
+  x <- check_pieces_of(x)
+  FUN <- match.fun(FUN)
+  results <- vector("list", ceiling(length(x) / piece_elements()))
+  at <- 0
+  walk_pieces(x, FUN, ..., cores = check_cores(cores), collect = function(first, result) {
+    at <<- at + 1
+    if (!is.null(result)) results[[at]] <<- result
+  })
+  results
+}
+
+ufo_map <- function(x, FUN, ..., type = NULL, cores = 1L) {
+  x <- check_pieces_of(x)
+  FUN <- match.fun(FUN)
+  if (!is.null(type)) type <- check_choice(if (identical(type, "numeric")) "double" else type, lazy_types, "The type")
+  n <- length(x)
+  if (n == 0) return(lazy_of(check_mapped(FUN(lazy_prototype(x), ...), 0, type)))
+  target <- meta <- NULL
+  walk_pieces(x, FUN, ..., cores = check_cores(cores), collect = function(first, result) {
+    result <- check_mapped(result, min(piece_elements(), n - first), if (is.null(target)) type else typeof(target))
+    if (is.null(target)) {
+      meta <<- meta_of(result)
+      target <<- new_target(typeof(result), n)
+    } else if (!identical(meta_of(result), meta)) {
+      raise_usage("The function given to ufo_map() gave results of different classes, levels or units")
+    }
+    write_piece(target, first, result)
+  })
+  new_lazy(target, meta)
+}
+
+# `type` is what it must become without loss; NULL: what it is.
+check_mapped <- function(result, count, type) {
+  if (is_lazy(result)) result <- ufo_materialize(result)
+  if (!(typeof(result) %in% lazy_types) || length(result) != count) {
+    raise_usage(
+      "The function given to ufo_map() must give a vector of ", format_count(count), " elements for as many, not ",
+      format_count(length(result)), " of type ", typeof(result)
+    )
+  }
+  if (is.null(type) || typeof(result) == type) return(result)
+  if (match(typeof(result), lazy_types) > match(type, lazy_types) || type == "raw") {
+    raise_usage(
+      "The function given to ufo_map() gave a piece of type ", typeof(result), " where ", type, " is wanted; say `type`"
+    )
+  }
+  storage.mode(result) <- type
+  result
+}
+
+ufo_reduce <- function(x, FUN, combine, init, ..., cores = 1L) {
+  x <- check_pieces_of(x)
+  FUN <- match.fun(FUN)
+  combine <- match.fun(combine)
+  started <- !missing(init)
+  value <- if (started) init
+  walk_pieces(x, FUN, ..., cores = check_cores(cores), collect = function(first, result) {
+    value <<- if (started) combine(value, result) else result
+    started <<- TRUE
+  })
+  value
+}

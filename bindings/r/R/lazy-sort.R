@@ -1,0 +1,154 @@
+# Sorting, and what follows from it, by merging sorted runs (src/merge.c). Runs and results are scratch vectors.
+
+run_elements <- function() 4 * piece_elements()
+runs_merged_at_once <- 64
+
+# Keys, numbers none of which is missing, in order, and a payload in the order of its keys: list(keys, payload) of
+# values. Equal keys keep their order. Without a payload, NULL.
+external_sort <- function(keys, payload, decreasing) {
+  n <- length(keys)
+  if (n == 0) return(list(keys = keys, payload = payload))
+  to <- list(keys = new_target(typeof(keys), n), payload = if (!is.null(payload)) new_target(typeof(payload), n))
+  each_piece(n, function(first, count) {
+    part <- read_piece(keys, first, count)
+    in_order <- order(part, decreasing = decreasing, method = "radix")
+    write_piece(to$keys, first, part[in_order])
+    if (!is.null(payload)) write_piece(to$payload, first, read_piece(payload, first, count)[in_order])
+  }, size = run_elements())
+  starts <- c(seq(0, n - 1, by = run_elements()), n)
+  from <- NULL
+  while (length(starts) > 2) {
+    done <- to
+    to <- if (is.null(from)) {
+      list(keys = new_target(typeof(keys), n), payload = if (!is.null(payload)) new_target(typeof(payload), n))
+    } else from
+    from <- done
+    firsts <- seq(1, length(starts) - 1, by = runs_merged_at_once)
+    for (i in firsts) {
+      runs <- starts[i:min(i + runs_merged_at_once, length(starts))]
+      .Call(ufor_merge, from$keys, from$payload, runs, decreasing, to$keys, to$payload)
+    }
+    starts <- c(starts[firsts], n)
+  }
+  to
+}
+
+check_sortable <- function(x, what) {
+  x <- ufo_lazy(x)
+  type <- typeof(lazy_values(x))
+  if (!(type %in% c("logical", "integer", "double"))) {
+    raise_unsupported(what, " does not work on a lazy vector of type ", type)
+  }
+  x
+}
+
+check_flag <- function(value, what, na = FALSE) {
+  if (length(value) == 1 && is.logical(value) && (na || !is.na(value))) return(value)
+  raise_usage(what, " must be TRUE", if (na) ", FALSE or NA" else " or FALSE", ", not ", deparse_short(value))
+}
+
+sort.ufo_lazy <- function(x, decreasing = FALSE, na.last = NA, ...) {
+  x <- check_sortable(x, "sort()")
+  decreasing <- check_flag(decreasing, "decreasing")
+  na.last <- check_flag(na.last, "na.last", na = TRUE)
+  missing <- NULL
+  if (anyNA(x)) {
+    absent <- is.na(x)
+    if (!is.na(na.last)) missing <- x[absent]
+    x <- x[!absent]
+  }
+  known <- known_statistics(x)
+  is_sorted <- !is.null(known) && known[[if (decreasing) "descending" else "ascending"]] == 1
+  if (!is_sorted) x <- new_lazy(external_sort(lazy_values(x), NULL, decreasing)$keys, lazy_meta(x))
+  if (is.null(missing)) x else if (na.last) c(x, missing) else c(missing, x)
+}
+
+ufo_order <- function(x, decreasing = FALSE, na.last = TRUE) {
+  x <- check_sortable(x, "ufo_order()")
+  decreasing <- check_flag(decreasing, "decreasing")
+  na.last <- check_flag(na.last, "na.last", na = TRUE)
+  missing <- NULL
+  if (anyNA(x)) {
+    absent <- is.na(x)
+    missing <- if (!is.na(na.last)) ufo_which(absent)
+    positions <- ufo_which(!absent)
+    x <- x[!absent]
+  } else {
+    positions <- positions_of(length(x))
+  }
+  result <- new_lazy(external_sort(lazy_values(x), lazy_values(positions), decreasing)$payload)
+  if (is.null(missing)) result else if (na.last) c(result, missing) else c(missing, result)
+}
+
+# 1, 2, 3, ... n
+positions_of <- function(n) {
+  whole <- n <= .Machine$integer.max
+  build_lazy(n, function(first, count) {
+    numbers <- first + seq_len(count)
+    if (whole) as.integer(numbers) else as.double(numbers)
+  })
+}
+
+# ---- values that are there once ----------------------------------------------------------------------------------
+
+# Where each value is for the first time, ascending.
+first_positions <- function(x) {
+  found <- firsts_of_few(x)
+  if (is.null(found)) firsts_by_sorting(x) else found
+}
+
+# NULL if there are more different values than in a piece.
+firsts_of_few <- function(x) {
+  seen <- NULL
+  positions <- list()
+  size <- piece_elements()
+  first <- 0
+  while (first < length(x)) {
+    piece <- read_piece(lazy_values(x), first, min(size, length(x) - first))
+    new <- which(!duplicated(piece))
+    new <- new[!(piece[new] %in% seen)]
+    seen <- c(seen, piece[new])
+    if (length(seen) > size) return(NULL)
+    positions[[length(positions) + 1]] <- first + new
+    first <- first + length(piece)
+  }
+  new_lazy(as.double(unlist(positions)))
+}
+
+firsts_by_sorting <- function(x) {
+  if (typeof(lazy_values(x)) == "complex") {
+    raise_unsupported("A lazy vector of complex numbers may have up to ", format_count(piece_elements()), " different values here")
+  }
+  missing <- double()
+  if (anyNA(x)) {
+    for (kind in list(is.nan(x), is.na(x) & !is.nan(x))) missing <- c(missing, as.vector(head(ufo_which(kind), 1)))
+    absent <- is.na(x)
+    positions <- ufo_which(!absent)
+    x <- x[!absent]
+  } else {
+    positions <- positions_of(length(x))
+  }
+  sorted <- external_sort(lazy_values(x), lazy_values(positions), FALSE)
+  is_first <- build_lazy(length(x), function(first, count) {
+    before <- max(0, first - 1)
+    keys <- read_piece(sorted$keys, before, first + count - before)
+    changes <- keys[-1] != keys[-length(keys)]
+    if (first == 0) c(TRUE, changes) else changes
+  })
+  sort(c(as.double(new_lazy(sorted$payload)[is_first]), missing))
+}
+
+unique.ufo_lazy <- function(x, incomparables = FALSE, ...) {
+  if (!identical(incomparables, FALSE) || length(list(...)) > 0) {
+    raise_unsupported("unique() of a lazy vector takes no other arguments")
+  }
+  take_positions(x, first_positions(x))
+}
+
+duplicated.ufo_lazy <- function(x, incomparables = FALSE, ...) {
+  if (!identical(incomparables, FALSE) || length(list(...)) > 0) {
+    raise_unsupported("duplicated() of a lazy vector takes no other arguments")
+  }
+  # A negative subscript leaves all but the first ones.
+  left_by(-first_positions(x), length(x))
+}

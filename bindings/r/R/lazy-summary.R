@@ -1,0 +1,123 @@
+# Numbers that sum up a lazy vector. Base R's own functions run over the values where they are, which allocates nothing.
+
+# Least, greatest, missing values and order as the store keeps them for each chunk: a named vector; NULL if not known.
+known_statistics <- function(x) {
+  known <- .Call(ufor_statistics, lazy_values(x))
+  if (!is.null(known)) names(known) <- c("missing", "has_range", "least", "greatest", "ascending", "descending")
+  known
+}
+
+# min() or max() without reading, if that is known: NULL else.
+known_extreme <- function(x, what, na.rm) {
+  known <- known_statistics(x)
+  if (is.null(known) || !known[["has_range"]] || (known[["missing"]] > 0 && !na.rm)) return(NULL)
+  value <- known[[if (what == "min") "least" else "greatest"]]
+  if (typeof(lazy_values(x)) == "double") value else as.integer(value)
+}
+
+Summary.ufo_lazy <- function(..., na.rm = FALSE) {
+  arguments <- list(...)
+  finite <- isTRUE(arguments$finite)
+  arguments$finite <- NULL
+  if (.Generic == "range") {
+    if (finite) arguments <- lapply(arguments, function(x) x[is.finite(x)])
+    extremes <- lapply(c("min", "max"), function(what) summarize(what, arguments, na.rm || finite))
+    return(c(extremes[[1]], extremes[[2]]))
+  }
+  summarize(.Generic, arguments, na.rm)
+}
+
+summarize <- function(what, arguments, na.rm) {
+  lapply(arguments, check_operand)
+  metas <- lapply(arguments, function(x) if (is_lazy(x)) lazy_meta(x) else meta_of(x))
+  meta <- Find(Negate(is.null), metas)
+  if (!is.null(meta)) check_classed_summary(what, arguments, meta)
+  if (what %in% c("all", "any")) arguments <- lapply(arguments, as_condition)
+  value <- if (length(arguments) == 1 && what %in% c("min", "max")) known_extreme(arguments[[1]], what, na.rm)
+  if (is.null(value)) value <- call_on_values(what, lapply(arguments, function(x) if (is_lazy(x)) lazy_values(x) else x), na.rm)
+  with_meta(value, meta)
+}
+
+# all() and any() of numbers.
+as_condition <- function(x) {
+  if (!is_lazy(x) || typeof(lazy_values(x)) == "logical") return(x)
+  type <- typeof(lazy_values(x))
+  if (type != "integer" && length(x) > 0) warning("coercing argument of type '", type, "' to logical", call. = FALSE)
+  as.logical(x)
+}
+
+# By names, so that no call has the values in it, which R would write out in a message.
+call_on_values <- function(what, values, na.rm) {
+  frame <- new.env(parent = baseenv())
+  names <- paste0("x", seq_along(values))
+  for (i in seq_along(values)) assign(names[[i]], values[[i]], envir = frame)
+  eval(as.call(c(list(as.name(what)), lapply(names, as.name), list(na.rm = na.rm))), frame)
+}
+
+# What base R refuses for the class is refused; of the rest, what gives values of the class is done.
+check_classed_summary <- function(what, arguments, meta) {
+  if (length(arguments) > 1) raise_unsupported(what, "() takes one lazy vector of class ", meta$class[[1]], " at a time")
+  if (!is.null(meta$levels)) raise_unsupported(what, "() does not work on a lazy factor; use as.integer() or ufo_table()")
+  suppressWarnings(get(what, envir = baseenv(), mode = "function")(lazy_prototype(arguments[[1]])))
+}
+
+anyNA.ufo_lazy <- function(x, recursive = FALSE) {
+  known <- known_statistics(x)
+  if (is.null(known)) anyNA(lazy_values(x)) else known[["missing"]] > 0
+}
+
+without_missing <- function(x) if (anyNA(x)) x[!is.na(x)] else x
+
+check_numbers <- function(x, what) {
+  if (!is_lazy(x)) x <- ufo_lazy(x)
+  if (!is.null(lazy_meta(x)$levels)) raise_unsupported(what, " does not work on a lazy factor")
+  x
+}
+
+mean.ufo_lazy <- function(x, trim = 0, na.rm = FALSE, ...) {
+  x <- check_numbers(x, "mean()")
+  if (!identical(as.numeric(trim), 0)) raise_unsupported("mean() of a lazy vector does not trim")
+  if (na.rm) x <- without_missing(x)
+  meta <- lazy_meta(x)
+  values <- lazy_values(x)
+  # Base R takes the elements of integer vectors one by one.
+  with_meta(mean(values), meta)
+}
+
+# var() and sd() are no generic functions.
+ufo_var <- function(x, na.rm = FALSE) {
+  x <- check_numbers(x, "ufo_var()")
+  if (!is.null(lazy_meta(x))) raise_unsupported("ufo_var() works on numbers, not on ", lazy_type(x))
+  if (na.rm) x <- without_missing(x)
+  values <- lazy_values(as.double(x))
+  var(values)
+}
+
+ufo_sd <- function(x, na.rm = FALSE) sqrt(ufo_var(x, na.rm))
+
+summary.ufo_lazy <- function(object, ..., digits) {
+  if (!is.null(lazy_meta(object)$levels)) return(counts_by_level(object))
+  if (typeof(lazy_values(object)) == "logical") {
+    counts <- ufo_table(object, useNA = "ifany")
+    values <- c("logical", as.character(counts))
+    names(values) <- c("Mode", ifelse(is.na(names(counts)), "NA's", names(counts)))
+    return(structure(values, class = c("summaryDefault", "table")))
+  }
+  if (!(typeof(lazy_values(object)) %in% c("integer", "double"))) {
+    raise_unsupported("summary() does not work on a lazy vector of type ", lazy_type(object))
+  }
+  missing <- sum(is.na(object))
+  if (missing > 0) object <- object[!is.na(object)]
+  # The quartiles of the numbers; their class comes back at the end.
+  numbers <- new_lazy(lazy_values(object))
+  quartiles <- quantile(numbers, names = FALSE)
+  values <- c(quartiles[1:3], mean(numbers), quartiles[4:5])
+  names(values) <- c("Min.", "1st Qu.", "Median", "Mean", "3rd Qu.", "Max.")
+  if (missing > 0) values <- c(values, "NA's" = missing)
+  class <- lazy_meta(object)$class
+  if (is.null(class)) return(structure(values, class = c("summaryDefault", "table")))
+  if (missing > 0) values <- values[-7]
+  result <- with_meta(unname(values), lazy_meta(object))
+  names(result) <- names(values)
+  result
+}

@@ -1,0 +1,208 @@
+# Lazy vectors: ordinary R syntax on vectors that are larger than memory, with results that may be so, too.
+#
+# A lazy vector is an environment of class "ufo_lazy" with two fields, reached by .subset2() (lazy_values(), lazy_meta()):
+#   values  an atomic vector without attributes: a view of a stored vector, a scratch view, or an ordinary short one
+#   meta    its attributes (class, levels, units, tzone) as a list; NULL if it has none
+# It is never changed, so that it has the value semantics of vectors.
+#
+# Why not a class attribute on the view itself: base R unclasses such a vector, or ignores its class, wherever it has no
+# method (which(), match(), order(), ifelse(), cor(), apply functions, for loops), and then allocates results of full
+# length without a word. An environment is no vector: what has no method here is refused by base R itself.
+
+ufo_lazy <- function(x) {
+  if (is_lazy(x)) return(x)
+  problem <- not_lazy_because(x)
+  if (!is.null(problem)) raise_unsupported("A lazy vector cannot be made of this: ", problem)
+  lazy_of(x)
+}
+
+# The attributes that are kept; what has others is refused.
+kept_attributes <- c("class", "levels", "units", "tzone")
+kept_classes <- list(
+  "factor", c("ordered", "factor"), "Date", "difftime", c("POSIXct", "POSIXt")
+)
+lazy_types <- c("logical", "integer", "double", "complex", "raw")
+
+not_lazy_because <- function(x) {
+  if (!(typeof(x) %in% lazy_types)) return(paste0("it is of type ", typeof(x), ", not ", paste(lazy_types, collapse = ", ")))
+  meta <- attributes(x)
+  if ("names" %in% names(meta)) return("it has names; ufo_lazy(unname(x)) leaves them out")
+  if ("dim" %in% names(meta)) return("it is a matrix or an array; `dim(x) <- NULL` makes it a vector")
+  other <- setdiff(names(meta), kept_attributes)
+  if (length(other) > 0) return(paste0("it has the attribute \"", other[[1]], "\""))
+  if (!is.null(meta$class) && !(list(meta$class) %in% kept_classes)) {
+    return(paste0("it is of class ", deparse_short(meta$class)))
+  }
+  NULL
+}
+
+new_lazy <- function(values, meta = NULL) {
+  x <- new.env(parent = emptyenv(), size = 2L)
+  x$values <- values
+  x$meta <- if (length(meta) > 0) meta
+  lockEnvironment(x, bindings = TRUE)
+  class(x) <- "ufo_lazy"
+  x
+}
+
+# Of a vector that is fit for it, be it a piece that base R has computed; names and the like are left out.
+lazy_of <- function(x) {
+  meta <- attributes(x)
+  if (is.null(meta)) new_lazy(x) else new_lazy(own_values(x), meta_of(x))
+}
+
+meta_of <- function(x) {
+  meta <- attributes(x)
+  if (is.null(meta)) NULL else meta[names(meta) %in% kept_attributes]
+}
+
+is_lazy <- function(x) inherits(x, "ufo_lazy")
+lazy_values <- function(x) .subset2(x, "values")
+lazy_meta <- function(x) .subset2(x, "meta")
+
+with_meta <- function(values, meta) {
+  if (!is.null(meta)) attributes(values) <- meta
+  values
+}
+
+# Elements from number first + 1 on, as base R has them.
+lazy_piece <- function(x, first, count) with_meta(read_piece(lazy_values(x), first, count), lazy_meta(x))
+
+# No elements, but type and attributes.
+lazy_prototype <- function(x) lazy_piece(x, 0, 0)
+
+# A lazy vector of `n` elements: compute(first, count) gives each piece; the first says what type and class it is.
+build_lazy <- function(n, compute) {
+  if (n <= piece_elements()) return(lazy_of(warn_once(compute(0, n))))
+  target <- meta <- NULL
+  warn_once(each_piece(n, function(first, count) {
+    part <- compute(first, count)
+    if (is.null(target)) {
+      meta <<- meta_of(part)
+      target <<- new_target(typeof(part), n)
+    }
+    # Nothing that is computed here gives other lengths or attributes; a result must not be wrong if one day it does.
+    stopifnot(length(part) == count, identical(meta_of(part), meta))
+    write_piece(target, first, part)
+  }))
+  new_lazy(target, meta)
+}
+
+# A result for each element of `x`.
+map_lazy <- function(x, compute) build_lazy(length(x), function(first, count) compute(lazy_piece(x, first, count)))
+
+# The stored vector, scratch view or short vector behind it, with its attributes.
+ufo_unlazy <- function(x) {
+  if (is_lazy(x)) return(with_meta(lazy_values(x), lazy_meta(x)))
+  x
+}
+
+# In what is to be stored.
+unlazy_deeply <- function(x) {
+  if (is_lazy(x)) return(ufo_unlazy(x))
+  if (!is.list(x) || !any(vapply(unclass(x), holds_lazy, NA))) return(x)
+  kept <- attributes(x)
+  x <- lapply(unclass(x), unlazy_deeply)
+  attributes(x) <- kept
+  x
+}
+holds_lazy <- function(x) is_lazy(x) || (is.list(x) && any(vapply(unclass(x), holds_lazy, NA)))
+
+# What s$x gives where options(ufostore.lazy = TRUE) asks for it: lazy if it can be.
+lazy_if_wanted <- function(x) {
+  if (isTRUE(getOption("ufostore.lazy")) && is_ufo(x) && is.null(not_lazy_because(x))) lazy_of(x) else x
+}
+
+# ---- what base R asks of any vector ------------------------------------------------------------------------------
+
+length.ufo_lazy <- function(x) length(lazy_values(x))
+names.ufo_lazy <- function(x) NULL
+levels.ufo_lazy <- function(x) lazy_meta(x)$levels
+is.numeric.ufo_lazy <- function(x) is.numeric(lazy_prototype(x))
+
+as.logical.ufo_lazy <- function(x, ...) convert_lazy(x, as.logical)
+as.integer.ufo_lazy <- function(x, ...) convert_lazy(x, as.integer)
+as.double.ufo_lazy <- function(x, ...) convert_lazy(x, as.double)
+as.numeric.ufo_lazy <- function(x, ...) convert_lazy(x, as.double)
+as.complex.ufo_lazy <- function(x, ...) convert_lazy(x, as.complex)
+as.raw.ufo_lazy <- function(x) convert_lazy(x, as.raw)
+
+# Without attributes, as base R does it; as.logical() of a factor looks at its levels.
+convert_lazy <- function(x, convert) {
+  if (!is.null(lazy_meta(x)$levels) && identical(convert, as.logical)) return(map_lazy(x, as.logical))
+  plain <- new_lazy(lazy_values(x))
+  if (identical(typeof(convert(lazy_prototype(plain))), typeof(lazy_values(x)))) return(plain)
+  map_lazy(plain, convert)
+}
+
+# Texts are not stored in pieces here: only what is short becomes one.
+as.character.ufo_lazy <- function(x, ...) {
+  if (length(x) <= piece_elements()) return(as.character(lazy_piece(x, 0, length(x)), ...))
+  raise_unsupported("as.character() works on up to ", format_count(piece_elements()), " elements of a lazy vector, not ",
+    format_count(length(x)), "; take a part, or use ufo_apply()"
+  )
+}
+
+as.vector.ufo_lazy <- function(x, mode = "any") as.vector(ufo_materialize(x), mode)
+
+# ---- showing it: only what is shown is read ----------------------------------------------------------------------
+
+# "double", "factor (integer)"
+lazy_type <- function(x) {
+  type <- typeof(lazy_values(x))
+  class <- lazy_meta(x)$class
+  if (is.null(class)) type else paste0(class[[1]], " (", type, ")")
+}
+
+format.ufo_lazy <- function(x, n = 6L, ...) {
+  n <- min(check_count(n, "The number of elements to show"), length(x))
+  shown <- format(lazy_piece(x, 0, n), ...)
+  if (n < length(x)) c(shown, "...") else shown
+}
+
+print.ufo_lazy <- function(x, n = 10L, ...) {
+  n <- min(check_count(n, "The number of elements to show"), length(x))
+  cat("<ufo_lazy> ", lazy_type(x), ", ", format_count(length(x)), if (length(x) == 1) " element" else " elements", "\n", sep = "")
+  if (n > 0) print(lazy_piece(x, 0, n), ...)
+  if (n > 0 && n < length(x)) cat("... and ", format_count(length(x) - n), " more: as.vector() gives them all\n", sep = "")
+  invisible(x)
+}
+
+str.ufo_lazy <- function(object, ...) {
+  n <- min(length(object), 5)
+  cat(" <ufo_lazy> ", lazy_type(object), " [1:", format_count(length(object)), "] ",
+    paste(format(lazy_piece(object, 0, n), trim = TRUE, digits = 3), collapse = " "), if (n < length(object)) " ...", "\n",
+    sep = ""
+  )
+  invisible()
+}
+
+# ---- what is refused ---------------------------------------------------------------------------------------------
+# Where base R has a generic function whose default would take the environment for what it is not.
+
+refuse <- function(what, instead = "as.vector() makes an ordinary vector") {
+  force(what)
+  force(instead)
+  function(x, ...) raise_unsupported(what, " does not work on a lazy vector; ", instead)
+}
+
+xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
+rep.ufo_lazy <- refuse("rep()")
+as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
+as.data.frame.ufo_lazy <- refuse("data.frame()", "ufo_unlazy() gives a stored vector, which can be a column")
+all.equal.ufo_lazy <- refuse("all.equal()", "use all(x == y)")
+split.ufo_lazy <- refuse("split()", "use ufo_tapply()")
+as.Date.ufo_lazy <- refuse("as.Date()", "use ufo_map()")
+as.POSIXct.ufo_lazy <- refuse("as.POSIXct()", "use ufo_map()")
+scale.ufo_lazy <- refuse("scale()", "use (x - mean(x)) / ufo_sd(x)")
+`$.ufo_lazy` <- function(x, name) raise_unsupported("$ does not work on a lazy vector; it has no named parts")
+`$<-.ufo_lazy` <- function(x, name, value) raise_unsupported("$<- does not work on a lazy vector; it has no named parts")
+`names<-.ufo_lazy` <- function(x, value) {
+  if (is.null(value)) return(x)
+  raise_unsupported("names<- does not work on a lazy vector, which has no names")
+}
+`dim<-.ufo_lazy` <- function(x, value) {
+  if (is.null(value)) return(x)
+  raise_unsupported("dim<- does not work on a lazy vector; ufo_unlazy() gives a stored vector, which can have a dim")
+}
+`levels<-.ufo_lazy` <- function(x, value) raise_unsupported("levels<- does not work on a lazy vector; set them before ufo_lazy()")

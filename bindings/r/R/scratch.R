@@ -1,0 +1,55 @@
+# Vectors for results. Long ones are views of no object (src/scratch.h), whose contents the memory budget bounds; short
+# ones are ordinary vectors. Both are written piece by piece, in place, before anybody else sees them.
+
+# Bytes of a piece of doubles. The tests make it small, to have many pieces.
+piece_bytes_default <- 1024^2
+
+# Elements that are worked on at a time, of any type, so that the pieces of several vectors go together.
+piece_elements <- function() max(1, floor(getOption("ufostore.piece", piece_bytes_default) / 8))
+
+# The store whose scratch file all of them use; it never holds an object. R removes the session's folder, with it.
+scratch_state <- new.env(parent = emptyenv())
+
+scratch_pointer <- function() {
+  if (is.null(scratch_state$store)) scratch_state$store <- ufo_open(tempfile("ufostore-scratch-", fileext = ".ufo"), "create")
+  store_pointer(scratch_state$store)
+}
+
+# Zeros, FALSE or 00.
+new_target <- function(type, length) {
+  if (length <= piece_elements()) vector(type, length) else .Call(ufor_scratch, scratch_pointer(), type, length)
+}
+
+write_piece <- function(target, first, values) .Call(ufor_piece_write, target, first, values)
+
+# Elements from number first + 1 on, of a vector without attributes.
+read_piece <- function(values, first, count) .Call(ufor_piece, values, first, count)
+
+# A copy to be written to.
+own_values <- function(values) .Call(ufor_own, values)
+
+# Calls body(first, count) for each piece of `n` elements.
+each_piece <- function(n, body, size = piece_elements()) {
+  meter <- new_meter(n)
+  on.exit(if (!is.null(meter)) meter$close())
+  first <- 0
+  while (first < n) {
+    count <- min(size, n - first)
+    body(first, count)
+    first <- first + count
+    if (!is.null(meter)) meter$show(first)
+  }
+}
+
+# Runs code and raises each different warning once, at its end.
+warn_once <- function(code) {
+  seen <- list()
+  value <- withCallingHandlers(code, warning = function(w) {
+    message <- conditionMessage(w)
+    if (is.null(seen[[message]])) seen[[message]] <<- w
+    invokeRestart("muffleWarning")
+  })
+  # The call would show a piece, which is none of the user's.
+  for (w in seen) warning(conditionMessage(w), call. = FALSE)
+  value
+}

@@ -1,0 +1,97 @@
+# Peaks are those of the whole process, as the system saw it: VmHWM, set back by writing 5 to clear_refs.
+status_bytes <- function(field) {
+  line <- grep(paste0("^", field, ":"), readLines("/proc/self/status"), value = TRUE)
+  as.numeric(gsub("[^0-9]", "", line)) * 1024
+}
+peak_bytes <- function(code) {
+  gc(full = TRUE)
+  writeLines("5", "/proc/self/clear_refs")
+  force(code)
+  status_bytes("VmHWM")
+}
+
+test_that("vectors of four times the budget are worked on within it", {
+  skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
+  with_budget("16MB", {
+    options(ufostore.progress = FALSE)
+    gc(full = TRUE)
+    s <- new_store()
+    n <- 2^23 # 64 MB
+    ufo_create(s, "x", "double", n)
+    x <- s$x
+    set.seed(31)
+    for (i in 0:63) x[i * 131072 + 1:131072] <- runif(131072)
+    s$x <- x
+    rm(x)
+    gc(full = TRUE)
+    lazy <- ufo_lazy(s$x)
+    start <- status_bytes("VmRSS")
+    some <- sample(n, 1000)
+    peaks <- c(
+      arithmetic = peak_bytes(y <- lazy * 2 + 1),
+      comparison = peak_bytes(chosen <- lazy > 0.5 & !is.na(lazy)),
+      logical_index = peak_bytes(part <- lazy[chosen]),
+      cumulative = peak_bytes(sums <- cumsum(lazy)),
+      assignment = peak_bytes({
+        z <- lazy
+        z[chosen] <- 0
+        z[some] <- 1
+      }),
+      quantiles = peak_bytes(q <- quantile(lazy)),
+      sorted = peak_bytes(sorted <- sort(lazy)),
+      order = peak_bytes(o <- ufo_order(lazy)),
+      groups = peak_bytes(means <- ufo_tapply(lazy, as.integer(lazy * 10), mean)),
+      map = peak_bytes(root <- ufo_map(lazy, sqrt)),
+      stored = peak_bytes(s$y <- y)
+    )
+    # What was there, the budget, and 64 MiB.
+    expect_lt(max(peaks) - start, (16 + 64) * mb)
+    # They are right, too.
+    i <- some[1:200]
+    expect_identical(as.vector(y[i]), ufo_materialize(lazy[i]) * 2 + 1)
+    expect_length(part, sum(chosen))
+    expect_identical(sums[[n]], as.vector(tail(sums, 1)))
+    expect_equal(sums[[n]], sum(lazy))
+    expect_identical(q[["0%"]], sorted[[1]])
+    expect_identical(q[["100%"]], sorted[[n]])
+    expect_identical(median(lazy), mean(as.vector(sorted[n / 2 + 0:1])))
+    expect_false(is.unsorted(as.vector(head(sorted, 10000))))
+    expect_identical(as.vector(lazy[o[i]]), as.vector(sorted[i]))
+    expect_length(means, 10)
+    expect_identical(as.vector(root[i]), sqrt(as.vector(lazy[i])))
+    expect_identical(ufo_materialize(ufo_lazy(s$y)[i]), as.vector(y[i]))
+    ufo_close(s)
+  })
+})
+
+test_that("the scratch of results that nothing refers to is given back", {
+  with_budget("16MB", {
+    gc(full = TRUE)
+    before <- ufo_stats()$views
+    x <- ufo_lazy(as.numeric(1:400000))
+    for (i in 1:20) y <- x + i
+    rm(y)
+    gc(full = TRUE)
+    expect_lte(ufo_stats()$views, before + 1)
+  })
+})
+
+test_that("a damaged chunk is an error of the operation that needs it", {
+  path <- new_path()
+  s <- new_store(path)
+  s$x <- noise(100000)
+  ufo_close(s)
+  bytes <- readBin(path, "raw", file.size(path))
+  needle <- writeBin(noise(100000)[60000:60007], raw())
+  # The bytes of the chunk lie somewhere in the file as they are, since noise cannot be compressed.
+  at <- grepRaw(needle, bytes, fixed = TRUE)
+  skip_if(length(at) == 0, "the chunk is not stored as it is")
+  bytes[at] <- xor(bytes[at], as.raw(255))
+  writeBin(bytes, path)
+  s <- ufo_open(path, "r")
+  lazy <- ufo_lazy(s$x)
+  expect_error(lazy + 1, class = "ufo_corrupt_error")
+  expect_error(sort(lazy), class = "ufo_corrupt_error")
+  expect_length(head(lazy, 10) + 1, 10)
+  ufo_close(s)
+})
