@@ -51,7 +51,8 @@ static ufo_status get_chunk(reading *r, uint64_t chunk, const char **bytes_out, 
 static ufo_status get_bytes(reading *r, uint64_t offset, uint64_t count, const char **bytes_out, ufo_error *error) {
   uint32_t chunk_bytes = r->about->chunk_bytes;
   uint64_t chunk = offset / chunk_bytes, skip = offset % chunk_bytes;
-  const char *bytes;
+  const char *bytes = NULL;
+  *bytes_out = NULL;
   if (skip + count <= chunk_bytes) {
     ufo_status status = get_chunk(r, chunk, &bytes, error);
     if (!status) *bytes_out = bytes + skip;
