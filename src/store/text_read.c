@@ -138,10 +138,15 @@ static ufo_status open_parts(ufo_store *store, ufo_txn *txn, const char *name, u
       return ufo_fail(error, UFO_USAGE, "cannot read '%s' of store %s as strings: it is of type %s", name,
                       ufo_store_path(store), ufo_type_name(info->type));
     }
-    status = ufo_object_open(store, txn, name, UFO_TEXT_WORDS, version, &r->words, error);
-    if (!status) status = ufo_object_open(store, txn, name, UFO_TEXT_BYTES, version, &r->text, error);
-    bool same = version || (!ufo_store_info(store, txn, name, 0, &after, NULL) && after.id == info->id &&
-                            after.version == info->version);
+    /* Parts of what is current are opened as such: those of another version need a handle that may write, or a
+     * snapshot. */
+    bool current =
+        !ufo_store_info(store, txn, name, 0, &after, NULL) && after.id == info->id && after.version == info->version;
+    uint64_t at = current ? 0 : version;
+    status = ufo_object_open(store, txn, name, UFO_TEXT_WORDS, at, &r->words, error);
+    if (!status) status = ufo_object_open(store, txn, name, UFO_TEXT_BYTES, at, &r->text, error);
+    bool same = at || (!ufo_store_info(store, txn, name, 0, &after, NULL) && after.id == info->id &&
+                       after.version == info->version);
     if (same) return status;
     ufo_object_release(r->words);
     ufo_object_release(r->text);
