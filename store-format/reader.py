@@ -15,7 +15,7 @@ the sections have the numbers of that document.
 Exit status: 0 done; 1 the file cannot be read or is no store, or there is no such object; 2 wrong usage; 3 the store is
 damaged. Needs Debian's python3-lmdb and python3-lz4. As a module: Store(path).find(name), .body(record), .check(), ...
 """
-import argparse, collections, contextlib, fcntl, hashlib, itertools, operator, os, stat, struct, sys
+import argparse, collections, contextlib, fcntl, hashlib, itertools, operator, os, re, stat, struct, sys
 import lmdb, lz4.block
 
 
@@ -287,9 +287,12 @@ def superblock(content):
 
 # ---- 4. names, 5. objects ----------------------------------------------------------------------------------------------
 
-TYPES = {1: "logical", 2: "integer", 3: "double", 4: "complex", 5: "raw", 6: "record", 7: "list", 8: "serialized"}
-ELEMENT = {1: 4, 2: 4, 3: 8, 4: 16, 5: 1, 7: 0, 8: 1}
-LIST = 7
+TYPES = {1: "logical", 2: "integer", 3: "double", 4: "complex", 5: "raw", 6: "record", 7: "list", 8: "serialized",
+         9: "character"}
+ELEMENT = {1: 4, 2: 4, 3: 8, 4: 16, 5: 1, 7: 0, 8: 1, 9: 0}
+LIST, CHARACTER = 7, 9
+ENCODINGS = {1: "utf-8", 2: "latin-1", 3: "ascii"}  # of strings (7a); 3 is bytes without meaning
+PARENTS = (LIST, CHARACTER)
 Record = collections.namedtuple("Record", "id version type element length chunk entries written stored codecs "
                                 "attributes attribute_count created changed generation")
 
@@ -309,8 +312,9 @@ def object_record(id, version, content):
         raise Unknown(where + f"unknown type {type}")
     need(ELEMENT.get(type, element) == element and (type != 6 or 1 <= element <= 65536), where + "size of elements")
     need(length <= 2**52 and length * element < 2**63, where + "length")
-    if type == LIST:
+    if type in PARENTS:
         need(chunk == 0, where + "a list with chunks")
+        need(type == LIST or length == 2, where + "strings without words and text")
     else:
         need(4096 <= chunk <= 2**24 and chunk & chunk - 1 == 0, where + f"chunks of {chunk} bytes")
     need(attributes <= version, where + "attributes of a later version")
@@ -324,7 +328,7 @@ def type_name(record):
 
 def chunk_count(record):
     """Chunks of a body; of a list: children."""
-    return record.length if record.type == LIST else -(-record.length * record.element // record.chunk)
+    return record.length if record.type in PARENTS else -(-record.length * record.element // record.chunk)
 
 
 # ---- 6. attributes -----------------------------------------------------------------------------------------------------
@@ -456,6 +460,34 @@ def statistics_hold(record, entry, raw):
             (not entry.statistics & 8 or all(map(operator.ge, values, values[1:]))))
 
 
+# ---- 7a. strings -------------------------------------------------------------------------------------------------------
+
+def word_fields(word):
+    """(encoding, place, offset, length): place 1..7 is in the word, 8 in the text, 9 in the text behind its length."""
+    if word <= 1:
+        return 1, word - 1, 0, 0
+    encoding, place, rest = word >> 4 & 15, word & 15, word >> 8
+    need(1 <= encoding <= 3 and 1 <= place <= 9, f"there is no word {word:#x}")
+    if place <= 7:
+        need(rest >> 8 * place == 0, f"word {word:#x} has bytes behind its string")
+        return encoding, place, 0, place
+    need(place == 8 or rest & 4095 == 0, f"word {word:#x} has a length where none belongs")
+    return encoding, place, rest >> 12, rest & 4095 if place == 8 else 8
+
+
+def string_of(word, text):
+    encoding, place, offset, length = word_fields(word)
+    if word <= 1:
+        return None if word else (1, b"")
+    if place <= 7:
+        return encoding, (word >> 8).to_bytes(7, "little")[:place]
+    need(offset + length <= len(text), f"it ends at byte {offset + length} of a text of {len(text)}")
+    if place == 9:
+        offset, length = offset + 8, u64(text, offset)
+        need(length < 2**31 and offset + length <= len(text), f"it ends at byte {offset + length} of a text of {len(text)}")
+    return encoding, text[offset:offset + length]
+
+
 # ---- 11. Snapshots -----------------------------------------------------------------------------------------------------
 
 Snapshot = collections.namedtuple("Snapshot", "generation time names")
@@ -574,11 +606,12 @@ class Store:
             parent, _, element = name.rpartition("$")
         if parent:
             parent = self.find(parent, version)
-            if parent.type == LIST:
+            if parent.type in PARENTS:
                 children = self.children(parent)
                 if name.endswith("]]") and element.isdigit() and 1 <= int(element) <= len(children):
                     return children[int(element) - 1]
                 names = dict((key, value) for key, _, value in self.attributes(parent)).get("names", [])
+                names = names if parent.type == LIST else []
                 if not name.endswith("]]") and element in names:
                     return children[names.index(element)]
         raise Missing(f"no object '{name}'")
@@ -608,7 +641,7 @@ class Store:
                 return
             if chunk > done and version <= record.version:
                 entry = map_entry(content)
-                need(isinstance(entry, Child) == (record.type == LIST), f"object {record.id}: an entry of another kind")
+                need(isinstance(entry, Child) == (record.type in PARENTS), f"object {record.id}: an entry of another kind")
                 done = chunk
                 yield chunk, entry
 
@@ -616,6 +649,25 @@ class Store:
         children = dict(self.entries(record))
         need(len(children) == record.length, f"list {record.id}: {record.length - len(children)} children are missing")
         return [self.record(child.id, child.version) for _, child in sorted(children.items())]
+
+    def words_and_text(self, record):
+        """The records of the two parts of an object of strings."""
+        words, text = self.children(record)
+        need((words.type, words.element, text.type) == (6, 8, 5), f"object {record.id}: not the words and text of strings")
+        return words, text
+
+    def length(self, record):
+        return self.words_and_text(record)[0].length if record.type == CHARACTER else record.length
+
+    def strings(self, record):
+        """(encoding, bytes) of each string; None is NA."""
+        words, text = self.words_and_text(record)
+        text = b"".join(self.body(text))
+        for k, (word,) in enumerate(struct.iter_unpack("<Q", b"".join(self.body(words)))):
+            try:
+                yield string_of(word, text)
+            except Damage as damage:
+                raise Damage(f"string {k}: {damage}") from None
 
     def chunk(self, entry):
         blob = b""
@@ -713,7 +765,7 @@ class Check:
                 need(id in self.objects, "an entry of no object")
                 need(version <= self.objects[id][0].version, "an entry of a version to come")
                 entry = map_entry(content)
-                need(isinstance(entry, Child) == (self.objects[id][0].type == LIST), "an entry of another kind")
+                need(isinstance(entry, Child) == (self.objects[id][0].type in PARENTS), "an entry of another kind")
                 self.entries.setdefault(id, []).append((chunk, version, entry))
                 if isinstance(entry, Entry) and entry.blob:
                     self.referents[entry.blob] += 1
@@ -790,8 +842,10 @@ class Check:
                 need(written == record.written, f"it wrote {written} entries, where its record says {record.written}")
                 sets = self.sets.get((id, record.attributes), None if record.attributes else 0)
                 need(sets == record.attribute_count, "its attributes are missing")
-                if record.type == LIST:
+                if record.type in PARENTS:
                     need(len(force) == record.length and not record.entries, "children are missing")
+                    if record.type == CHARACTER and record is records[0] and id not in self.dropped:
+                        collections.deque(self.store.strings(record), 0)
                     continue
                 for chunk, entry in force.items():
                     length = min(record.chunk, record.length * record.element - chunk * record.chunk)
@@ -814,7 +868,7 @@ class Check:
                     need(depth <= LISTS_DEEP, "too many lists inside of each other")
                     record = next((r for r in self.objects.get(id, []) if r.version == version), None)
                     need(record is not None, f"object {id} version {version} is missing")
-                    for k, child in self.store.entries(record) if record.type == LIST else ():
+                    for k, child in self.store.entries(record) if record.type in PARENTS else ():
                         need(owner.setdefault(child.id, (id, k)) == (id, k) and (at or child.id not in self.current),
                              f"object {child.id} belongs to two lists, or has a name too")
                         self.named.setdefault(child.id, f"{self.named[id]}[[{k + 1}]]")
@@ -895,6 +949,13 @@ def lines(record, raw):
 def write_elements(store, record, text, out):
     if record.type == LIST:
         raise Missing(f"it is a list; its {record.length} elements are NAME[[1]], NAME[[2]], ...")
+    if record.type == CHARACTER and not text:
+        raise Missing("it has strings; its words and its text are NAME[[1]] and NAME[[2]]")
+    if record.type == CHARACTER:
+        for string in store.strings(record):
+            line = "NA" if string is None else shown(string[1].decode(ENCODINGS[string[0]], "surrogateescape"))
+            out.write(re.sub("[\udc80-\udcff]", lambda c: f"\\x{ord(c[0]) - 0xdc00:02x}", line).encode() + b"\n")
+        return
     rest = b""
     for piece in store.body(record):
         if text:
@@ -907,7 +968,7 @@ def write_elements(store, record, text, out):
 def walk(store, record, name, depth=0, lists=None):
     """The object and, if it is a list, all that is in it."""
     yield name, record
-    if record.type == LIST:
+    if record.type in PARENTS:
         lists = set() if lists is None else lists
         need(depth < LISTS_DEEP, "too many lists inside of each other")
         need(record.id not in lists, f"object {record.id}, a list, is in more than one place, or inside of itself")
@@ -918,13 +979,13 @@ def walk(store, record, name, depth=0, lists=None):
 
 def digest(store, record, name, most):
     body, attributes = "-", store.attribute_bytes(record)
-    if record.type != LIST and (most is None or record.length * record.element <= most):
+    if record.type not in PARENTS and (most is None or record.length * record.element <= most):
         sha = hashlib.sha256()
         for piece in store.body(record):
             sha.update(piece)
         body = sha.hexdigest()
     attributes = hashlib.sha256(attributes).hexdigest() if attributes is not None and u32(attributes) else "-"
-    return "\t".join([shown(name), str(record.version), type_name(record), str(record.length), body, attributes])
+    return "\t".join([shown(name), str(record.version), type_name(record), str(store.length(record)), body, attributes])
 
 
 def print_digests(store, every_version, most, before):
@@ -940,8 +1001,8 @@ def print_contents(store):
     rows = [("name", "type", "length", "chunks", "stored", "version")]
     for name, id in store.names(store.generation).items():
         for path, record in walk(store, store.record(id, None, store.generation), name):
-            chunks = 0 if record.type == LIST else chunk_count(record)
-            rows.append((shown(path), type_name(record), *map(str, (record.length, chunks, record.stored, record.version))))
+            chunks = 0 if record.type in PARENTS else chunk_count(record)
+            rows.append((shown(path), type_name(record), *map(str, (store.length(record), chunks, record.stored, record.version))))
     widths = [max(map(len, column)) for column in zip(*rows)]
     for name, type, *numbers in rows:
         print(f"{name:{widths[0]}}  {type:{widths[1]}}", *(f"{n:>{w}}" for n, w in zip(numbers, widths[2:])), sep="  ")

@@ -49,7 +49,8 @@ typedef struct ufo_version_info {
   uint64_t version;
   uint64_t generation;                           /* the commit that made it; 0: not known (a store of format 1.0) */
   int64_t changed_ns;                            /* its time */
-  uint64_t length, chunks_changed, stored_bytes; /* as in ufo_object_info; of a list: without its elements */
+  uint64_t length, chunks_changed, stored_bytes; /* as in ufo_object_info; of a list: without its elements;
+                                                    of strings whose parts are not kept: 0 */
   int is_current;                                /* as the store is now */
   uint64_t snapshots;                            /* how many see this version */
   char snapshot[UFO_NAME_MAX + 1];               /* the newest of these; empty: none */

@@ -52,13 +52,16 @@ typedef enum ufo_type {
   UFO_RECORD = 6,     /* element_bytes bytes each, for C; R sees raw */
   UFO_LIST = 7,       /* an ordered set of child objects; a data frame is one with attribute class */
   UFO_SERIALIZED = 8, /* one value of a host language in its own serialization; length counts bytes */
+  UFO_CHARACTER = 9,  /* strings: text.h. Its parts are addressed like elements of a list, L[[1]] and L[[2]] */
 } ufo_type;
 
 /* "logical", "integer", ... ; NULL for an unknown type. */
 UFO_API const char *ufo_type_name(ufo_type type);
 /* The type of a name above; 0 if there is none. */
 UFO_API ufo_type ufo_type_from_name(const char *name);
-/* Bytes of an element: 4, 4, 8, 16, 1; 1 for SERIALIZED; 0 for RECORD and LIST, whose size is not the type's. */
+/* Bytes of an element: 4, 4, 8, 16, 1; 1 for SERIALIZED; 0 for RECORD, LIST and CHARACTER, whose size is not the
+ * type's.
+ */
 UFO_API uint32_t ufo_type_bytes(ufo_type type);
 
 typedef enum ufo_codec {
@@ -121,7 +124,7 @@ typedef struct ufo_object_info {
   uint64_t version;
   ufo_type type;
   uint32_t element_bytes;
-  uint64_t length;      /* elements; children of a list */
+  uint64_t length;      /* elements; children of a list; strings */
   uint32_t chunk_bytes; /* of the body: chunk k holds bytes k * chunk_bytes ... */
   uint64_t chunk_count;
   uint64_t chunks_written; /* chunks that have an entry in the map; the others are zero */
@@ -137,7 +140,8 @@ typedef struct ufo_object_info {
  * own pending changes are seen too. `version` 0 is the current one. */
 
 /* UFO_MISSING (name, version). For a list the sizes are sums over its children; UFO_CORRUPT if it is none of the trees
- * that lists are: in a damaged file a list may be inside of itself, or in many places. */
+ * that lists are: in a damaged file a list may be inside of itself, or in many places. For a character object the sizes
+ * are sums over words and text (text.h), chunk_bytes are those of the words, and element_bytes is 0. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_info(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version,
                                                  ufo_object_info *info, ufo_error *error);
 
@@ -161,7 +165,8 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_store_iterator_next(ufo_store_iterator *it
 UFO_API void ufo_store_iterator_free(ufo_store_iterator *iterator);
 
 /* Copies elements first .. first + count - 1 into `buffer` (count * element_bytes bytes): no region, no faults, every
- * checksum verified. UFO_USAGE if the range is outside the object or the object is a list. On UFO_CORRUPT the message
+ * checksum verified. UFO_USAGE if the range is outside the object or the object is a list or of strings (for these:
+ * ufo_text_read). On UFO_CORRUPT the message
  * names the object, the chunk and its range of elements. After an error what `buffer` holds is not specified. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_read(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version,
                                                  uint64_t first, uint64_t count, void *buffer, ufo_error *error);

@@ -33,7 +33,7 @@ UFO_API void ufo_txn_abort(ufo_txn *txn);
 
 typedef struct ufo_object_spec {
   size_t struct_size;
-  ufo_type type;          /* not UFO_LIST: see ufo_txn_put_list */
+  ufo_type type;          /* not UFO_LIST: see ufo_txn_put_list; UFO_CHARACTER only to create: see text.h */
   uint32_t element_bytes; /* for UFO_RECORD: 1 .. UFO_RECORD_BYTES_MAX; else 0 */
   uint64_t length;
   uint32_t chunk_bytes; /* a power of two, UFO_CHUNK_BYTES_MIN .. UFO_CHUNK_BYTES_MAX; 0: the store's default */
@@ -43,7 +43,7 @@ typedef struct ufo_object_spec {
  * set. After an error the transaction holds the edits it had before. Errors of all: UFO_USAGE (name, type, length),
  * UFO_IO and UFO_FULL (staging). */
 
-/* An object of zeros, in O(1): it takes room only where it is written. */
+/* An object of zeros (of empty strings), in O(1): it takes room only where it is written. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_create(ufo_txn *txn, const char *name, const ufo_object_spec *spec,
                                                  ufo_error *error);
 
@@ -76,7 +76,7 @@ UFO_API void ufo_writer_cancel(ufo_writer *writer);
  * list before, and another commit has changed the list since. */
 
 /* Adds `count` elements at the end of an existing object of a vector type; its attributes stay. Cost is proportional
- * to `count`. UFO_MISSING, UFO_USAGE (list or serialized object). */
+ * to `count`. UFO_MISSING, UFO_USAGE (list, serialized or character object). */
 UFO_API UFO_MUST_CHECK ufo_status ufo_txn_append(ufo_txn *txn, const char *name, const void *data, uint64_t count,
                                                  ufo_error *error);
 

@@ -10,6 +10,7 @@
 #include <ufostore/sequence.h>
 #include <ufostore/snapshot.h>
 #include <ufostore/store.h>
+#include <ufostore/text.h>
 #include <ufostore/txn.h>
 #include <ufostore/version.h>
 #include <ufostore/view.h>

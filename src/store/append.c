@@ -14,7 +14,7 @@
 #define TAILS_BYTES_MAX (UINT64_C(32) << 20)
 
 static ufo_status check_type(const ufo_txn *txn, const char *name, const ufo_record *record, ufo_error *error) {
-  if (record->type != UFO_LIST && record->type != UFO_SERIALIZED) return UFO_OK;
+  if (!ufo_has_children(record->type) && record->type != UFO_SERIALIZED) return UFO_OK;
   return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
                   txn->core->path, ufo_type_name(record->type));
 }

@@ -168,7 +168,7 @@ static ufo_status reclaim_first(ufo_commit *commit, ufo_error *error) {
 
 static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_error *error) {
   ufo_txn *txn = commit->txn;
-  ufo_status status = ufo_superblock_upgrade(commit->etxn, UFO_INCOMPAT_GENERATIONS, error);
+  ufo_status status = ufo_superblock_upgrade(commit->etxn, UFO_INCOMPAT_GENERATIONS, 0, error);
   if (!status) status = ufo_counters_get(commit->etxn, &commit->counters, error);
   if (!status) status = ufo_snapshots_load(commit->etxn, &commit->snapshots, error);
   if (status) return status;
@@ -181,7 +181,8 @@ static ufo_status write_all(ufo_commit *commit, ufo_unstaged *unstaged, ufo_erro
     status = ufo_commit_write(commit, pending->draft, error);
     if (status) ufo_fail_prefix(error, status, "cannot commit '%s' to store %s", pending->name, commit->core->path);
   }
-  if (!status && commit->features) status = ufo_superblock_upgrade(commit->etxn, commit->features, error);
+  if (!status && (commit->features || commit->minor))
+    status = ufo_superblock_upgrade(commit->etxn, commit->features, commit->minor, error);
   if (!status) status = write_names(commit, error);
   if (!status) status = ufo_garbage_unstage(commit->core, commit->etxn, unstaged, error);
   if (!status && ufo_planted("reclaim-early")) {

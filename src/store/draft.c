@@ -37,7 +37,7 @@ void ufo_draft_release(ufo_draft *draft) {
 }
 
 bool ufo_draft_is_put_list(const ufo_draft *draft) {
-  return draft->record.type == UFO_LIST && draft->children && draft->origin_id == 0;
+  return ufo_has_children(draft->record.type) && draft->children && draft->origin_id == 0;
 }
 
 /* ---- the tail -------------------------------------------------------------------------------------------------- */

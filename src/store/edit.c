@@ -1,6 +1,7 @@
 /* edit.c - changing what a transaction holds under a name: elements, attributes, names, lists. */
 #include <stdlib.h>
 #include <string.h>
+#include <ufostore/text.h>
 
 #include "store/attributes.h"
 #include "store/transaction.h"
@@ -81,7 +82,7 @@ typedef struct range {
 
 static ufo_status check_range(const ufo_txn *txn, const char *name, const ufo_record *record, const range *at,
                               ufo_error *error) {
-  if (record->type == UFO_LIST || record->type == UFO_SERIALIZED) {
+  if (ufo_has_children(record->type) || record->type == UFO_SERIALIZED) {
     return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
                     txn->core->path, ufo_type_name(record->type));
   }
@@ -222,8 +223,16 @@ static ufo_status check_depth(ufo_txn *txn, const char *name, ufo_draft *list, u
                   name, txn->core->path, UFO_LIST_DEPTH_MAX);
 }
 
-ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *children, uint64_t count,
-                            ufo_error *error) {
+static ufo_status check_parts(const ufo_txn *txn, const char *name, const ufo_draft *list, ufo_error *error) {
+  const ufo_record *words = &list->children[UFO_TEXT_WORDS]->record, *text = &list->children[UFO_TEXT_BYTES]->record;
+  if (ufo_text_parts_fit(words, text)) return UFO_OK;
+  return ufo_fail(error, UFO_USAGE,
+                  "cannot put strings as '%s' into store %s: words must be records of 8 bytes, and their text raw",
+                  name, txn->core->path);
+}
+
+static ufo_status put_children(ufo_txn *txn, const char *name, ufo_type type, const char *const *children,
+                               uint64_t count, ufo_error *error) {
   ufo_status status = ufo_txn_check_target(txn, name, error);
   if (status) return status;
   if (count > UFO_LENGTH_MAX || (count && !children)) return ufo_fail(error, UFO_USAGE, "no children were given");
@@ -232,7 +241,7 @@ ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *c
     ufo_draft_release(list);
     return ufo_fail(error, UFO_FULL, "out of memory");
   }
-  list->record.type = UFO_LIST;
+  list->record.type = type;
   list->record.length = count;
   ufo_u64map seen = UFO_U64MAP_INIT;
   for (uint64_t i = 0; i < count && !status; i++) {
@@ -249,6 +258,7 @@ ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *c
     if (!status) list->children[list->child_count++] = ufo_draft_retain(child->draft);
   }
   ufo_u64map_clear(&seen);
+  if (!status && type == UFO_CHARACTER) status = check_parts(txn, name, list, error);
   if (!status) status = check_depth(txn, name, list, error);
   ufo_pending *pending;
   if (!status) status = ufo_txn_touch(txn, name, &pending, error);
@@ -264,4 +274,14 @@ ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *c
   }
   ufo_pending_set(pending, list);
   return UFO_OK;
+}
+
+ufo_status ufo_txn_put_list(ufo_txn *txn, const char *name, const char *const *children, uint64_t count,
+                            ufo_error *error) {
+  return put_children(txn, name, UFO_LIST, children, count, error);
+}
+
+ufo_status ufo_txn_put_text(ufo_txn *txn, const char *name, const char *words, const char *text, ufo_error *error) {
+  if (!words || !text) return ufo_fail(error, UFO_USAGE, "strings need words and text");
+  return put_children(txn, name, UFO_CHARACTER, (const char *[UFO_TEXT_PARTS]){words, text}, UFO_TEXT_PARTS, error);
 }

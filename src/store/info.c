@@ -77,6 +77,7 @@ static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object
   info->chunk_bytes = 0;
   info->chunk_count = info->chunks_written = info->chunks_changed = info->stored_bytes = 0;
   memset(info->codec_chunks, 0, sizeof info->codec_chunks);
+  ufo_record parts[UFO_TEXT_PARTS] = {0};
   ufo_status status = ufo_descent_enter(descent, list->id, error);
   if (status) return status;
   for (uint64_t i = 0; i < list->record.length; i++) {
@@ -85,6 +86,7 @@ static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object
     status = ufo_lookup_child(etxn, list, i, &child, error);
     if (!status) status = fill(etxn, &child, &part, descent, error);
     if (status) return status;
+    parts[i % UFO_TEXT_PARTS] = child.record;
     info->chunk_count += part.chunk_count;
     info->chunks_written += part.chunks_written;
     /* What this version of the list wrote: a child that it took over untouched is of an older commit. */
@@ -94,7 +96,11 @@ static ufo_status add_children(ufo_etxn *etxn, const ufo_found *list, ufo_object
     for (int c = 0; c < UFO_CODEC_COUNT; c++) info->codec_chunks[c] += part.codec_chunks[c];
   }
   ufo_descent_leave(descent);
-  return UFO_OK;
+  if (list->record.type != UFO_CHARACTER) return UFO_OK;
+  info->length = parts[UFO_TEXT_WORDS].length;
+  info->chunk_bytes = parts[UFO_TEXT_WORDS].chunk_bytes;
+  if (ufo_text_parts_fit(&parts[UFO_TEXT_WORDS], &parts[UFO_TEXT_BYTES])) return UFO_OK;
+  return ufo_fail(error, UFO_CORRUPT, "its elements are not the words and the text of strings");
 }
 
 static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *info, ufo_descent *descent,
@@ -112,13 +118,13 @@ static ufo_status fill(ufo_etxn *etxn, const ufo_found *found, ufo_object_info *
       info->id = draft->origin_id;
       info->version = draft->base->map_version;
     }
-    if (found->record.type != UFO_LIST) status = add_extents(etxn, draft, info, error);
+    if (!ufo_has_children(found->record.type)) status = add_extents(etxn, draft, info, error);
   } else {
     info->id = found->id;
     info->version = found->version;
     set_totals(info, &found->record);
   }
-  if (!status && found->record.type == UFO_LIST) return add_children(etxn, found, info, descent, error);
+  if (!status && ufo_has_children(found->record.type)) return add_children(etxn, found, info, descent, error);
   uint64_t entries = 0;
   for (int i = 0; i < UFO_CODEC_COUNT; i++) entries += info->codec_chunks[i];
   info->chunks_lost = info->chunks_written > entries ? info->chunks_written - entries : 0;

@@ -120,7 +120,7 @@ static ufo_status load_extent(wanted *w, ufo_extent *extent, ufo_error *error) {
 
 static ufo_status load(wanted *w, ufo_error *error) {
   ufo_object *object = w->object;
-  if (object->record.type == UFO_LIST || w->chunk >= object->info.chunk_count) {
+  if (ufo_has_children(object->record.type) || w->chunk >= object->info.chunk_count) {
     return ufo_fail(error, UFO_USAGE, "'%s' has no chunk %llu", object->label, (unsigned long long)w->chunk);
   }
   w->bytes = ufo_object_chunk_raw_bytes(object, w->chunk);

@@ -61,7 +61,7 @@ static ufo_status fail_element(ufo_etxn *etxn, const ufo_found *list, uint64_t i
 
 ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t index, ufo_found *found, ufo_error *error) {
   ufo_found parent = *list; /* `found` may be the same place */
-  if (parent.record.type != UFO_LIST) return ufo_fail(error, UFO_USAGE, "it is not a list");
+  if (!ufo_has_children(parent.record.type)) return ufo_fail(error, UFO_USAGE, "it is not a list");
   if (index >= parent.record.length) {
     return ufo_fail(error, UFO_MISSING, "the list has %llu elements, and number %llu was asked for",
                     (unsigned long long)parent.record.length, (unsigned long long)index + 1);
@@ -89,8 +89,8 @@ ufo_status ufo_lookup_child(ufo_etxn *etxn, const ufo_found *list, uint64_t inde
 
 static ufo_status measure(ufo_etxn *etxn, const ufo_found *found, ufo_descent *descent, unsigned *depth_out,
                           ufo_error *error) {
-  *depth_out = found->record.type == UFO_LIST && found->draft ? found->draft->depth : 0;
-  if (found->record.type != UFO_LIST || *depth_out) return UFO_OK;
+  *depth_out = ufo_has_children(found->record.type) && found->draft ? found->draft->depth : 0;
+  if (!ufo_has_children(found->record.type) || *depth_out) return UFO_OK;
   unsigned most = 0, depth;
   *depth_out = 1;
   if (descent->depth == UFO_LIST_DEPTH_MAX) return UFO_OK; /* too deep already, whatever is in it */
@@ -127,6 +127,7 @@ ufo_status ufo_lookup_names(ufo_etxn *etxn, const ufo_found *list, ufo_attribute
                             ufo_error *error) {
   ufo_slice bytes;
   *set_out = NULL;
+  if (list->record.type != UFO_LIST) return UFO_OK; /* names of strings are not those of words and text */
   ufo_status status = ufo_lookup_attributes(etxn, list, &bytes, error);
   if (status || bytes.bytes == 0) return status;
   status = ufo_attributes_decode(bytes.data, bytes.bytes, set_out, error);
@@ -207,11 +208,11 @@ static ufo_status follow(search *s, const ufo_found *list, const char *path, ufo
     s->length = s->depth;
     return UFO_OK;
   }
-  if (list->record.type != UFO_LIST || s->depth >= UFO_LIST_DEPTH_MAX) return UFO_MISSING;
+  if (!ufo_has_children(list->record.type) || s->depth >= UFO_LIST_DEPTH_MAX) return UFO_MISSING;
   ufo_status status = UFO_MISSING;
   s->depth++;
   if (path[0] == '[' && path[1] == '[') status = follow_number(s, list, path, found, error);
-  else if (path[0] == '$') status = follow_names(s, list, path, found, error);
+  else if (path[0] == '$' && list->record.type == UFO_LIST) status = follow_names(s, list, path, found, error);
   s->depth--;
   return status;
 }

@@ -211,7 +211,8 @@ ufo_status ufo_txn_put_extents(ufo_txn *txn, const char *name, ufo_object *base,
   *put_out = NULL;
   ufo_pending *pending;
   ufo_status status = ufo_txn_check_target(txn, name, error);
-  if (!status && base->record.type == UFO_LIST) status = ufo_fail(error, UFO_USAGE, "a list cannot be put by chunks");
+  if (!status && ufo_has_children(base->record.type))
+    status = ufo_fail(error, UFO_USAGE, "a list cannot be put by chunks");
   if (!status) status = ufo_txn_touch(txn, name, &pending, error);
   if (status) return status;
   ufo_draft *draft = ufo_draft_create();

@@ -28,7 +28,7 @@ static bool read_once(ufo_store *store, ufo_txn *txn, const char *name, uint64_t
   if (ufo_core_begin_read(core, &etxn, NULL)) return false;
   ufo_status status = ufo_lookup(etxn, txn, ufo_store_sight(store), name, 0, &found, NULL);
   const ufo_record *record = &found.record;
-  if (!status && !found.draft && record->type != UFO_LIST && ufo_range_inside(first, count, record->length)) {
+  if (!status && !found.draft && !ufo_has_children(record->type) && ufo_range_inside(first, count, record->length)) {
     uint64_t begin = first * record->element_bytes, bytes = count * record->element_bytes;
     uint64_t chunk = begin / record->chunk_bytes, skip = begin % record->chunk_bytes;
     if (skip + bytes <= record->chunk_bytes)
@@ -50,6 +50,9 @@ ufo_status ufo_store_read(ufo_store *store, ufo_txn *txn, const char *name, uint
   const ufo_object_info *info = ufo_object_get_info(object);
   if (info->type == UFO_LIST) {
     status = ufo_fail(error, UFO_USAGE, "cannot read '%s' of store %s: it is a list; read its elements", name,
+                      ufo_store_path(store));
+  } else if (info->type == UFO_CHARACTER) {
+    status = ufo_fail(error, UFO_USAGE, "cannot read '%s' of store %s: it has strings, which ufo_text_read reads", name,
                       ufo_store_path(store));
   } else if (!ufo_range_inside(first, count, info->length)) {
     status = ufo_fail(error, UFO_USAGE, "cannot read elements %llu to %llu of '%s' of store %s: it has %llu",

@@ -109,7 +109,10 @@ void ufo_record_encode_object(const ufo_record *record, uint8_t *content) {
 static bool sizes_can_be(const ufo_record *record) {
   uint64_t bytes;
   if (record->length > UFO_LENGTH_MAX) return false;
-  if (record->type == UFO_LIST) return record->element_bytes == 0 && record->chunk_bytes == 0;
+  if (ufo_has_children(record->type)) {
+    bool parts = record->type == UFO_LIST || record->length == UFO_TEXT_PARTS;
+    return parts && record->element_bytes == 0 && record->chunk_bytes == 0;
+  }
   if (record->type == UFO_RECORD) {
     if (record->element_bytes < 1 || record->element_bytes > UFO_RECORD_BYTES_MAX) return false;
   } else if (ufo_type_bytes(record->type) == 0 || record->element_bytes != ufo_type_bytes(record->type)) {
@@ -336,25 +339,26 @@ ufo_status ufo_superblock_make(uint32_t default_chunk_bytes, int64_t created_ns,
     return ufo_fail_errno(error, errno, "no random numbers for the store's id");
   superblock->uuid[6] = (uint8_t)((superblock->uuid[6] & 0x0F) | 0x40); /* a version 4 UUID */
   superblock->uuid[8] = (uint8_t)((superblock->uuid[8] & 0x3F) | 0x80);
-  ufo_superblock_need(superblock, incompat);
+  ufo_superblock_need(superblock, incompat, 0);
   return UFO_OK;
 }
 
-void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat) {
+void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat, uint16_t least_minor) {
   uint16_t minor = incompat & UFO_INCOMPAT_TAILS ? 2 : incompat & UFO_INCOMPAT_GENERATIONS ? 1 : 0;
   superblock->incompat |= incompat;
   if (superblock->minor < minor) superblock->minor = minor;
+  if (superblock->minor < least_minor) superblock->minor = least_minor;
 }
 
-ufo_status ufo_superblock_upgrade(ufo_etxn *txn, uint64_t incompat, ufo_error *error) {
+ufo_status ufo_superblock_upgrade(ufo_etxn *txn, uint64_t incompat, uint16_t minor, ufo_error *error) {
   ufo_slice content;
   ufo_superblock superblock;
   ufo_status status =
       ufo_record_get(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), &content, error);
   if (status == UFO_MISSING) return ufo_fail(error, UFO_CORRUPT, "the store's superblock is missing");
   if (!status) status = ufo_record_decode_superblock(content, true, &superblock, error);
-  if (status || (superblock.incompat & incompat) == incompat) return status;
-  ufo_superblock_need(&superblock, incompat);
+  if (status || ((superblock.incompat & incompat) == incompat && superblock.minor >= minor)) return status;
+  ufo_superblock_need(&superblock, incompat, minor);
   uint8_t record[UFO_SUPERBLOCK_BYTES];
   ufo_record_encode_superblock(&superblock, record);
   return ufo_record_put(txn, UFO_TABLE_META, UFO_KEY_SUPERBLOCK, strlen(UFO_KEY_SUPERBLOCK), record,

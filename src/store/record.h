@@ -67,6 +67,14 @@ typedef struct ufo_record {
   uint64_t generation; /* of the commit that made this version; 0: a record of format 1.0 */
 } ufo_record;
 
+/* Its entries in the map are children, not chunks: so it is with lists and with what is made like one. */
+static inline bool ufo_has_children(ufo_type type) { return type == UFO_LIST || type == UFO_CHARACTER; }
+#define UFO_TEXT_PARTS 2 /* children of a character object: */
+enum { UFO_TEXT_WORDS, UFO_TEXT_BYTES };
+static inline bool ufo_text_parts_fit(const ufo_record *words, const ufo_record *text) {
+  return words->type == UFO_RECORD && words->element_bytes == sizeof(uint64_t) && text->type == UFO_RAW;
+}
+
 void ufo_record_encode_object(const ufo_record *record, uint8_t *content);
 /* UFO_CORRUPT if a field cannot be: after UFO_OK sizes computed from it do not overflow. */
 ufo_status ufo_record_decode_object(ufo_slice content, ufo_record *record, ufo_error *error);
@@ -119,6 +127,7 @@ ufo_status ufo_record_decode_garbage(ufo_slice content, ufo_garbage *garbage, uf
 /* ---- the store ------------------------------------------------------------------------------------------------- */
 
 #define UFO_FORMAT_MAJOR 1
+#define UFO_MINOR_CHARACTERS 3 /* which no feature bit tells: who does not know their type refuses them alone */
 /* Feature words: bits that this library knows. */
 #define UFO_COMPAT_KNOWN UINT64_C(0)
 #define UFO_RO_COMPAT_KNOWN UINT64_C(0)
@@ -145,11 +154,11 @@ ufo_status ufo_record_decode_superblock(ufo_slice content, bool writable, ufo_su
 /* That of a store which is made now, with an id of its own, and needs these incompat features. UFO_IO. */
 ufo_status ufo_superblock_make(uint32_t default_chunk_bytes, int64_t created_ns, uint64_t incompat,
                                ufo_superblock *superblock, ufo_error *error);
-/* The store needs these incompat features, and the minor version they came with, from now on. */
-void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat);
+/* The store needs these incompat features, and the minor version they came with, from now on, or `least_minor`. */
+void ufo_superblock_need(ufo_superblock *superblock, uint64_t incompat, uint16_t least_minor);
 /* In a write transaction: UFO_UNSUPPORTED if another release made the store one that this one must not write; else what
- * these incompat features allow may be in it from now on. */
-ufo_status ufo_superblock_upgrade(ufo_etxn *txn, uint64_t incompat, ufo_error *error);
+ * these incompat features, and format 1.`minor`, allow may be in it from now on. */
+ufo_status ufo_superblock_upgrade(ufo_etxn *txn, uint64_t incompat, uint16_t minor, ufo_error *error);
 
 ufo_status ufo_counters_get(ufo_etxn *txn, ufo_counters *counters, ufo_error *error);
 ufo_status ufo_counters_put(ufo_etxn *txn, const ufo_counters *counters, ufo_error *error);

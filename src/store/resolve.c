@@ -4,8 +4,9 @@
  *   - an edit in place continues what its name held at the first edit; the name must still hold that very version;
  *   - a put view continues the object it is of, if the name holds it; or if the draft is a child of a list whose name
  *     holds a list with that child. CHECKED demands the view's own version; REPLACE continues whatever length it has;
- *   - a list that was put continues the list that its name holds if one of its children does that; one of which
- *     elements were edited is an edit in place, and so are these: nobody changes an element without its lists.
+ *   - a list that was put continues the list that its name holds if one of its children does that, and a list inside of it
+ *     the list that this child was in; one of which elements were edited is an edit in place, and so are these: nobody
+ *     changes an element without its lists.
  * Nothing is written here, and no id is taken twice. */
 #include <stdlib.h>
 #include <string.h>
@@ -41,14 +42,15 @@ static ufo_status fail_conflict(const ufo_commit *commit, const char *name, uint
 typedef struct family {
   uint64_t list_id; /* 0: the name holds no list */
   uint64_t list_version;
-  ufo_record list_record;
   ufo_u64map versions;
+  ufo_u64map parents; /* id -> id of the list that it is in */
 } family;
 
 typedef struct gathering {
   ufo_commit *commit;
   family *members;
   ufo_descent descent;
+  uint64_t list; /* whose children are gathered */
 } gathering;
 
 static ufo_status gather(gathering *gathered, uint64_t id, uint64_t version, ufo_error *error);
@@ -59,19 +61,25 @@ static ufo_status gather_child(void *user, uint64_t chunk, uint64_t entry_versio
   gathering *gathered = user;
   if (!entry->is_child) return ufo_fail(error, UFO_CORRUPT, "a list has an element that is a chunk");
   void *value = (void *)(uintptr_t)entry->child_version;
-  if (!ufo_u64map_put(&gathered->members->versions, entry->child_id, value, NULL)) return out_of_memory(error);
+  void *parent = (void *)(uintptr_t)gathered->list;
+  if (!ufo_u64map_put(&gathered->members->versions, entry->child_id, value, NULL) ||
+      !ufo_u64map_put(&gathered->members->parents, entry->child_id, parent, NULL))
+    return out_of_memory(error);
   ufo_record record;
   uint64_t version;
   ufo_status status =
       ufo_catalogue_get_object(gathered->commit->etxn, entry->child_id, entry->child_version, &version, &record, error);
-  return status || record.type != UFO_LIST ? status : gather(gathered, entry->child_id, version, error);
+  return status || !ufo_has_children(record.type) ? status : gather(gathered, entry->child_id, version, error);
 }
 
 static ufo_status gather(gathering *gathered, uint64_t id, uint64_t version, ufo_error *error) {
   if (ufo_descent_was_in(&gathered->descent, id)) return UFO_OK; /* it is damaged; what replaces it need not be */
   ufo_status status = ufo_descent_enter(&gathered->descent, id, error);
   if (status) return status;
+  uint64_t outer = gathered->list;
+  gathered->list = id;
   status = ufo_map_walk(gathered->commit->etxn, id, 0, version, gather_child, gathered, error);
+  gathered->list = outer;
   ufo_descent_leave(&gathered->descent);
   return status;
 }
@@ -221,23 +229,37 @@ static ufo_status list_is_untouched(ufo_commit *commit, ufo_draft *list, bool *u
   return status == UFO_MISSING ? ufo_fail(error, UFO_CORRUPT, "a list has lost an element") : status;
 }
 
+/* The list that the draft may continue; *id_out is 0 if there is none. */
+static ufo_status find_heritage(ufo_commit *commit, const ufo_draft *list, const family *members, bool is_top,
+                                uint64_t *id_out, uint64_t *version_out, ufo_record *record, ufo_error *error) {
+  uint64_t id = 0;
+  *id_out = 0;
+  for (uint64_t i = 0; i < list->child_count && !id; i++) {
+    if (!list->children[i]->commit.continues) continue;
+    if (is_top) id = members->list_id;
+    else id = (uint64_t)(uintptr_t)ufo_u64map_get(&members->parents, list->children[i]->commit.id);
+  }
+  if (!id || ufo_u64map_get(&commit->live, id) || (!is_top && id == members->list_id)) return UFO_OK;
+  uint64_t version = is_top ? members->list_version : (uint64_t)(uintptr_t)ufo_u64map_get(&members->versions, id);
+  ufo_status status = ufo_catalogue_get_object(commit->etxn, id, version, version_out, record, error);
+  if (!status && record->type == list->record.type && record->length == list->record.length) *id_out = id;
+  return status;
+}
+
 static ufo_status resolve_list(ufo_commit *commit, ufo_draft *list, const char *name, const family *members,
                                bool is_top, ufo_error *error) {
-  bool any = false;
   for (uint64_t i = 0; i < list->child_count; i++) {
     ufo_status status = resolve_child(commit, list->children[i], name, members, error);
     if (status) return status;
-    any = any || list->children[i]->commit.continues;
   }
-  bool same_length = members->list_id && members->list_record.length == list->record.length;
-  if (!is_top || !any || !same_length || ufo_u64map_get(&commit->live, members->list_id)) {
-    return make_new(commit, list, error);
-  }
-  list->commit.id = members->list_id;
-  list->commit.from_version = members->list_version;
-  list->commit.record = members->list_record;
+  uint64_t id;
+  ufo_status status =
+      find_heritage(commit, list, members, is_top, &id, &list->commit.from_version, &list->commit.record, error);
+  if (status) return status;
+  if (!id) return make_new(commit, list, error);
+  list->commit.id = id;
   list->commit.continues = true;
-  ufo_status status = list_is_untouched(commit, list, &list->commit.untouched, error);
+  status = list_is_untouched(commit, list, &list->commit.untouched, error);
   if (!status) status = next_version(list, error);
   return status ? status : set_live(commit, list, error);
 }
@@ -272,14 +294,15 @@ static ufo_status resolve_name(ufo_commit *commit, ufo_pending *pending, ufo_err
   if (!status) status = check_name(commit, pending, version, error);
   if (status || !draft) return status;
   if (ufo_draft_is_put_list(draft)) {
-    if (record.type == UFO_LIST) {
-      members = (family){.list_id = pending->current_id, .list_version = version, .list_record = record};
+    if (ufo_has_children(record.type)) {
+      members = (family){.list_id = pending->current_id, .list_version = version};
       gathering gathered = {.commit = commit, .members = &members};
       status = gather(&gathered, members.list_id, version, error);
       ufo_descent_end(&gathered.descent);
     }
     if (!status) status = resolve_list(commit, draft, pending->name, &members, true, error);
     ufo_u64map_clear(&members.versions);
+    ufo_u64map_clear(&members.parents);
     return status;
   }
   uint64_t id = draft->origin_id;

@@ -122,7 +122,7 @@ static ufo_status weigh(ufo_salvager *s, ufo_slice key, ufo_slice content, ufo_e
   if (id == s->weighed || ufo_u64map_get(&s->dropped, id) || ufo_record_decode_object(content, &record, NULL))
     return UFO_OK;
   s->weighed = id;
-  if (record.type == UFO_LIST) return UFO_OK;
+  if (ufo_has_children(record.type)) return UFO_OK;
   uint64_t bytes = ufo_min(record.stored_bytes, ufo_record_body_bytes(&record));
   if (ufo_add_overflows(s->expected_bytes, bytes, &s->expected_bytes)) s->expected_bytes = INT64_MAX;
   return UFO_OK;

@@ -135,7 +135,7 @@ static ufo_status put_placeholder(ufo_salvager *s, uint64_t number, const char *
 }
 
 static ufo_status copy_child(ufo_salvager *s, const char *name, uint64_t list, uint64_t version, uint64_t index,
-                             bool doubtful, int depth, ufo_error *error) {
+                             bool doubtful, int depth, bool *lost_out, ufo_error *error) {
   ufo_entry entry;
   char label[LABEL_BYTES];
   int length = snprintf(label, sizeof label, "%s[[%llu]]", name, (unsigned long long)index + 1);
@@ -158,6 +158,7 @@ static ufo_status copy_child(ufo_salvager *s, const char *name, uint64_t list, u
     status = ufo_salvage_damage(s, UFO_DAMAGE_ELEMENT, label, entry.child_version, cause);
     if (!status) status = put_placeholder(s, entry.child_id, cause, &entry.child_id, error);
     entry.child_version = 1;
+    *lost_out = true;
   }
   if (!status) status = ufo_filling_begin(&s->out, error);
   if (!status) status = ufo_map_put(s->out.txn, list, index, version, &entry, error);
@@ -200,11 +201,17 @@ static ufo_status copy_children(ufo_salvager *s, const char *name, uint64_t id, 
   ufo_status status = limit_length(s, name, id, version, record, error);
   record->chunks_written = record->stored_bytes = 0;
   record->chunks_changed = record->length;
+  bool whole = true;
   for (uint64_t i = 0; i < record->length && !status; i++) {
-    status = copy_child(s, name, id, version, i, doubtful, depth, error);
+    bool lost = false;
+    status = copy_child(s, name, id, version, i, doubtful, depth, &lost, error);
+    whole = whole && !lost;
     if (!status) status = ufo_salvage_progress(s, 0);
   }
-  return status;
+  if (status || whole || record->type != UFO_CHARACTER) return status;
+  record->type = UFO_LIST;
+  return ufo_salvage_damage(s, UFO_DAMAGE_OBJECT, name, version,
+                            "of its strings the words or the text are lost: what is left is kept as a list");
 }
 
 typedef struct counting {
@@ -233,7 +240,7 @@ static ufo_status compare_counts(ufo_salvager *s, const char *name, uint64_t id,
   ufo_key_map(first, id, 0, UINT64_MAX);
   ufo_key_map(end, id + 1, 0, UINT64_MAX);
   if (ufo_gaps_meet(&s->gaps[UFO_TABLE_MAP], first, end)) return UFO_OK;
-  bool list = record->type == UFO_LIST;
+  bool list = ufo_has_children(record->type);
   counting c = {.version = version, .end = list ? record->length : ufo_record_chunk_count(record)};
   ufo_status status = ufo_map_walk(s->current, id, 0, version, count_entry, &c, error);
   if (status) return status;
@@ -258,8 +265,8 @@ ufo_status ufo_salvage_object(ufo_salvager *s, const char *name, uint64_t id, ui
   doubtful |= doubt != NULL;
   if (!status && !doubtful) status = compare_counts(s, name, id, version, &record, error);
   if (!status) {
-    status = record.type == UFO_LIST ? copy_children(s, name, id, version, &record, doubtful, depth, error)
-                                     : ufo_salvage_chunks(s, name, id, version, doubtful, &record, error);
+    status = ufo_has_children(record.type) ? copy_children(s, name, id, version, &record, doubtful, depth, error)
+                                           : ufo_salvage_chunks(s, name, id, version, doubtful, &record, error);
   }
   if (!status) status = copy_attributes(s, name, id, version, &record, error);
   return status ? status : put_object(s, id, version, &record, error);

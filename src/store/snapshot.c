@@ -32,7 +32,7 @@ static ufo_status write_snapshot(ufo_etxn *txn, const char *label, ufo_error *er
   ufo_status status = ufo_snapshots_get(txn, label, &record, error);
   if (!status) return ufo_fail(error, UFO_USAGE, "there is a snapshot of that label");
   if (status != UFO_MISSING) return status;
-  status = ufo_superblock_upgrade(txn, UFO_INCOMPAT_GENERATIONS, error);
+  status = ufo_superblock_upgrade(txn, UFO_INCOMPAT_GENERATIONS, 0, error);
   if (!status) status = ufo_counters_get(txn, &counters, error);
   if (!status) status = ufo_engine_get_entries(txn, UFO_TABLE_NAMES, &record.names, error);
   if (status) return status;
@@ -62,7 +62,7 @@ static ufo_status delete_snapshot(ufo_etxn *txn, const char *label, ufo_error *e
   ufo_sight sight;
   ufo_status status = ufo_snapshots_get(txn, label, &record, error);
   if (status == UFO_MISSING) return ufo_fail(error, UFO_MISSING, "there is none of that label");
-  if (!status) status = ufo_superblock_upgrade(txn, UFO_INCOMPAT_GENERATIONS, error);
+  if (!status) status = ufo_superblock_upgrade(txn, UFO_INCOMPAT_GENERATIONS, 0, error);
   if (!status) status = ufo_counters_get(txn, &counters, error);
   if (status) return status;
   strcpy(sight.label, label);

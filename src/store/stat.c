@@ -55,7 +55,7 @@ static ufo_status add_object(ufo_etxn *txn, const ufo_found *found, ufo_store_st
                              ufo_error *error) {
   stat->live_bytes += found->record.stored_bytes;
   stat->element_bytes += ufo_record_body_bytes(&found->record);
-  if (found->record.type != UFO_LIST) return UFO_OK;
+  if (!ufo_has_children(found->record.type)) return UFO_OK;
   ufo_status status = ufo_descent_enter(descent, found->id, error);
   if (status) return status;
   for (uint64_t i = 0; i < found->record.length && !status; i++) {

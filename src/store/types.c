@@ -7,10 +7,15 @@ static const struct {
   const char *name;
   uint32_t bytes;
 } types[] = {
-    [UFO_LOGICAL] = {"logical", 4}, [UFO_INTEGER] = {"integer", 4},
-    [UFO_DOUBLE] = {"double", 8},   [UFO_COMPLEX] = {"complex", 16},
-    [UFO_RAW] = {"raw", 1},         [UFO_RECORD] = {"record", 0},
-    [UFO_LIST] = {"list", 0},       [UFO_SERIALIZED] = {"serialized", 1},
+    [UFO_LOGICAL] = {"logical", 4},
+    [UFO_INTEGER] = {"integer", 4},
+    [UFO_DOUBLE] = {"double", 8},
+    [UFO_COMPLEX] = {"complex", 16},
+    [UFO_RAW] = {"raw", 1},
+    [UFO_RECORD] = {"record", 0},
+    [UFO_LIST] = {"list", 0},
+    [UFO_SERIALIZED] = {"serialized", 1},
+    [UFO_CHARACTER] = {"character", 0},
 };
 #define TYPE_END ((int)(sizeof types / sizeof *types))
 

@@ -1,5 +1,5 @@
 /* verify.h - what ufo_store_verify does, below the handle. verify_walk.c goes through the tables and reports; verify.c,
- * verify_objects.c, verify_chunks.c and verify_snapshots.c know what records mean. */
+ * verify_objects.c, verify_chunks.c, verify_text.c and verify_snapshots.c know what records mean. */
 #ifndef UFO_STORE_VERIFY_H
 #define UFO_STORE_VERIFY_H
 
@@ -94,6 +94,9 @@ ufo_status ufo_verify_snapshots(ufo_verifier *v, uint64_t generation, ufo_error 
 ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
 ufo_status ufo_verify_attributes(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
 ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
+/* The chunk of an object that may be the words of strings has been decoded to v->raw: reports words that lead nowhere.
+ */
+void ufo_verify_words(ufo_verifier *v, uint64_t id, uint64_t version, uint64_t chunk, uint64_t raw_bytes);
 ufo_status ufo_verify_staged(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
 ufo_status ufo_verify_refs(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);
 ufo_status ufo_verify_blob(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error);

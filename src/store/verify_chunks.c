@@ -130,6 +130,8 @@ ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, u
   else if (status != UFO_OK) ufo_verify_damage_entry(v, id, version, chunk, cause.message);
   else if (!stats_hold(&record, &entry.meta, v->raw))
     ufo_verify_damage_entry(v, id, version, chunk, "the statistics of the chunk are not those of its values");
+  else if (record.type == UFO_RECORD && record.element_bytes == sizeof(uint64_t))
+    ufo_verify_words(v, id, version, chunk, entry.meta.raw_bytes);
   return ufo_verify_progress(v, entry.meta.stored_bytes + UFO_ENTRY_BYTES_MAX);
 }
 

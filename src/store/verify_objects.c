@@ -23,7 +23,7 @@ static ufo_damage damage_at(ufo_verifier *v, uint64_t id, uint64_t version, uint
   ufo_damage found = {.kind = UFO_DAMAGE_CHUNK, .version = version, .first_chunk = chunk, .chunks = 1, .cause = cause};
   bool known = (version && ufo_verify_find_object(v, id, version, NULL, &record)) ||
                ufo_verify_find_object(v, id, UFO_VERSION_LIMIT - 1, NULL, &record);
-  if (known && record.type == UFO_LIST) {
+  if (known && ufo_has_children(record.type)) {
     found = (ufo_damage){.kind = UFO_DAMAGE_ELEMENT, .version = version, .first = chunk, .count = 1, .cause = cause};
   } else if (known && record.element_bytes && chunk < ufo_record_chunk_count(&record)) { /* elements, if only in part */
     ufo_record_elements_of(&record, chunk, chunk + 1, &found.first, &found.count);
@@ -53,7 +53,7 @@ typedef struct counting {
 /* Does the entry fit the object? */
 static void check_fit(const counting *c, uint64_t chunk, const ufo_entry *entry) {
   const ufo_record *record = c->record;
-  bool list = record->type == UFO_LIST;
+  bool list = ufo_has_children(record->type);
   if (entry->is_child != list) {
     ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk,
                             list ? "an entry of this list is not an element" : "a vector has an entry for an element");
@@ -84,7 +84,7 @@ static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version
     }
     check_fit(c, chunk, entry);
     if (entry->is_child) check_child(c, chunk, entry->child_id);
-  } else if (!entry->is_child && entry->blob && c->record->type != UFO_LIST && entry_version == c->version) {
+  } else if (!entry->is_child && entry->blob && !ufo_has_children(c->record->type) && entry_version == c->version) {
     ufo_verify_damage_entry(c->verifier, c->id, c->version, chunk, "it has an entry with bytes behind its end");
   }
   return ufo_verify_progress(c->verifier, 0);
@@ -92,7 +92,7 @@ static ufo_status count_entry(void *user, uint64_t chunk, uint64_t entry_version
 
 /* A lost entry reads as a chunk that was never written, so the record's counts are the only witnesses. */
 static void check_counts(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
-  bool list = record->type == UFO_LIST;
+  bool list = ufo_has_children(record->type);
   counting c = {.verifier = v, .record = record, .id = id, .version = version};
   c.end = list ? record->length : ufo_record_chunk_count(record);
   uint64_t expected = list ? record->length : record->chunks_written;
@@ -127,6 +127,20 @@ static bool is_led_to(const ufo_verifier *v, uint64_t id) {
     id = at->parent;
   }
   return false;
+}
+
+/* Are the elements of an object of strings what they must be? Where there are none that is reported with the map. */
+static void check_text(ufo_verifier *v, uint64_t id, uint64_t version) {
+  ufo_record parts[UFO_TEXT_PARTS];
+  for (uint64_t i = 0; i < UFO_TEXT_PARTS; i++) {
+    ufo_entry entry;
+    if (!ufo_verify_good(v, ufo_map_find(v->txn, id, i, version, &entry, NULL, NULL)) || !entry.is_child ||
+        !ufo_verify_find_object(v, entry.child_id, entry.child_version, NULL, &parts[i]))
+      return;
+  }
+  if (!ufo_text_parts_fit(&parts[UFO_TEXT_WORDS], &parts[UFO_TEXT_BYTES]))
+    ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, 0,
+                             "its elements are not the words and text of strings");
 }
 
 static void check_attributes(ufo_verifier *v, uint64_t id, uint64_t version, const ufo_record *record) {
@@ -166,6 +180,7 @@ ufo_status ufo_verify_object(ufo_verifier *v, ufo_slice key, ufo_slice content, 
   if (id == 0 || id >= UFO_ID_LIMIT || version == 0 || version >= UFO_VERSION_LIMIT)
     ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, record.length, "its number or version cannot be");
   check_counts(v, id, version, &record);
+  if (record.type == UFO_CHARACTER) check_text(v, id, version);
   if (!is_led_to(v, id))
     ufo_verify_damage_object(v, UFO_DAMAGE_OBJECT, id, version, record.length,
                              "no name and no list leads to it (any more)");

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "store/catalogue.h"
 #include "store/handle.h"
+#include "store/map.h"
 #include "store/store.h"
 #include "util/fail.h"
 
@@ -15,6 +17,25 @@ static ufo_status describe_snapshots(ufo_etxn *txn, const ufo_snapshot_index *in
   for (uint64_t at = newest; at && at >= info->generation; at = ufo_snapshots_before(index, at)) info->snapshots++;
   ufo_snapshot_record record;
   return ufo_snapshots_find_label(txn, newest, info->snapshot, &record, error);
+}
+
+/* Strings have their figures in their parts. A part of an older version may be gone by now. */
+static ufo_status add_parts(ufo_etxn *txn, uint64_t id, ufo_version_info *info, ufo_error *error) {
+  info->length = info->chunks_changed = info->stored_bytes = 0;
+  for (uint64_t i = 0; i < UFO_TEXT_PARTS; i++) {
+    ufo_entry entry;
+    ufo_record part;
+    uint64_t found = 0;
+    ufo_status status = ufo_map_find(txn, id, i, info->version, &entry, NULL, error);
+    if (!status && entry.is_child)
+      status = ufo_catalogue_get_newest(txn, entry.child_id, entry.child_version, &found, &part, error);
+    if (status && status != UFO_MISSING) return status;
+    if (status || !entry.is_child || found != entry.child_version) continue;
+    if (i == UFO_TEXT_WORDS) info->length = part.length;
+    if (part.generation == info->generation) info->chunks_changed += part.chunks_changed;
+    info->stored_bytes += part.stored_bytes;
+  }
+  return UFO_OK;
 }
 
 /* The newest version before `before` that has a record. Its fields but `is_open`. */
@@ -34,7 +55,8 @@ static ufo_status next_version(ufo_core *core, uint64_t id, uint64_t before, uin
     info->length = record.length;
     info->chunks_changed = record.chunks_changed;
     info->stored_bytes = record.stored_bytes;
-    status = describe_snapshots(txn, &index, end, info, error);
+    if (record.type == UFO_CHARACTER) status = add_parts(txn, id, info, error);
+    if (!status) status = describe_snapshots(txn, &index, end, info, error);
   }
   ufo_snapshots_free(&index);
   ufo_core_end(core, txn);

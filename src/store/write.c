@@ -231,7 +231,7 @@ static ufo_status write_attributes(ufo_commit *commit, ufo_draft *draft, ufo_rec
 /* A rename, new attributes or edits of elements of a list: its other children stay. A list taken over from elsewhere
  * cannot be. */
 static ufo_status check_list(const ufo_draft *draft, ufo_error *error) {
-  if (draft->record.type != UFO_LIST || ufo_draft_is_put_list(draft) || draft->commit.continues) return UFO_OK;
+  if (!ufo_has_children(draft->record.type) || ufo_draft_is_put_list(draft) || draft->commit.continues) return UFO_OK;
   return ufo_fail(error, UFO_USAGE, "a list is copied by putting its elements");
 }
 
@@ -240,6 +240,7 @@ ufo_status ufo_commit_write(ufo_commit *commit, ufo_draft *draft, ufo_error *err
   for (uint64_t i = 0; i < draft->child_count && !status; i++) {
     if (draft->children[i]) status = ufo_commit_write(commit, draft->children[i], error);
   }
+  if (draft->record.type == UFO_CHARACTER) commit->minor = UFO_MINOR_CHARACTERS;
   if (status || draft->commit.untouched) return status;
   ufo_record *record = &draft->commit.record;
   writing to = {.commit = commit, .draft = draft, .record = record};
@@ -257,7 +258,7 @@ ufo_status ufo_commit_write(ufo_commit *commit, ufo_draft *draft, ufo_error *err
   record->generation = commit->counters.generation;
   ufo_garbage_begin(&to.queue, commit->etxn, commit->counters.generation, &commit->garbage_sequence, draft->commit.id,
                     draft->commit.version);
-  status = record->type == UFO_LIST ? write_children(&to, error) : write_chunks(&to, error);
+  status = ufo_has_children(record->type) ? write_children(&to, error) : write_chunks(&to, error);
   if (!status) status = write_attributes(commit, draft, record, error);
   if (!status) {
     status = ufo_catalogue_put_object(commit->etxn, draft->commit.id, draft->commit.version, record, error);
@@ -282,7 +283,7 @@ ufo_status ufo_commit_drop(ufo_commit *commit, uint64_t id, ufo_error *error) {
   uint64_t before = heir ? heir->commit.from_version : UINT64_MAX;
   ufo_status status = ufo_catalogue_get_newest(commit->etxn, id, before, &version, &record, error);
   if (status == UFO_MISSING) return UFO_OK;
-  if (!status && record.type == UFO_LIST && !(heir && !ufo_draft_is_put_list(heir))) {
+  if (!status && ufo_has_children(record.type) && !(heir && !ufo_draft_is_put_list(heir))) {
     /* What is damaged, and no tree, can be removed, too: each list goes once. */
     if (ufo_descent_was_in(&commit->dropped, id)) return UFO_OK;
     status = ufo_descent_enter(&commit->dropped, id, error);

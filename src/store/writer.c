@@ -17,7 +17,7 @@ static ufo_status check_spec(const ufo_txn *txn, const ufo_object_spec *spec, uf
   if (!spec || spec->struct_size != sizeof *spec) {
     return ufo_fail(error, UFO_USAGE, "struct_size of ufo_object_spec must be %zu", sizeof *spec);
   }
-  if (!ufo_type_name(spec->type) || spec->type == UFO_LIST) {
+  if (!ufo_type_name(spec->type) || ufo_has_children(spec->type)) {
     return ufo_fail(error, UFO_USAGE, "cannot make an object of type number %d", (int)spec->type);
   }
   uint32_t width = spec->type == UFO_RECORD ? spec->element_bytes : ufo_type_bytes(spec->type);
@@ -49,9 +49,36 @@ static ufo_status set_pending(ufo_txn *txn, const char *name, ufo_draft *draft, 
   return status;
 }
 
+/* A list of two vectors: a word for each string, and no text yet. Words of zero are empty strings. */
+static ufo_status create_text(ufo_txn *txn, const char *name, const ufo_object_spec *spec, ufo_error *error) {
+  ufo_object_spec parts[UFO_TEXT_PARTS] = {*spec, *spec};
+  parts[UFO_TEXT_WORDS].type = UFO_RECORD;
+  parts[UFO_TEXT_WORDS].element_bytes = sizeof(uint64_t);
+  parts[UFO_TEXT_BYTES].type = UFO_RAW;
+  parts[UFO_TEXT_BYTES].length = 0;
+  ufo_draft *draft = ufo_draft_create();
+  ufo_status status = ufo_fail(error, UFO_FULL, "out of memory");
+  if (!draft || !(draft->children = calloc(UFO_TEXT_PARTS, sizeof(ufo_draft *)))) goto failed;
+  draft->record = (ufo_record){.type = UFO_CHARACTER, .length = UFO_TEXT_PARTS};
+  for (int i = 0; i < UFO_TEXT_PARTS; i++) {
+    ufo_draft *part = draft->children[i] = ufo_draft_create();
+    if (!part) goto failed;
+    draft->child_count++;
+    status = check_spec(txn, &parts[i], &part->record, error);
+    if (status) goto failed;
+  }
+  draft->depth = 1;
+  return set_pending(txn, name, draft, error);
+failed:
+  ufo_draft_release(draft);
+  return status;
+}
+
 ufo_status ufo_txn_create(ufo_txn *txn, const char *name, const ufo_object_spec *spec, ufo_error *error) {
   ufo_record record;
   ufo_status status = ufo_txn_check_target(txn, name, error);
+  if (!status && spec && spec->struct_size == sizeof *spec && spec->type == UFO_CHARACTER)
+    return create_text(txn, name, spec, error);
   if (!status) status = check_spec(txn, spec, &record, error);
   if (status) return status;
   ufo_draft *draft = ufo_draft_create();

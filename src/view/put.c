@@ -16,10 +16,12 @@ static const ufo_put_policy policies[] = {
 };
 
 /* Is the committed version what the view shows? Not if it was put under the name of another object, where the view
- * stays with its own; nor if a merge brought in changes of others. */
+ * stays with its own; nor if a merge brought in changes of others, or another length than the view's: but text that was
+ * only added to (ufo_txn_put_text_views) begins as the view does. */
 static bool shows(const ufo_view *view, const ufo_object *committed) {
   const ufo_object_info *base = ufo_object_get_info(view->base);
   const ufo_object_info *next = ufo_object_get_info(committed);
+  if (next->length != view->length && !(view->put_grows && next->length > view->length)) return false;
   bool same_object = base->id == next->id || base->version == 0;
   bool merged = view->put_mode == UFO_PUT_MERGE && next->version != base->version + 1;
   return same_object && !merged;
@@ -63,6 +65,7 @@ ufo_status ufo_txn_put_view(ufo_txn *txn, const char *name, ufo_view *view, ufo_
   view->put_changes = changes;
   view->put_mode = mode;
   view->put_is_own = own;
+  view->put_grows = false;
   atomic_store(&view->put_is_open, true);
   return UFO_OK;
 }

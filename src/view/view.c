@@ -11,6 +11,17 @@
 
 /* ---- the region's source --------------------------------------------------------------------------------------- */
 
+/* The view's last chunk, where what was put has been added to since (ufo_txn_put_text_views). */
+static ufo_status load_part(ufo_object *base, uint64_t chunk, uint32_t there, void *target, uint64_t bytes,
+                            ufo_error *error) {
+  uint8_t *whole = malloc(there);
+  if (!whole) return ufo_fail(error, UFO_FULL, "out of memory");
+  ufo_status status = ufo_object_load(base, chunk, whole, error);
+  if (status == UFO_OK) memcpy(target, whole, bytes);
+  free(whole);
+  return status;
+}
+
 static int populate_hashed(void *user, uint64_t offset, uint64_t bytes, void *target, uint64_t *hash_out,
                            ufo_error *error) {
   ufo_view *view = user;
@@ -18,8 +29,11 @@ static int populate_hashed(void *user, uint64_t offset, uint64_t bytes, void *ta
   ufo_object *base;
   ufo_extent *extent = ufo_overlay_get(view, chunk, &base);
   ufo_status status;
-  if (!extent) {
-    UFO_ASSERT(ufo_object_chunk_raw_bytes(base, chunk) == bytes);
+  uint32_t there = ufo_object_chunk_raw_bytes(base, chunk);
+  if (!extent && there > bytes) {
+    status = load_part(base, chunk, there, target, bytes, error);
+  } else if (!extent) {
+    UFO_ASSERT(there == bytes);
     status = ufo_object_load_hashed(base, chunk, target, hash_out, error);
   } else if (ufo_extent_meta(extent)->raw_bytes != bytes) {
     status =
@@ -122,6 +136,11 @@ static ufo_status make_view(ufo_store *store, ufo_txn *txn, ufo_pool *pool, ufo_
   if (info->type == UFO_LIST) {
     status = ufo_fail(error, UFO_USAGE, "cannot view '%s' as a vector: it is a list of %llu elements; view those",
                       view->name, (unsigned long long)info->length);
+    goto failed;
+  }
+  if (info->type == UFO_CHARACTER) {
+    status = ufo_fail(error, UFO_USAGE, "cannot view the strings '%s' as one vector: view their words and their text",
+                      view->name);
     goto failed;
   }
   view->type = info->type;

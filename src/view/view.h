@@ -4,6 +4,7 @@
  *   overlay.c     the chunks in which a view differs from its base
  *   statistics.c  what is known of its values without reading them
  *   put.c         ufo_txn_put_view, and what happens to the view when the transaction ends
+ *   put_text.c    the same for strings: words and text (text.h)
  *
  * Where a chunk's content is:   changed in memory (region: DIRTY)   else   overlay   else   base version.
  *
@@ -46,6 +47,7 @@ struct ufo_view {
   ufo_changes put_changes;
   ufo_put_mode put_mode;
   bool put_is_own;         /* under the view's own name */
+  bool put_grows;          /* with text added at the end; nothing else is done to it in the transaction */
   atomic_bool put_is_open; /* its transaction has not ended */
 };
 

@@ -38,7 +38,7 @@ for arguments in "ls --json s.ufo" "info --json s.ufo a" "info s.ufo table --jso
   valid_json
 done
 expect 0 info s.ufo table --json
-shows '"rows": 3'; shows '"columns": 3'; shows '"kind": "data.frame"'; shows '"class": ['; shows '"r_length": 3'
+shows '"rows": 3'; shows '"columns": 3'; shows '"kind": "data.frame"'; shows '"class": ['; shows '"type": "character"'
 expect 0 stat --json s.ufo
 shows '"objects": 3'
 

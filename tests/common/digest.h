@@ -2,9 +2,10 @@
  *
  *   NAME <tab> VERSION <tab> TYPE <tab> LENGTH <tab> SHA-256 of the body <tab> SHA-256 of the attributes
  *
- * Control bytes and backslashes of names are written \xNN. Records are record(BYTES). The body of a list is "-"; its
- * children follow it as NAME[[1]] and so on. Attributes are hashed as section 6 of store-format/FORMAT.md lays them
- * out; none are "-". `reader.py --digest` writes the same. */
+ * Control bytes and backslashes of names are written \xNN. Records are record(BYTES). The body of a list, and of
+ * strings, is
+ * "-"; its children (of strings: words and text) follow it as NAME[[1]] and so on. Attributes are hashed as section 6
+ * of store-format/FORMAT.md lays them out; none are "-". `reader.py --digest` writes the same. */
 #ifndef UFO_TEST_DIGEST_H
 #define UFO_TEST_DIGEST_H
 

@@ -1,21 +1,18 @@
-/* R's serialization: any bytes are strings or an error; and strings that are written come back, read in small blocks.
+/* R's serialization: any bytes are strings or an error. Words of strings: any are a string inside of the text, or
+ * damage; and strings that become words come back.
  *
- * Input: byte 0: 0 to 127 is the size of a block for reading the rest as a serialized vector; from 128 on, the rest is
- * strings between NULs, to be written and read back. The object's bytes and the writer are stand-ins here (see
- * CMakeLists.txt). */
+ * Input: byte 0: 0 to 127 is the size of a block for reading the rest as a serialized vector; to 191, the rest is
+ * strings between NULs, to become words; else the first half of the rest is words, and the other half text. The
+ * object's bytes are a stand-in here (see CMakeLists.txt). */
 #include "fuzz.h"
 
-#include "cli/rserialize.h"
-#include "cli/text.h"
+#include "cli/rstrings.h"
 
 static const uint8_t *object;
 static uint64_t object_bytes;
-static uint8_t written[1 << 17];
-static uint64_t written_bytes;
 
 const char *__wrap_ufo_store_path(const ufo_store *store);
 ufo_status __wrap_elements_read(const elements *e, uint64_t first, uint64_t count, void *buffer, ufo_error *error);
-ufo_status __wrap_ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes, ufo_error *error);
 
 const char *__wrap_ufo_store_path(const ufo_store *store) { return store ? "?" : "store"; }
 
@@ -23,14 +20,6 @@ ufo_status __wrap_elements_read(const elements *e, uint64_t first, uint64_t coun
   (void)e, (void)error;
   PROMISE(first <= object_bytes && count <= object_bytes - first);
   if (count) memcpy(buffer, object + first, count);
-  return UFO_OK;
-}
-
-ufo_status __wrap_ufo_writer_write(ufo_writer *writer, const void *data, uint64_t bytes, ufo_error *error) {
-  (void)writer, (void)error;
-  PROMISE(bytes <= sizeof written - written_bytes);
-  memcpy(written + written_bytes, data, bytes);
-  written_bytes += bytes;
   return UFO_OK;
 }
 
@@ -59,36 +48,48 @@ static void read_any(input in, uint64_t block) {
   rstrings_close(strings);
 }
 
-static void round_trip(input in, uint64_t block) {
-  const uint8_t *at = in.at, *end = in.at + in.left;
+/* Any words, with any text: a string inside of it, or damage. */
+static void decode_any(input in) {
+  static guarded g;
+  uint64_t words = in.left / 16, bytes = in.left - words * 8;
+  const char *text = (const char *)guarded_copy(&g, in.at + words * 8, bytes);
+  for (uint64_t i = 0; i < words; i++) {
+    uint64_t word;
+    memcpy(&word, in.at + 8 * i, sizeof word);
+    ufo_string string;
+    ufo_error error = {0};
+    ufo_status status = ufo_text_decode(&word, text, bytes, NULL, &string, &error);
+    PROMISE(status == UFO_OK || (status == UFO_CORRUPT && error.message[0]));
+    unsigned sum = 0;
+    for (uint64_t k = 0; status == UFO_OK && k < string.length; k++) sum += (unsigned char)string.bytes[k];
+    PROMISE(status || string.bytes || (sum == 0 && string.length == 0));
+  }
+}
+
+/* Strings between NULs become words, and these the strings again. */
+static void round_trip(input in) {
+  enum { STRINGS = 4096 };
+  static uint64_t words[STRINGS];
+  static const char *starts[STRINGS];
+  const char *at = (const char *)in.at;
   ufo_error error = {0};
-  written_bytes = 0;
-  uint64_t count = 0;
-  for (size_t i = 0; i < in.left; i++) count += in.at[i] == 0;
-  if (count * 8 + in.left > sizeof written - 64) return;
-  PROMISE(rserialize_begin(NULL, count, &error) == UFO_OK);
-  for (uint64_t i = 0; i < count; i++) {
-    size_t length = strlen((const char *)at);
-    PROMISE(rserialize_string(NULL, length == 1 && *at == 1 ? NULL : (const char *)at, length, &error) == UFO_OK);
-    at += length + 1;
+  ufo_text *text;
+  unsigned count = 0;
+  PROMISE(ufo_text_create(5, &text, &error) == UFO_OK);
+  for (size_t i = 0, begin = 0; i < in.left && count < STRINGS; i++) {
+    if (in.at[i]) continue;
+    ufo_string string = {at + begin, i - begin, (ufo_encoding)(1 + count % 3)};
+    starts[count] = at + begin;
+    PROMISE(ufo_text_add(text, &string, &words[count++], &error) == UFO_OK);
+    begin = i + 1;
   }
-  PROMISE(at <= end);
-  object = written, object_bytes = written_bytes;
-  rstrings *strings;
-  const char *text;
-  size_t bytes;
-  PROMISE(rstrings_open(&source, object_bytes, block, &strings, &error) == UFO_OK);
-  PROMISE(rstrings_length(strings) == count);
-  at = in.at;
-  for (uint64_t i = 0; i < count; i++) {
-    size_t length = strlen((const char *)at);
-    PROMISE(rstrings_next(strings, &text, &bytes, &error) == UFO_OK);
-    if (length == 1 && *at == 1) PROMISE(!text);
-    else PROMISE(text && bytes == length && !memcmp(text, at, length));
-    at += length + 1;
+  for (unsigned i = 0; i < count; i++) {
+    ufo_string string;
+    PROMISE(ufo_text_decode(&words[i], "12345", 5, text, &string, &error) == UFO_OK);
+    PROMISE(string.length == strlen(starts[i]) && memcmp(string.bytes, starts[i], string.length) == 0);
+    PROMISE(string.length == 0 || (unsigned)string.encoding == 1 + i % 3);
   }
-  PROMISE(rstrings_next(strings, &text, &bytes, &error) == UFO_END);
-  rstrings_close(strings);
+  ufo_text_free(text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -96,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input in = {data + 1, size - 1};
   uint64_t block = (uint64_t)(data[0] & 127) + 1;
   if (data[0] < 128) read_any(in, block);
-  else round_trip(in, block);
+  else if (data[0] < 192) round_trip(in);
+  else decode_any(in);
   return 0;
 }

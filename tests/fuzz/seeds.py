@@ -222,6 +222,8 @@ seed("rserialize", "another_type", b"\x20" + r_head() + struct.pack(">iii", 13, 
 seed("rserialize", "cut", b"\x20" + r_head()[:11])
 seed("rserialize", "ascii_format", b"\x20A\n3\n")
 seed("rserialize", "write", b"\x85one\0two\0\x01\0\0" + "z\u00e4\u20ac".encode() + b"\0")
+seed("rserialize", "words", b"\xd0" + struct.pack("<8Q", 0, 1, 0x13 | 0x636261 << 8, 6 << 20 | 10 << 8 | 0x28, 25 << 20 | 0x19,
+                                                   60 << 20 | 8 << 8 | 0x18, 0x4A, 2**64 - 1) + bytes(25) + struct.pack("<Q", 30) + bytes(31))
 
 # ---- api: operations, as operate() in fuzz_api.c reads them ----------------------------------------------------------
 

@@ -216,7 +216,7 @@ Test(promises_names, default_chunk_of_a_store) {
 Test(promises_names, types) {
   ufo_txn *txn = begin(store);
   ufo_object_spec spec = spec_of(UFO_INTEGER, 0, 1, 0);
-  static const int refused[] = {0, UFO_LIST, 9, -1, 255};
+  static const int refused[] = {0, UFO_LIST, 10, -1, 255};
   for (int i = 0; i < 5; i++) {
     spec.type = (ufo_type)refused[i];
     FAILS(UFO_USAGE, ufo_txn_create(txn, "x", &spec, &error));

@@ -170,9 +170,12 @@ Test(verify_objects, a_blob_that_is_missing) {
 
 Test(verify_objects, records_that_cannot_be) {
   uint8_t key[UFO_OBJECT_KEY_BYTES];
-  set_record(fresh(), id_a, AT_TYPE, 9, 1);
+  set_record(fresh(), id_a, AT_TYPE, 10, 1);
   EXPECT("a", NAME("a", "leads to an object that is not there, or whose record is damaged"),
-         OBJECT("a", 1, 0, "objects of type number 9 need a newer release"));
+         OBJECT("a", 1, 0, "objects of type number 10 need a newer release"));
+  set_record(fresh(), id_a, AT_TYPE, UFO_CHARACTER, 1);
+  EXPECT("a", NAME("a", "leads to an object that is not there, or whose record is damaged"),
+         OBJECT("a", 1, 0, "the type and sizes of an object"));
   set_record(fresh(), id_a, AT_LENGTH, UINT64_MAX, 8);
   EXPECT("a", NAME("a", "leads to an object that is not there, or whose record is damaged"),
          OBJECT("a", 1, 0, "the type and sizes of an object"));

@@ -55,6 +55,9 @@ static ufo_status get_raw(const request *r, ufo_error *error) {
   if (status) return status;
   uint64_t end = r->end;
   elements source = elements_of(r->store, r->name, &m.info);
+  if (m.info.type == UFO_CHARACTER)
+    status = set_error(error, UFO_USAGE, "%s: object '%s' has strings, not bytes; use --as text or csv",
+                       ufo_store_path(r->store), r->name);
   if (m.info.type == UFO_LIST)
     status = set_error(error, UFO_USAGE, "%s: object '%s' is a %s, which has no bytes of its own; name an element",
                        ufo_store_path(r->store), r->name, m.label);
@@ -97,7 +100,8 @@ static ufo_status go_to_version(request *r, char name_then[UFO_NAME_MAX + 1], uf
   char label[UFO_NAME_MAX + 1];
   ufo_store *at = NULL;
   ufo_status status = ufo_store_info(r->store, NULL, r->name, 0, &info, error);
-  if (status || info.type != UFO_LIST || info.version == r->version) return status;
+  bool has_parts = info.type == UFO_LIST || info.type == UFO_CHARACTER;
+  if (status || !has_parts || info.version == r->version) return status;
   const ufo_store_options there = {.struct_size = sizeof there, .mode = UFO_OPEN_READ_ONLY, .snapshot = label};
   status = ufo_snapshot_of_version(r->store, r->name, r->version, label, name_then, error);
   if (!status) status = ufo_store_open(ufo_store_path(r->store), &there, &at, error);

@@ -1,5 +1,6 @@
 /* cmd_put.c - `ufostore put`: an array of elements from a file or standard input becomes an object. */
 #include "args.h"
+#include "lines.h"
 #include "new_store.h"
 #include "progress.h"
 
@@ -17,7 +18,7 @@
 enum { OPT_TYPE, OPT_CHUNK, PIECE_BYTES = 1024 * 1024 };
 
 static const option_spec options[] = {
-    [OPT_TYPE] = {"type", 't', "TYPE", "logical, integer, double, complex or raw (required)"},
+    [OPT_TYPE] = {"type", 't', "TYPE", "logical, integer, double, complex, raw or character (required)"},
     [OPT_CHUNK] = {"chunk", 'c', "SIZE", "bytes of a chunk, a power of two from 4K to 16M; default 64K"},
     {0},
 };
@@ -56,15 +57,32 @@ static ufo_status copy_in(int fd, const char *file, ufo_writer *writer, ufo_erro
   return status;
 }
 
+static ufo_status put_lines(ufo_txn *txn, const char *name, uint32_t chunk_bytes, int fd, const char *file,
+                            ufo_error *error) {
+  ufo_text_writer *writer = NULL;
+  ufo_status status = ufo_text_writer_open(txn, name, chunk_bytes, &writer, error);
+  if (!status) status = lines_copy(fd, file, writer, error);
+  if (!status) return ufo_text_writer_finish(writer, error);
+  ufo_text_writer_cancel(writer);
+  return status;
+}
+
+static ufo_status put_elements(ufo_txn *txn, const char *name, const ufo_object_spec *spec, int fd, const char *file,
+                               ufo_error *error) {
+  ufo_writer *writer = NULL;
+  ufo_status status = ufo_writer_open(txn, name, spec, &writer, error);
+  if (!status) status = copy_in(fd, file, writer, error);
+  if (!status) return ufo_writer_finish(writer, error);
+  if (writer) ufo_writer_cancel(writer);
+  return status;
+}
+
 static ufo_status put(ufo_store *store, const char *name, const ufo_object_spec *spec, int fd, const char *file,
                       ufo_error *error) {
   ufo_txn *txn = NULL;
-  ufo_writer *writer = NULL;
   ufo_status status = ufo_txn_begin(store, &txn, error);
-  if (!status) status = ufo_writer_open(txn, name, spec, &writer, error);
-  if (!status) status = copy_in(fd, file, writer, error);
-  if (status && writer) ufo_writer_cancel(writer);
-  if (!status) status = ufo_writer_finish(writer, error);
+  if (!status && spec->type == UFO_CHARACTER) status = put_lines(txn, name, spec->chunk_bytes, fd, file, error);
+  else if (!status) status = put_elements(txn, name, spec, fd, file, error);
   if (!status) status = ufo_txn_commit(txn, error);
   if (status) ufo_txn_abort(txn);
   return status;
@@ -77,6 +95,7 @@ static ufo_status check_input(int fd, const char *file, const char *path, ufo_ty
   if (S_ISDIR(facts.st_mode)) return set_error(error, UFO_IO, "cannot read '%s': it is a directory", file);
   if (is_same_file(path, &facts))
     return set_error(error, UFO_USAGE, "cannot read '%s': it is the store itself; nothing was stored", file);
+  if (type == UFO_CHARACTER) return UFO_OK;
   off_t at = S_ISREG(facts.st_mode) ? lseek(fd, 0, SEEK_CUR) : 0;
   if (S_ISREG(facts.st_mode) && (facts.st_size - at) % ufo_type_bytes(type))
     return set_error(error, UFO_USAGE,
@@ -86,16 +105,16 @@ static ufo_status check_input(int fd, const char *file, const char *path, ufo_ty
 }
 
 static int parse(const arguments *args, ufo_object_spec *spec) {
-  static const char *const types[] = {"logical", "integer", "double", "complex", "raw", NULL};
+  static const char *const types[] = {"logical", "integer", "double", "complex", "raw", "character", NULL};
   const char *type = args->values[OPT_TYPE], *chunk = args->values[OPT_CHUNK];
   uint64_t bytes;
-  if (!type) return fail_usage(&cmd_put, "--type is missing: logical, integer, double, complex or raw");
+  if (!type) return fail_usage(&cmd_put, "--type is missing: logical, integer, double, complex, raw or character");
   for (unsigned i = 0; types[i]; i++)
     if (strcmp(type, types[i]) == 0) spec->type = ufo_type_from_name(type);
   if (!spec->type) {
     const char *near = args_nearest(type, types);
     if (near) return fail_usage(&cmd_put, "unknown type '%s'; did you mean '%s'?", type, near);
-    return fail_usage(&cmd_put, "unknown type '%s': it is logical, integer, double, complex or raw", type);
+    return fail_usage(&cmd_put, "unknown type '%s': it is logical, integer, double, complex, raw or character", type);
   }
   if (!chunk) return EXIT_DONE;
   if (!args_size(chunk, &bytes)) return fail_usage(&cmd_put, "'%s' is no size; write 65536, 64K or 64KiB", chunk);
@@ -136,7 +155,9 @@ const command cmd_put = {
     .operands = "PATH NAME [FILE]",
     .summary = "store an array of elements",
     .details = "FILE holds little-endian elements as R keeps them: logical and integer 4 bytes (NA is -2147483648),\n"
-               "double 8, complex two doubles, raw 1. Without FILE, or with '-', standard input is read. The store is\n"
+               "double 8, complex two doubles, raw 1; for character it holds text, UTF-8, a string a line, where\n"
+               "\\n, \\t, \\r, \\xHH and \\\\ are read as 'get' writes them, and NA is missing. Without FILE, or with "
+               "'-', standard input is read. The store is\n"
                "created if it is missing. A NAME that is there becomes a new object, whose versions begin at 1 again.\n"
                "All is stored or nothing.",
     .operands_min = 2,

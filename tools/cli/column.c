@@ -2,9 +2,10 @@
 #include "column.h"
 
 #include "cli.h"
+#include "cstrings.h"
 #include "elements.h"
 #include "meaning.h"
-#include "rserialize.h"
+#include "rstrings.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -26,7 +27,8 @@ struct column {
   uint64_t block_first, block_count, block_capacity;
   label *labels; /* of a factor; pointing into m.attributes */
   uint64_t label_count;
-  rstrings *strings;
+  rstrings *serialized; /* strings as R serializes them; NULL: none */
+  cstrings *strings;    /* NULL: none */
   char *text;
 };
 
@@ -60,10 +62,11 @@ static ufo_status open_parts(column *c, uint64_t memory_bytes, ufo_error *error)
                      ufo_store_path(c->store), c->address, c->m.label, (unsigned long long)info->length, c->address);
   ufo_status status = UFO_OK;
   c->length = info->length;
+  if (info->type == UFO_CHARACTER) return cstrings_open(&c->source, info->length, &c->strings, error);
   c->block_capacity = elements_per_block(info, memory_bytes);
   if (info->type == UFO_SERIALIZED) {
-    status = rstrings_open(&c->source, info->length, c->block_capacity, &c->strings, error);
-    if (!status) c->length = rstrings_length(c->strings);
+    status = rstrings_open(&c->source, info->length, c->block_capacity, &c->serialized, error);
+    if (!status) c->length = rstrings_length(c->serialized);
     return status;
   }
   if (c->m.kind == KIND_FACTOR && (status = load_labels(c, error))) return status;
@@ -93,12 +96,14 @@ ufo_status column_narrow(column *c, uint64_t first, uint64_t end, ufo_error *err
   if (status) return status;
   c->first = c->at = first;
   c->end = end;
-  return c->strings ? rstrings_skip(c->strings, first, error) : UFO_OK;
+  if (c->strings) cstrings_skip(c->strings, first);
+  return c->serialized ? rstrings_skip(c->serialized, first, error) : UFO_OK;
 }
 
 void column_close(column *c) {
   if (!c) return;
-  rstrings_close(c->strings);
+  rstrings_close(c->serialized);
+  cstrings_close(c->strings);
   free(c->labels);
   free(c->block);
   free(c->text);
@@ -189,8 +194,9 @@ ufo_status column_next(column *c, cell *out, ufo_error *error) {
   ufo_status status;
   if (c->at == c->end) return UFO_END;
   *out = (cell){0};
-  if (c->strings) {
-    status = rstrings_next(c->strings, &out->text, &out->length, error);
+  if (c->strings || c->serialized) {
+    status = c->strings ? cstrings_next(c->strings, &out->text, &out->length, error)
+                        : rstrings_next(c->serialized, &out->text, &out->length, error);
     out->is_text = true;
     out->is_na = !out->text;
   } else {

@@ -30,7 +30,7 @@ ufo_status csv_scan(const csv_source *source, csv_table *table, progress *p, ufo
 void csv_table_free(csv_table *table);
 
 /* The second pass: puts the data frame `name` into `txn`, its columns in the types that were found. Text columns are
- * serialized R character vectors (rserialize.h). After an error the transaction must be aborted. */
+ * strings. After an error the transaction must be aborted. */
 ufo_status csv_load(const csv_source *source, const csv_table *table, ufo_store *store, ufo_txn *txn, const char *name,
                     progress *p, ufo_error *error);
 

@@ -5,7 +5,6 @@
 #include "cli.h"
 #include "csv_import.h"
 #include "csv_rows.h"
-#include "rserialize.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +20,9 @@ typedef struct loader {
   ufo_store *store;
   ufo_txn *txn;
   const char *name;
-  ufo_writer **writers;
-  char **temporary; /* names */
+  ufo_writer **writers;      /* of columns of numbers */
+  ufo_text_writer **strings; /* of the others */
+  char **temporary;          /* names */
 } loader;
 
 static ufo_status no_memory(const loader *l, ufo_error *error) {
@@ -51,8 +51,7 @@ static ufo_status choose_names(loader *l, ufo_error *error) {
 }
 
 static ufo_status open_writers(loader *l, ufo_error *error) {
-  static const ufo_type types[] = {
-      [CSV_LOGICAL] = UFO_LOGICAL, [CSV_INTEGER] = UFO_INTEGER, [CSV_DOUBLE] = UFO_DOUBLE, [CSV_TEXT] = UFO_SERIALIZED};
+  static const ufo_type types[] = {[CSV_LOGICAL] = UFO_LOGICAL, [CSV_INTEGER] = UFO_INTEGER, [CSV_DOUBLE] = UFO_DOUBLE};
   uint32_t chunk_bytes = 0;
   if (l->table->column_count > WRITERS_BYTES / UFO_CHUNK_BYTES_DEFAULT) {
     chunk_bytes = UFO_CHUNK_BYTES_DEFAULT;
@@ -60,9 +59,13 @@ static ufo_status open_writers(loader *l, ufo_error *error) {
   }
   for (size_t i = 0; i < l->table->column_count; i++) {
     csv_type type = csv_inferred(&l->table->columns[i]);
-    const ufo_object_spec spec = {.struct_size = sizeof spec, .type = types[type], .chunk_bytes = chunk_bytes};
-    ufo_status status = ufo_writer_open(l->txn, l->temporary[i], &spec, &l->writers[i], error);
-    if (!status && type == CSV_TEXT) status = rserialize_begin(l->writers[i], l->table->row_count, error);
+    ufo_status status;
+    if (type == CSV_TEXT) {
+      status = ufo_text_writer_open(l->txn, l->temporary[i], chunk_bytes, &l->strings[i], error);
+    } else {
+      const ufo_object_spec spec = {.struct_size = sizeof spec, .type = types[type], .chunk_bytes = chunk_bytes};
+      status = ufo_writer_open(l->txn, l->temporary[i], &spec, &l->writers[i], error);
+    }
     if (status) return status;
   }
   return UFO_OK;
@@ -72,7 +75,7 @@ static ufo_status write_field(loader *l, size_t column, const csv_field *field, 
   ufo_writer *writer = l->writers[column];
   int32_t whole;
   double number;
-  bool na;
+  ufo_string string = {.encoding = UFO_ENCODING_UTF8};
   switch (csv_inferred(&l->table->columns[column])) {
   case CSV_LOGICAL:
     whole = csv_logical(field);
@@ -84,8 +87,8 @@ static ufo_status write_field(loader *l, size_t column, const csv_field *field, 
     number = csv_double(field);
     return ufo_writer_write(writer, &number, sizeof number, error);
   default:
-    na = csv_text_is_na(field, l->source->na);
-    return rserialize_string(writer, na ? NULL : field->text, field->length, error);
+    if (!csv_text_is_na(field, l->source->na)) string.bytes = field->text, string.length = field->length;
+    return ufo_text_writer_write(l->strings[column], &string, 1, error);
   }
 }
 
@@ -107,27 +110,14 @@ static ufo_status write_rows(loader *l, progress *p, ufo_error *error) {
   return rows == l->table->row_count ? UFO_OK : changed_meanwhile(l, error);
 }
 
-/* Tells readers what a text column is; see rserialize.h. */
-static ufo_status mark_text(loader *l, size_t column, ufo_error *error) {
-  static const char *const type[] = {"character"};
-  ufo_attributes *attributes = NULL;
-  double length = (double)l->table->row_count;
-  ufo_status status = ufo_attributes_create(&attributes, error);
-  if (status) return status;
-  status = ufo_attributes_set_strings(attributes, R_TYPE_KEY, type, NULL, 1, error);
-  if (!status) status = ufo_attributes_set(attributes, R_LENGTH_KEY, UFO_ATTRIBUTE_DOUBLE, &length, 1, error);
-  if (!status) status = ufo_txn_set_attributes(l->txn, l->temporary[column], attributes, error);
-  ufo_attributes_free(attributes);
-  return status;
-}
-
 static ufo_status finish_columns(loader *l, ufo_error *error) {
   ufo_status status = UFO_OK;
   for (size_t i = 0; i < l->table->column_count && !status; i++) {
     ufo_writer *writer = l->writers[i];
+    ufo_text_writer *strings = l->strings[i];
     l->writers[i] = NULL; /* freed in every case */
-    status = ufo_writer_finish(writer, error);
-    if (!status && csv_inferred(&l->table->columns[i]) == CSV_TEXT) status = mark_text(l, i, error);
+    l->strings[i] = NULL;
+    status = strings ? ufo_text_writer_finish(strings, error) : ufo_writer_finish(writer, error);
   }
   return status;
 }
@@ -163,8 +153,9 @@ ufo_status csv_load(const csv_source *source, const csv_table *table, ufo_store 
   loader l = {.source = source, .table = table, .store = store, .txn = txn, .name = name};
   size_t columns = table->column_count;
   l.writers = calloc(columns, sizeof *l.writers);
+  l.strings = calloc(columns, sizeof *l.strings);
   l.temporary = calloc(columns, sizeof *l.temporary);
-  ufo_status status = l.writers && l.temporary ? UFO_OK : no_memory(&l, error);
+  ufo_status status = l.writers && l.strings && l.temporary ? UFO_OK : no_memory(&l, error);
   if (!status) status = choose_names(&l, error);
   if (!status) status = open_writers(&l, error);
   if (!status) status = write_rows(&l, p, error);
@@ -172,9 +163,11 @@ ufo_status csv_load(const csv_source *source, const csv_table *table, ufo_store 
   if (!status) status = make_frame(&l, error);
   for (size_t i = 0; i < columns; i++) {
     if (l.writers && l.writers[i]) ufo_writer_cancel(l.writers[i]);
+    if (l.strings) ufo_text_writer_cancel(l.strings[i]);
     if (l.temporary) free(l.temporary[i]);
   }
   free(l.writers);
+  free(l.strings);
   free(l.temporary);
   return status;
 }

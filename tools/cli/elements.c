@@ -19,8 +19,7 @@ ufo_status elements_check(const elements *e, ufo_error *error) {
   return status;
 }
 
-ufo_status elements_read(const elements *e, uint64_t first, uint64_t count, void *buffer, ufo_error *error) {
-  ufo_status status = ufo_store_read(e->store, NULL, e->address, e->version, first, count, buffer, error);
+static ufo_status judge(const elements *e, ufo_status status, ufo_error *error) {
   if (status == UFO_MISSING) return changed(e, error);
   /* Another object in its place may also be why the read failed: it is the better answer then. */
   ufo_error other = {0};
@@ -30,6 +29,17 @@ ufo_status elements_read(const elements *e, uint64_t first, uint64_t count, void
     return check;
   }
   return status;
+}
+
+ufo_status elements_read(const elements *e, uint64_t first, uint64_t count, void *buffer, ufo_error *error) {
+  ufo_status status = ufo_store_read(e->store, NULL, e->address, e->version, first, count, buffer, error);
+  return judge(e, status, error);
+}
+
+ufo_status elements_strings(const elements *e, uint64_t first, uint64_t count, ufo_string_fn visit, void *user,
+                            ufo_error *error) {
+  ufo_status status = ufo_text_read(e->store, NULL, e->address, e->version, first, count, visit, user, error);
+  return judge(e, status, error);
 }
 
 uint64_t elements_per_block(const ufo_object_info *info, uint64_t memory_bytes) {

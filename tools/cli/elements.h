@@ -21,10 +21,15 @@ elements elements_of(ufo_store *store, const char *address, const ufo_object_inf
 /* As ufo_store_read. */
 ufo_status elements_read(const elements *e, uint64_t first, uint64_t count, void *buffer, ufo_error *error);
 
+/* As ufo_text_read. */
+ufo_status elements_strings(const elements *e, uint64_t first, uint64_t count, ufo_string_fn visit, void *user,
+                            ufo_error *error);
+
 /* UFO_CONFLICT if the address does not lead to this object (any more). */
 ufo_status elements_check(const elements *e, ufo_error *error);
 
-/* Elements to read at once, so that whole chunks are decoded once within `memory_bytes` where that can be. */
+/* Elements (not strings) to read at once, so that whole chunks are decoded once within `memory_bytes` where that can
+ * be. */
 uint64_t elements_per_block(const ufo_object_info *info, uint64_t memory_bytes);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "cli.h"
 #include "print.h"
-#include "rserialize.h"
+#include "rstrings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +105,8 @@ static void find_kind(meaning *m) {
       snprintf(m->label, sizeof m->label, "data.frame");
       m->length = data_frame_rows(m);
     }
+  } else if (info->type == UFO_CHARACTER) {
+    m->kind = KIND_STRINGS;
   } else if (info->type == UFO_SERIALIZED) {
     double length;
     m->kind = KIND_SERIALIZED;
@@ -149,21 +151,24 @@ static void find_shape(meaning *m) {
     snprintf(m->shape, sizeof m->shape, "%s", m->length_known ? format_count(count, sizeof count, m->length) : "-");
 }
 
+static bool has_parts(const ufo_object_info *info) { return info->type == UFO_LIST || info->type == UFO_CHARACTER; }
+
 /* Uncompressed bytes of what `info` describes. A list has them in its children. */
 static ufo_status find_raw_bytes(ufo_store *store, const char *address, uint64_t version, const ufo_object_info *info,
                                  unsigned depth, uint64_t *bytes_out, ufo_error *error) {
-  if (info->type != UFO_LIST) {
+  if (!has_parts(info)) {
     if (__builtin_mul_overflow(info->length, (uint64_t)info->element_bytes, bytes_out)) *bytes_out = UINT64_MAX;
     return UFO_OK;
   }
   *bytes_out = 0;
   if (depth == NESTING_MAX) return UFO_OK;
-  for (uint64_t i = 0; i < info->length; i++) {
+  uint64_t count = info->type == UFO_CHARACTER ? 2 : info->length; /* words and text */
+  for (uint64_t i = 0; i < count; i++) {
     ufo_object_info child = {.struct_size = sizeof child};
     uint64_t bytes = 0;
     ufo_status status = ufo_store_child_info(store, NULL, address, version, i, &child, error);
     if (status) return status;
-    if (child.type == UFO_LIST) {
+    if (has_parts(&child)) {
       char *inner = child_address(address, i);
       if (!inner) return set_errno(error, "cannot read object '%s'", address);
       status = find_raw_bytes(store, inner, child.version, &child, depth + 1, &bytes, error);

@@ -12,7 +12,7 @@ typedef enum object_kind {
   KIND_FACTOR,     /* integer codes, from 1, into the attribute levels */
   KIND_DATE,       /* days since 1970 */
   KIND_DATETIME,   /* seconds since 1970 */
-  KIND_STRINGS,    /* a serialized character vector */
+  KIND_STRINGS,    /* strings, or R's serialization of some */
   KIND_SERIALIZED, /* another serialized R value */
   KIND_DATA_FRAME,
   KIND_LIST,

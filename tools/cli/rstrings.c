@@ -1,9 +1,9 @@
-/* rstrings.c - the reading half of rserialize.h: a decoder for exactly one kind of value, the character vector, and for
+/* rstrings.c - see rstrings.h: a decoder for exactly one kind of value, the character vector, and for
  * R's wrapper around one (what sort() returns, for example). It never holds more than a block and the longest string.
  *
  * Every length in the stream is checked against what is left of the object before it is believed. */
+#include "rstrings.h"
 #include "cli.h"
-#include "rserialize.h"
 #include "text.h"
 
 #include <stdlib.h>

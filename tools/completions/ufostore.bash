@@ -27,7 +27,7 @@ _ufostore() {
     import) options=$'--delim\n--no-header\n--na' ;;
   esac
   case ${COMP_WORDS[COMP_CWORD - 1]} in
-    --type) COMPREPLY=($(compgen -W $'logical\ninteger\ndouble\ncomplex\nraw' -- "$word")); return ;;
+    --type) COMPREPLY=($(compgen -W $'logical\ninteger\ndouble\ncomplex\nraw\ncharacter' -- "$word")); return ;;
     --snapshot) _ufostore_labels "${COMP_WORDS[2]}"; return ;;
     --as) COMPREPLY=($(compgen -W $'text\nraw\ncsv' -- "$word")); return ;;
   esac

@@ -31,19 +31,19 @@ ufo_put <- function(store, name, x, chunk = NULL, conflict = c("error", "merge",
   invisible(store)
 }
 
-ufo_create <- function(store, name, type = c("logical", "integer", "double", "complex", "raw"), length = 0,
+ufo_create <- function(store, name, type = c("logical", "integer", "double", "complex", "raw", "character"), length = 0,
                        chunk = NULL) {
   pointer <- store_pointer(store)
   path <- store_path(store)
   name <- check_name(name, path)
   if (identical(type, "numeric")) type <- "double"
-  if (identical(type, "character") || identical(type, "list")) {
+  if (identical(type, "list")) {
     raise_unsupported(
       "An empty '", name, "' of type ", type, " cannot be created in this version of ufostore; store a value instead",
       path = path, object = name
     )
   }
-  type <- check_choice(type, c("logical", "integer", "double", "complex", "raw"), "The type")
+  type <- check_choice(type, c("logical", "integer", "double", "complex", "raw", "character"), "The type")
   length <- check_length(length, path, name)
   check_changeable(store, paste0("create '", name, "'"))
   chunk <- check_chunk(chunk, path, name)

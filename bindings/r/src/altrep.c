@@ -11,6 +11,7 @@
 #include "reference.h"
 #include "sortkey.h"
 #include "store.h"
+#include "strings.h"
 #include "subset.h"
 #include "sum.h"
 #include "view.h"
@@ -58,6 +59,8 @@ static inline ufor_view *view_of(SEXP x) {
   ufor_view *view = *place_of(x);
   return view->vector == x ? view : look_up(x);
 }
+
+ufor_view *ufor_altrep_view(SEXP x) { return view_of(x); }
 
 void ufor_altrep_forget(const ufor_view *view) {
   if (view->vector != NULL && *place_of(view->vector) == view) *place_of(view->vector) = &nobody;
@@ -242,6 +245,7 @@ void ufor_altrep_init(DllInfo *dll) {
   R_set_altcomplex_Get_region_method(class_complex, complex_region_method);
   R_set_altraw_Elt_method(class_raw, raw_elt_method);
   R_set_altraw_Get_region_method(class_raw, raw_region_method);
+  ufor_strings_init(dll);
 }
 
 SEXP ufor_altrep_new(SEXP shell) {
@@ -252,7 +256,7 @@ SEXP ufor_altrep_new(SEXP shell) {
                            : type == UFO_DOUBLE  ? class_double
                            : type == UFO_COMPLEX ? class_complex
                                                  : class_raw;
-  SEXP vector = R_new_altrep(class, shell, R_NilValue);
+  SEXP vector = type == UFO_CHARACTER ? ufor_strings_new(shell) : R_new_altrep(class, shell, R_NilValue);
   view->vector = vector;
   *place_of(vector) = view;
   return vector;
@@ -272,6 +276,8 @@ static int is_ours(SEXP x) {
     return R_altrep_inherits(x, class_complex);
   case RAWSXP:
     return R_altrep_inherits(x, class_raw);
+  case STRSXP:
+    return ufor_strings_is_view(x);
   default:
     return 0;
   }

@@ -9,6 +9,7 @@
 
 #include "condition.h"
 #include "store.h"
+#include "strings.h"
 #include "view.h"
 
 #include <pthread.h>
@@ -28,7 +29,8 @@ static void on_fault(void *user, void *address, const ufo_error *error) {
   pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
   ufor_view *view = ufor_view_at(address);
   if (view == NULL) ufor_raise_in("touching", &copy, NULL, NULL);
-  ufor_raise_in("touching", &copy, ufor_view_path(view), ufo_view_name(view->view));
+  ufor_raise_in("touching", &copy, ufor_view_path(view),
+                view->strings != NULL ? ufor_strings_name(view) : ufo_view_name(view->view));
 }
 
 void ufor_fault_install(void) {

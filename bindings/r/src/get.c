@@ -10,6 +10,7 @@
 #include "plain.h"
 #include "serialize.h"
 #include "store.h"
+#include "strings.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -102,6 +103,22 @@ static SEXP with_attributes(struct get_job *job, SEXP value, const ufo_object_in
   return value;
 }
 
+/* Words and text, in one shell. */
+static SEXP open_strings(struct get_job *job, const ufo_object_info *info, const struct place *place) {
+  ufo_status status = check_path(job, info, place);
+  if (status != UFO_OK) return failed(job, status);
+  SEXP shell = PROTECT(ufor_view_shell(job->handle->path));
+  for (int attempt = 0; attempt < 2; attempt++) {
+    status =
+        ufor_strings_open(shell, job->handle->store, job->handle->txn, place->path, job->version, info, &job->error);
+    if (status != UFO_FULL || ufor_view_in(shell)->strings != NULL) break;
+    ufor_memory_collect();
+  }
+  UNPROTECT(1);
+  if (status != UFO_OK) return failed(job, status);
+  return shell;
+}
+
 static SEXP load_vector(struct get_job *job, const ufo_object_info *info, const struct place *place) {
   if (job->is_plain && !ufor_plain_suits(info->type))
     return failed(job,
@@ -109,7 +126,7 @@ static SEXP load_vector(struct get_job *job, const ufo_object_info *info, const 
                             "Cannot get '%s' in the form \"plain\": only logical, integer, double, complex and raw "
                             "vectors have it; ufo_materialize() makes an ordinary copy",
                             place->path));
-  SEXP shell = PROTECT(open_view(job, info, place));
+  SEXP shell = PROTECT(info->type == UFO_CHARACTER ? open_strings(job, info, place) : open_view(job, info, place));
   SEXP value = R_NilValue;
   if (job->status == UFO_OK) {
     value = PROTECT(job->is_plain ? ufor_plain_vector(shell) : ufor_view_vector(shell));
@@ -185,8 +202,8 @@ static ufo_status go_to_version(struct get_job *job) {
   if (status == UFO_MISSING)
     return ufor_fail(
         &job->error, UFO_MISSING,
-        "Cannot get version %.0f of the list '%s' from store '%s': of lists only the current version, %.0f, "
-        "and those that a snapshot keeps can be read",
+        "Cannot get version %.0f of the list '%s' from store '%s': of lists and strings only the current version, "
+        "%.0f, and those that a snapshot keeps can be read",
         (double)wanted, job->name, ufo_store_path(store), (double)current.version);
   const ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY, .snapshot = label};
   if (status == UFO_OK) status = ufo_store_open(ufo_store_path(store), &options, &job->at_snapshot, &job->error);
@@ -225,7 +242,7 @@ static SEXP get_consistently(void *data) {
       if (status == UFO_OK) return deliver(job, VECTOR_ELT(job->absent, 0));
     }
     if (status != UFO_OK) return failed(job, status);
-    if (job->version != 0 && before.type == UFO_LIST) {
+    if (job->version != 0 && (before.type == UFO_LIST || before.type == UFO_CHARACTER)) {
       status = go_to_version(job);
       if (status != UFO_OK) return failed(job, status);
       continue;

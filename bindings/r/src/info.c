@@ -21,6 +21,16 @@ struct info_job {
 
 /* What the values take uncompressed. For a list, the sum over its elements; not known of an older version of one. */
 static ufo_status value_bytes(struct info_job *job, const char *path, const ufo_object_info *info, double *bytes) {
+  if (info->type == UFO_CHARACTER) { /* a word each, and the text */
+    ufo_object_info text = {.struct_size = sizeof text};
+    char text_path[PATH_BYTES];
+    snprintf(text_path, sizeof text_path, "%s[[2]]", path);
+    ufo_status status = job->version != 0
+                            ? UFO_MISSING
+                            : ufo_store_info(job->handle->store, job->handle->txn, text_path, 0, &text, &job->error);
+    *bytes += status == UFO_OK ? (double)info->length * 8 + (double)text.length : NA_REAL;
+    return UFO_OK;
+  }
   if (info->type != UFO_LIST) {
     *bytes += (double)info->length * (double)info->element_bytes;
     return UFO_OK;

@@ -3,6 +3,7 @@
  *   value                                   stored as
  *   a view of a stored object               the chunks that were changed in it
  *   a logical, integer, ... raw vector      a vector, written in pieces; never materialised if it is ALTREP
+ *   a character vector                      words and text, written in pieces
  *   a list that form.h lets be taken apart  a list of its elements, put under temporary names of the transaction first
  *   anything else                           its serialization
  *
@@ -16,6 +17,7 @@
 #include "reference.h"
 #include "serialize.h"
 #include "store.h"
+#include "strings.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -36,6 +38,7 @@ struct put_job {
   uint32_t chunk_bytes;
   ufo_put_mode mode;
   ufo_writer *writer;         /* open, or NULL */
+  ufo_text_writer *strings;   /* open, or NULL */
   ufo_attributes *attributes; /* of the value being put, or NULL */
   ufo_attributes *stored;     /* what they are compared with, or NULL */
   unsigned long serial;       /* makes the temporary names of this job its own */
@@ -92,6 +95,13 @@ static ufo_status finish_writer(struct put_job *job) {
   return status;
 }
 
+static ufo_status finish_vector(struct put_job *job, const char *name) {
+  job->is_partial = 1;
+  if (ufo_attributes_count(job->attributes) > 0) return set_attributes(job, name);
+  job->is_partial = 0;
+  return UFO_OK;
+}
+
 static ufo_status put_vector(struct put_job *job, const char *name, SEXP value) {
   ufo_status status = open_writer(job, name, ufor_type_of(TYPEOF(value)));
   if (status != UFO_OK) return status;
@@ -112,10 +122,30 @@ static ufo_status put_vector(struct put_job *job, const char *name, SEXP value) 
   vmaxset(top);
   if (status != UFO_OK) return status;
   status = finish_writer(job);
+  return status == UFO_OK ? finish_vector(job, name) : status;
+}
+
+static ufo_status put_strings(struct put_job *job, const char *name, SEXP value) {
+  enum { STRINGS = 1024 };
+  ufo_string strings[STRINGS];
+  ufo_status status = ufo_text_writer_open(job->txn, name, job->chunk_bytes, &job->strings, &job->error);
+  const R_xlen_t length = XLENGTH(value);
+  for (R_xlen_t first = 0; first < length && status == UFO_OK; first += STRINGS) {
+    R_xlen_t count = length - first < STRINGS ? length - first : STRINGS;
+    const void *top = vmaxget();
+    /* The strings of an ALTREP vector need not be anywhere when they were given. */
+    SEXP part = PROTECT(ALTREP(value) ? ufor_strings_range(value, first, count) : value);
+    for (R_xlen_t i = 0; i < count; i++) strings[i] = ufor_string_of(STRING_ELT(part, part == value ? first + i : i));
+    status = ufo_text_writer_write(job->strings, strings, (uint64_t)count, &job->error);
+    UNPROTECT(1);
+    vmaxset(top);
+    if (first / STRINGS % 64 == 0) R_CheckUserInterrupt();
+  }
   if (status != UFO_OK) return status;
-  if (ufo_attributes_count(job->attributes) > 0) return set_attributes(job, name);
-  job->is_partial = 0;
-  return UFO_OK;
+  ufo_text_writer *writer = job->strings;
+  job->strings = NULL; /* freed in every case */
+  status = ufo_text_writer_finish(writer, &job->error);
+  return status == UFO_OK ? finish_vector(job, name) : status;
 }
 
 /* The view behind `value` if its chunks can be put as they are. The library also takes a view of another store. */
@@ -128,13 +158,22 @@ static ufor_view *view_to_put(const struct put_job *job, SEXP value) {
 /* A view that is put back under its own name must not hide that another object has come there since: to the library
  * that is a new object, which it may replace; to the user it is the same case as a newer version. */
 static ufo_status check_not_replaced(struct put_job *job, ufor_view *view) {
+  char path[UFO_NAME_MAX + 8];
+  snprintf(path, sizeof path, "%s%s", job->name, view->strings != NULL ? "[[1]]" : "");
+  if (strlen(path) > UFO_NAME_MAX) return UFO_OK;
   if (job->mode == UFO_PUT_REPLACE) return UFO_OK;
   ufo_view_info own = {.struct_size = sizeof own};
   ufo_object_info current = {.struct_size = sizeof current};
   ufo_status status = ufo_view_get_info(view->view, &own, &job->error);
-  if (status != UFO_OK || own.object_id == 0 || strcmp(own.name, job->name) != 0) return status;
+  if (status != UFO_OK || own.object_id == 0 || strcmp(own.name, path) != 0) return status;
   status = ufo_store_info(job->handle->store, job->txn, job->name, 0, &current, &job->error);
-  if (status == UFO_MISSING || (status == UFO_OK && current.id == own.object_id)) return UFO_OK;
+  if (status == UFO_MISSING) return UFO_OK;
+  if (status == UFO_OK && view->strings != NULL) {
+    status = ufo_store_info(job->handle->store, job->txn, path, 0, &current, &job->error);
+    if (status == UFO_OK && current.id == 0) return UFO_OK; /* put by this transaction, which knows what was there */
+    if (status == UFO_MISSING) status = UFO_OK;             /* no strings: `current` is of another object */
+  }
+  if (status == UFO_OK && current.id == own.object_id) return UFO_OK;
   if (status != UFO_OK) return status;
   return ufor_fail(&job->error, UFO_CONFLICT,
                    "Cannot put back '%s' of store %s: it was replaced as a whole since the vector was got", job->name,
@@ -148,8 +187,17 @@ static ufo_status put_atomic(struct put_job *job, const char *name, SEXP value) 
   ufor_view *view = view_to_put(job, value);
   if (view != NULL && name == job->name) status = check_not_replaced(job, view);
   if (status != UFO_OK) return status;
-  if (view == NULL) {
+  if (view == NULL && TYPEOF(value) == STRSXP) {
+    status = put_strings(job, name, value);
+  } else if (view == NULL) {
     status = put_vector(job, name, value);
+  } else if (view->strings != NULL) {
+    status = ufo_txn_put_text_views(job->txn, name, view->view, view->strings->text, view->strings->added, job->mode,
+                                    &job->error);
+    if (status == UFO_OK) {
+      job->is_partial = 1;
+      status = set_attributes(job, name);
+    }
   } else {
     status = ufo_txn_put_view(job->txn, name, view->view, job->mode, &job->error);
     if (status == UFO_OK) {
@@ -228,6 +276,7 @@ static void clean_up(void *data, Rboolean jump) {
   struct put_job *job = data;
   ufor_reference_forbid(0);
   if (job->writer != NULL) ufo_writer_cancel(job->writer);
+  ufo_text_writer_cancel(job->strings);
   drop_attributes(job);
   ufo_attributes_free(job->stored);
   if (job->done) return;

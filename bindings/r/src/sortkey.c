@@ -14,12 +14,18 @@
 
 #include "altrep.h"
 #include "compat.h"
+#include "strings.h"
 
 /* With a look for an interrupt after so many chunks. */
 #define CHUNKS_AT_A_TIME 64
 
 void ufor_sortkey_read(ufor_view *view) {
   if (view->was_read) return;
+  if (view->strings != NULL) {
+    ufor_strings_read(view);
+    view->was_read = 1;
+    return;
+  }
   const volatile char *data = view->data;
   size_t bytes = (size_t)view->length * (view->type == UFO_RECORD ? 1 : ufo_type_bytes(view->type));
   size_t chunks = 0;

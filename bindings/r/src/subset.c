@@ -64,11 +64,16 @@ GATHER_BOTH(integers, int, NA_INTEGER) /* logical ones, too: their NA is the sam
 GATHER_BOTH(doubles, double, NA_REAL)
 GATHER_BOTH(complexes, Rcomplex, ((Rcomplex){.r = NA_REAL, .i = NA_REAL}))
 GATHER_BOTH(bytes, Rbyte, 0)
+GATHER_BOTH(words, uint64_t, UFO_WORD_NA)
 
 static void gather(const struct request *request, const void *numbers, R_xlen_t count, void *target) {
   const void *source = request->view->data;
   const R_xlen_t length = request->view->length;
   const int is_integer = request->is_integer;
+  if (request->view->type == UFO_CHARACTER) {
+    (is_integer ? words_by_int : words_by_double)(source, length, numbers, count, target);
+    return;
+  }
   switch (request->element_bytes) {
   case sizeof(int):
     (is_integer ? integers_by_int : integers_by_double)(source, length, numbers, count, target);
@@ -103,9 +108,9 @@ struct buckets {
 };
 
 /* Bytes of the vector that surely stay in memory while they are read in any order; all of them if they are there. */
-static uint64_t bytes_kept(const ufor_view *view) {
+static uint64_t bytes_kept(const ufo_view *view) {
   ufo_region_info info = {.struct_size = sizeof info};
-  ufo_region_get_info(ufo_view_region(view->view), &info);
+  ufo_region_get_info(ufo_view_region(view), &info);
   if (info.resident_bytes >= info.body_bytes) return UINT64_MAX;
   ufo_pool_stats stats = {.struct_size = sizeof stats};
   ufo_pool_get_stats(info.pool, &stats);
@@ -200,6 +205,12 @@ static void gather_by_chunk(const struct request *request, R_xlen_t length, uint
   vmaxset(mark);
 }
 
+static void gather_all(const struct request *request, R_xlen_t length) {
+  const uint64_t kept = length < SORTED_LEAST ? UINT64_MAX : bytes_kept(request->view->view);
+  if ((uint64_t)request->view->length * request->element_bytes <= kept) gather_in_order(request, 0, length);
+  else gather_by_chunk(request, length, kept);
+}
+
 SEXP ufor_subset(const ufor_view *view, SEXPTYPE type, SEXP index) {
   const R_xlen_t length = Rf_xlength(index);
   const int is_integer = TYPEOF(index) == INTSXP;
@@ -211,9 +222,23 @@ SEXP ufor_subset(const ufor_view *view, SEXPTYPE type, SEXP index) {
       .numbers = is_integer ? (const void *)INTEGER_RO(index) : (const void *)REAL_RO(index),
       .target = length > 0 ? ufor_vector_data(result) : NULL,
   };
-  const uint64_t kept = length < SORTED_LEAST ? UINT64_MAX : bytes_kept(view);
-  if ((uint64_t)view->length * request.element_bytes <= kept) gather_in_order(&request, 0, length);
-  else gather_by_chunk(&request, length, kept);
+  gather_all(&request, length);
   UNPROTECT(1);
   return result;
+}
+
+void ufor_subset_words(const ufor_view *view, SEXP index, uint64_t *target) {
+  const int is_integer = TYPEOF(index) == INTSXP;
+  struct request request = {
+      .view = view,
+      .element_bytes = sizeof *target,
+      .is_integer = is_integer,
+      .numbers = is_integer ? (const void *)INTEGER_RO(index) : (const void *)REAL_RO(index),
+      .target = (char *)target,
+  };
+  gather_all(&request, Rf_xlength(index));
+}
+
+int ufor_subset_may_thrash(const ufo_view *view, R_xlen_t reads) {
+  return reads >= SORTED_LEAST && ufo_view_length(view) > bytes_kept(view);
 }

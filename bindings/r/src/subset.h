@@ -11,4 +11,9 @@
  * Without attributes, which R adds. Raises the error of a chunk that cannot be read. */
 SEXP ufor_subset(const ufor_view *view, SEXPTYPE type, SEXP index);
 
+/* The same of the words of strings (strings.h), to `target`; what is not there is NA. */
+void ufor_subset_words(const ufor_view *view, SEXP index, uint64_t *target);
+/* Would as many reads here and there in this view read the same chunks again and again? */
+int ufor_subset_may_thrash(const ufo_view *view, R_xlen_t reads);
+
 #endif

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "plain.h"
 #include "store.h"
+#include "strings.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ void ufor_view_end(ufor_view *view) {
   list_remove(view);
   ufo_view_release(view->view);
   free(view->plain_path);
+  ufor_strings_free(view->strings);
   free(view);
   ufor_memory_view_released();
 }
@@ -104,25 +106,34 @@ const char *ufor_view_path(const ufor_view *view) {
   return view->plain_path != NULL ? view->plain_path : ufor_name(view->path);
 }
 
+static int holds(const ufo_view *view, const void *address) {
+  if (view == NULL) return 0;
+  ufo_region_info info = {.struct_size = sizeof info};
+  ufo_region_get_info(ufo_view_region(view), &info);
+  uintptr_t body = (uintptr_t)info.body;
+  return (uintptr_t)address >= body && (uintptr_t)address - body < info.body_bytes;
+}
+
 ufor_view *ufor_view_at(const void *address) {
   for (ufor_view *view = first_view; view != NULL; view = view->next) {
-    if (view->view == NULL) continue;
-    ufo_region_info info = {.struct_size = sizeof info};
-    ufo_region_get_info(ufo_view_region(view->view), &info);
-    uintptr_t body = (uintptr_t)info.body;
-    if ((uintptr_t)address >= body && (uintptr_t)address - body < info.body_bytes) return view;
+    if (holds(view->view, address) || (view->strings != NULL && holds(view->strings->text, address))) return view;
   }
   return NULL;
+}
+
+static uint64_t chunk_of(const ufo_view *view) {
+  if (view == NULL) return 0;
+  ufo_region_info info = {.struct_size = sizeof info};
+  ufo_region_get_info(ufo_view_region(view), &info);
+  return info.body_bytes < info.chunk_bytes ? info.body_bytes : info.chunk_bytes;
 }
 
 uint64_t ufor_view_largest_chunk(void) {
   uint64_t largest = 0;
   for (const ufor_view *view = first_view; view != NULL; view = view->next) {
-    if (view->view == NULL) continue;
-    ufo_region_info info = {.struct_size = sizeof info};
-    ufo_region_get_info(ufo_view_region(view->view), &info);
-    uint64_t chunk = info.body_bytes < info.chunk_bytes ? info.body_bytes : info.chunk_bytes;
+    uint64_t chunk = chunk_of(view->view), text = view->strings == NULL ? 0 : chunk_of(view->strings->text);
     if (chunk > largest) largest = chunk;
+    if (text > largest) largest = text;
   }
   return largest;
 }
@@ -143,6 +154,8 @@ ufo_type ufor_type_of(SEXPTYPE type) {
     return UFO_COMPLEX;
   case RAWSXP:
     return UFO_RAW;
+  case STRSXP:
+    return UFO_CHARACTER;
   default:
     return (ufo_type)0;
   }
@@ -187,8 +200,24 @@ void *ufor_vector_data(SEXP x) {
 
 SEXP ufor_is_view(SEXP x) { return Rf_ScalarLogical(ufor_view_behind(x) != NULL); }
 
+static SEXP materialize_strings(SEXP x) {
+  const R_xlen_t piece = 1 << 16, length = Rf_xlength(x);
+  SEXP copy = PROTECT(Rf_allocVector(STRSXP, length));
+  for (R_xlen_t first = 0; first < length; first += piece) {
+    R_xlen_t count = length - first < piece ? length - first : piece;
+    SEXP part = PROTECT(ufor_strings_range(x, first, count));
+    for (R_xlen_t i = 0; i < count; i++) SET_STRING_ELT(copy, first + i, STRING_ELT(part, i));
+    UNPROTECT(1);
+    R_CheckUserInterrupt();
+  }
+  SHALLOW_DUPLICATE_ATTRIB(copy, x);
+  UNPROTECT(1);
+  return copy;
+}
+
 SEXP ufor_materialize(SEXP x) {
   if (ufor_view_behind(x) == NULL) return x;
+  if (TYPEOF(x) == STRSXP) return materialize_strings(x);
   R_xlen_t length = Rf_xlength(x);
   size_t bytes = ufor_element_bytes(TYPEOF(x));
   R_xlen_t piece = (R_xlen_t)(PIECE_BYTES / bytes);

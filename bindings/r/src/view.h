@@ -17,6 +17,7 @@ typedef struct ufor_view {
   R_xlen_t length; /* in elements of the R vector */
   ufo_type type;
   uint32_t chunk_bytes;
+  struct ufor_strings *strings;      /* what strings have beside their words: strings.h. NULL for other vectors */
   int was_read;                      /* wholly, before a sort: see sortkey.h */
   SEXP path;                         /* of its store; protected by the shell. Not for a plain vector's view */
   SEXP vector;                       /* to be compared only: nothing protects it. NULL before it is made */
@@ -55,12 +56,12 @@ ufor_view *ufor_view_at(const void *address);
 /* The bytes of the largest chunk of any view, as far as the view has that many; 0 if there is none. Takes as long. */
 uint64_t ufor_view_largest_chunk(void);
 
-/* Bytes of an element of an atomic vector of R type `type`; 0 for other types. */
+/* Bytes of an element of a vector of numbers of R type `type`; 0 for other types. */
 size_t ufor_element_bytes(SEXPTYPE type);
 /* The library's type for it; 0 if there is none. */
 ufo_type ufor_type_of(SEXPTYPE type);
 
-/* Copies elements first .. first + count - 1 of any atomic vector, ALTREP or not, without materialising it. */
+/* Copies elements first .. first + count - 1 of any vector of numbers, ALTREP or not, without materialising it. */
 void ufor_copy_elements(SEXP x, R_xlen_t first, R_xlen_t count, void *target);
 /* The elements of a logical, integer, double, complex or raw vector, as R hands them out for writing. */
 void *ufor_vector_data(SEXP x);

@@ -26,13 +26,14 @@ static int print_object(FILE *out, ufo_store *store, const char *name, uint64_t 
   ufo_attributes *attributes = NULL;
   char body[65] = "-";
   if (ufo_store_info(store, NULL, name, version, &info, &error)) return 1;
-  if (info.type != UFO_LIST && info.length * info.element_bytes <= longest &&
+  uint64_t children = info.type == UFO_LIST ? info.length : info.type == UFO_CHARACTER ? 2 : 0;
+  if (info.type != UFO_LIST && info.type != UFO_CHARACTER && info.length * info.element_bytes <= longest &&
       read_body(store, name, version, &info, body))
     return 1;
   if (ufo_store_attributes(store, NULL, name, version, &attributes, &error)) return 1;
   digest_line(out, name, info.version, info.type, info.element_bytes, info.length, body, attributes);
   ufo_attributes_free(attributes);
-  for (uint64_t i = 0; info.type == UFO_LIST && i < info.length; i++) {
+  for (uint64_t i = 0; i < children; i++) {
     char child[2 * UFO_NAME_MAX];
     snprintf(child, sizeof child, "%s[[%" PRIu64 "]]", name, i + 1);
     if (print_object(out, store, child, version)) return 1;

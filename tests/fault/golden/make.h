@@ -100,6 +100,51 @@ static void make_tails(void) {
   commit();
 }
 
+/* The words and the text of these strings are written down here, not made by the library. */
+static void put_text(const char *name, const uint64_t *words, uint64_t count, const char *text, uint64_t bytes) {
+  put_as("w", UFO_RECORD, 8, count, words)->hidden = 1;
+  put("t", UFO_RAW, bytes, text)->hidden = 1;
+  MUST(ufo_txn_put_text(work.txn, name, "w", "t", e));
+  made *one = remember(name, UFO_CHARACTER, 0, count, NULL);
+  one->children[0] = work.count - 3, one->children[1] = work.count - 2;
+}
+
+/* NA, "", inline strings of 1 to 7 bytes in each encoding, strings in the text in each, a long one, equal ones. */
+static void make_text(void) {
+  enum { STRINGS = 1500, LONG = 5000 };
+  static char text[64 + LONG];
+  memcpy(text, "na\xc3\xafvena\xefve caf\xe9\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7", 6 + 10 + 9);
+  text[25] = (char)(LONG & 255), text[26] = LONG >> 8;
+  for (int i = 0; i < LONG; i++) text[33 + i] = (char)('a' + i % 26);
+  for (uint64_t i = 0; i < STRINGS; i++) {
+    const uint64_t kinds[] = {0,
+                              1,
+                              0x10,
+                              0x20,
+                              0x30,
+                              6 << 8 | 0x18,
+                              UINT64_C(6) << 20 | 10 << 8 | 0x28,
+                              UINT64_C(16) << 20 | 9 << 8 | 0x38,
+                              UINT64_C(25) << 20 | 0x19};
+    uint64_t word = kinds[i % 9], n = i % 7 + 1;
+    if (i % 9 >= 2 && i % 9 <= 4) {
+      word |= n;
+      for (uint64_t k = 0; k < n; k++) word |= ((i + k) % 26 + 'a') << (8 + 8 * k);
+    }
+    values.words[i] = word;
+  }
+  put_text("strings", values.words, STRINGS, text, 33 + LONG);
+  put_text("none", values.words, 0, text, 0);
+  put_text("inline", values.words, 5, text, 0);
+  const ufo_object_spec spec = {.struct_size = sizeof spec, .type = UFO_CHARACTER, .length = 600, .chunk_bytes = CHUNK};
+  MUST(ufo_txn_create(work.txn, "empty strings", &spec, e));
+  memset(values.words, 0, sizeof values.words);
+  remember("w", UFO_RECORD, 8, 600, values.words)->hidden = 1;
+  remember("t", UFO_RAW, 1, 0, NULL)->hidden = 1;
+  made *one = remember("empty strings", UFO_CHARACTER, 0, 600, NULL);
+  one->children[0] = work.count - 3, one->children[1] = work.count - 2;
+}
+
 static void make_attributes(void) {
   const int32_t truth[] = {1, 0, INT32_MIN}, dim[] = {2, 3}, whole[] = {INT32_MIN, INT32_MAX, 0};
   const char *names[] = {"a", NULL, "", "\xc3\xa9t\xc3\xa9"}, *class[] = {"ordered", "factor"};
@@ -419,6 +464,7 @@ static const struct {
     {"sparse.ufo", "chunks that were never written, and one that became zeros again", make_sparse, 0},
     {"types.ufo", "every type, with NA and NaN payloads; empty, of one element, of several chunks", make_types, 0},
     {"tails.ufo", "chunks of noise as long as pages are, a little shorter and a little longer", make_tails, 0},
+    {"text.ufo", "strings: NA, empty, short, long, in three encodings, equal ones", make_text, 0},
     {"snapshots.ufo", "snapshots before and after objects are changed, renamed, removed, made anew", make_snapshots, 0},
     {"upgraded.ufo", "small.ufo of format 1.0, changed by this release", make_upgraded, 0},
     {"versions.ufo", "superseded versions, an object removed, one grown and shrunk, all held by a process that died",

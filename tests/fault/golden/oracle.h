@@ -78,7 +78,9 @@ static int by_name(const void *a, const void *b) {
 /* `at` is what follows the file's name: nothing, or @LABEL. */
 static void write_line(const char *at, const char *name, const made *one) {
   char body[65] = "-";
-  if (one->type != UFO_LIST) {
+  int is_vector = one->type != UFO_LIST && one->type != UFO_CHARACTER;
+  uint64_t children = is_vector ? 0 : one->type == UFO_LIST ? one->length : 2;
+  if (is_vector) {
     sha256 hash;
     sha256_begin(&hash);
     sha256_add(&hash, one->body, one->length * one->element_bytes);
@@ -86,7 +88,7 @@ static void write_line(const char *at, const char *name, const made *one) {
   }
   fprintf(work.manifest, "%s%s\t", strrchr(work.path, '/') + 1, at);
   digest_line(work.manifest, name, one->version, one->type, one->element_bytes, one->length, body, one->attributes);
-  for (uint64_t i = 0; one->type == UFO_LIST && i < one->length; i++) {
+  for (uint64_t i = 0; i < children; i++) {
     char child[2 * UFO_NAME_MAX];
     snprintf(child, sizeof child, "%s[[%" PRIu64 "]]", name, i + 1);
     write_line(at, child, &work.made[one->children[i]]);

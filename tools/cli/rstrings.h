@@ -1,8 +1,8 @@
-/* rserialize.h - character vectors in R's serialization format, written and read as a stream.
+/* rstrings.h - character vectors in R's serialization format, read as a stream.
  *
- * R keeps a character vector in a store as an object of type UFO_SERIALIZED: the bytes of serialize(x, NULL). Two
- * attributes tell what is inside without reading it, a convention shared with the R package:
- *   R.type    STRING, the value's typeof(): "character"
+ * Before there were objects of type UFO_CHARACTER, R kept a character vector in a store as one of type UFO_SERIALIZED,
+ * and so it keeps what cannot be taken apart: the bytes of serialize(x, NULL). Two attributes tell what is inside
+ * without reading it, a convention shared with the R package: R.type    STRING, the value's typeof(): "character"
  *   R.length  DOUBLE (a reader takes INTEGER too): its length in elements; the object's own length counts bytes
  *
  * THE FORMAT is XDR (big-endian), version 3, as "R Internals" section 1.8 describes and as serialize("a", NULL) shows:
@@ -11,8 +11,8 @@
  *   per string: int flags, int bytes, the bytes. The flags are CHARSXP (9) with the encoding in bits 12 and up: 64 for
  *   ASCII, 8 for UTF-8, 4 for Latin-1, none for native. NA_character_ is flags 9 and -1 bytes.
  * Attributes of the vector itself (flag 0x200) follow the strings; a reader of strings need not look at them. */
-#ifndef UFOSTORE_CLI_RSERIALIZE_H
-#define UFOSTORE_CLI_RSERIALIZE_H
+#ifndef UFOSTORE_CLI_RSTRINGS_H
+#define UFOSTORE_CLI_RSTRINGS_H
 
 #include "elements.h"
 
@@ -21,14 +21,6 @@
 
 #define R_TYPE_KEY "R.type"
 #define R_LENGTH_KEY "R.length"
-
-/* ---- writing: gives the pieces to a ufo_writer of an object of type UFO_SERIALIZED ---- */
-
-ufo_status rserialize_begin(ufo_writer *writer, uint64_t length, ufo_error *error);
-/* One string, valid UTF-8; NULL is NA. Exactly `length` of them must follow _begin. */
-ufo_status rserialize_string(ufo_writer *writer, const char *text, size_t bytes, ufo_error *error);
-
-/* ---- reading ---- */
 
 typedef struct rstrings rstrings;
 

@@ -1,0 +1,50 @@
+/* strings.h - character vectors over stored strings: an ALTREP class like those of altrep.h.
+ *
+ * The view in the vector's shell is that of the words (<ufostore/text.h>); what it has beside them is here. A string is
+ * made when R asks for it. R's own code may use a string that it was given for as long as the vector is there, without
+ * saying so, and tells strings apart by their addresses: so each that was given away one by one is kept, with its word,
+ * until the vector goes, or until the next x[...] once there are many. x[...] itself gives a vector of its own, which
+ * needs no keeping. Code that asks for an array of strings gets an ordinary vector, which the ALTREP object has as
+ * data2 and stands for from then on ("expanded"): it is no view any more. */
+#ifndef UFOR_STRINGS_H
+#define UFOR_STRINGS_H
+
+#include "view.h"
+
+#include <R_ext/Rdynload.h>
+
+typedef struct ufor_strings {
+  ufo_view *text; /* never written to */
+  const char *bytes;
+  uint64_t length; /* of the text in the view */
+  ufo_text *added; /* behind that: strings that were assigned. NULL: none yet */
+  uint64_t *keys;  /* of what is kept in data2, a table of `places` strings; NULL: nothing is */
+  size_t places, kept;
+  int is_expanded;
+} ufor_strings;
+
+void ufor_strings_init(DllInfo *dll);
+int ufor_strings_is(SEXP x);       /* of the class; also if it was expanded */
+int ufor_strings_is_view(SEXP x);  /* of the class, and not expanded */
+SEXP ufor_strings_new(SEXP shell); /* the vector around a filled shell */
+
+/* Opens words and text, children of the object at `parent`, into the shell. `shape` is the object's. */
+ufo_status ufor_strings_open(SEXP shell, ufo_store *store, ufo_txn *txn, const char *parent, uint64_t version,
+                             const ufo_object_info *shape, ufo_error *error);
+/* Gives views of words and text to the shell, which releases them one day, also if this fails. */
+ufo_status ufor_strings_fill(SEXP shell, ufo_view *words, ufo_view *text, const ufo_object_info *shape,
+                             ufo_error *error);
+void ufor_strings_free(ufor_strings *strings); /* NULL is allowed */
+
+/* Strings first .. first + count - 1 of any character vector, as a vector of their own; none is kept by a view. */
+SEXP ufor_strings_range(SEXP x, R_xlen_t first, R_xlen_t count);
+
+/* Name of the object, without the part that leads to the words; one buffer for all. */
+const char *ufor_strings_name(const ufor_view *view);
+/* Raises an error if a word leads nowhere; reads all words and all text. */
+void ufor_strings_read(const ufor_view *view);
+
+/* A string of R for the library, valid while `string` is: unmarked ones as UTF-8. May allocate (R_alloc). */
+ufo_string ufor_string_of(SEXP string);
+
+#endif

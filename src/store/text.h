@@ -1,0 +1,22 @@
+/* text.h (internal) - see <ufostore/text.h>.
+ *
+ *   word.h          what the bits of a word mean
+ *   text.c          strings to words and back
+ *   text_writer.c   objects of strings that come in pieces
+ *   text_read.c     strings out of the store */
+#ifndef UFO_STORE_TEXT_H
+#define UFO_STORE_TEXT_H
+
+#include <ufostore/text.h>
+
+/* Forgets the first `count` bytes: what is added next is where it would have been. */
+void ufo_text_drop(ufo_text *text, uint64_t count);
+
+/* Names for words and text of an object that is being made, to be given to ufo_txn_put_text. */
+enum { UFO_TEXT_NAME_BYTES = 64 };
+typedef struct ufo_text_names {
+  char words[UFO_TEXT_NAME_BYTES], text[UFO_TEXT_NAME_BYTES];
+} ufo_text_names;
+ufo_text_names ufo_text_make_names(void);
+
+#endif

@@ -1,0 +1,464 @@
+/* Strings: words and text, written, read, viewed, put back in part, kept by snapshots, and damaged. */
+#include "one_store.h"
+#include "store/word.h"
+
+enum { CHUNK = 4096, PER_CHUNK = CHUNK / 8, LENGTH = 3 * PER_CHUNK + 100, LONG = 3 * CHUNK + 17 };
+
+static ufo_pool *pool;
+static char long_bytes[LONG];
+
+static void make(void) {
+  store_make();
+  pool = make_pool(64 * CHUNK);
+  for (int i = 0; i < LONG; i++) long_bytes[i] = (char)('a' + mix((uint64_t)i) % 26);
+}
+
+static void unmake(void) {
+  OK(ufo_pool_destroy(pool, &error));
+  store_end();
+}
+
+TestSuite(text, .init = make, .fini = unmake, .timeout = 60);
+
+/* ---- what the strings are ---------------------------------------------------------------------------------------- */
+
+static ufo_string of(const char *text, ufo_encoding encoding) { return (ufo_string){text, strlen(text), encoding}; }
+
+/* String i of every test, in a buffer that is good until the next but seven. */
+static ufo_string string_at(uint64_t i) {
+  static char buffers[8][64];
+  static unsigned turn;
+  char *buffer = buffers[turn++ % 8];
+  switch (i % 11) {
+  case 0:
+    return (ufo_string){0};
+  case 1:
+    return of("", UFO_ENCODING_UTF8);
+  case 2:
+    return of("seven77", UFO_ENCODING_UTF8);
+  case 3:
+    return of("eight888", UFO_ENCODING_UTF8);
+  case 4:
+    return of("na\xC3\xAFve caf\xC3\xA9", UFO_ENCODING_UTF8);
+  case 5:
+    return of("na\xEFve caf\xE9", UFO_ENCODING_LATIN1);
+  case 6:
+    return of("\xFF\x01\xFE", UFO_ENCODING_BYTES);
+  case 7:
+    if (i % 6 == 1) return (ufo_string){long_bytes, LONG - i % 5, UFO_ENCODING_UTF8};
+    return (ufo_string){long_bytes, 4090 + i % 13, UFO_ENCODING_UTF8};
+  case 8:
+    snprintf(buffer, 64, "%llu", (unsigned long long)(i % 100));
+    return of(buffer, UFO_ENCODING_UTF8);
+  default:
+    snprintf(buffer, 64, "the string with the number %llu", (unsigned long long)i);
+    return of(buffer, UFO_ENCODING_UTF8);
+  }
+}
+
+static bool same(const ufo_string *a, const ufo_string *b) {
+  if (!a->bytes || !b->bytes) return !a->bytes && !b->bytes;
+  return a->length == b->length && (a->length == 0 || a->encoding == b->encoding) &&
+         (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
+}
+
+static void put_strings(ufo_txn *txn, const char *name, uint64_t length) {
+  ufo_text_writer *writer;
+  OK(ufo_text_writer_open(txn, name, CHUNK, &writer, &error));
+  for (uint64_t i = 0; i < length; i++) {
+    ufo_string string = string_at(i);
+    OK(ufo_text_writer_write(writer, &string, 1, &error));
+  }
+  OK(ufo_text_writer_finish(writer, &error));
+}
+
+static void put_strings_now(const char *name) {
+  ufo_txn *txn = begin(store);
+  put_strings(txn, name, LENGTH);
+  OK(ufo_txn_commit(txn, &error));
+}
+
+typedef ufo_string (*expected_fn)(uint64_t i);
+
+static int compare(void *user, uint64_t i, const ufo_string *string) {
+  ufo_string expected = (*(expected_fn *)user)(i);
+  cr_assert(same(string, &expected), "string %" PRIu64 " has %" PRIu64 " bytes, and should have %" PRIu64, i,
+            string->length, expected.length);
+  return 0;
+}
+
+static void assert_strings(ufo_store *from, ufo_txn *txn, const char *name, uint64_t first, uint64_t count,
+                           expected_fn expected) {
+  OK(ufo_text_read(from, txn, name, 0, first, count, compare, &expected, &error));
+}
+
+/* ---- views ------------------------------------------------------------------------------------------------------- */
+
+typedef struct views {
+  ufo_view *words, *text;
+  ufo_text *added;
+} views;
+
+static views open_views(const char *name) {
+  views v;
+  ufo_view_options read_only = {.struct_size = sizeof read_only, .access = UFO_ACCESS_READ_ONLY};
+  OK(ufo_view_open_child(store, NULL, pool, name, 0, NULL, &v.words, &error));
+  OK(ufo_view_open_child(store, NULL, pool, name, 1, &read_only, &v.text, &error));
+  OK(ufo_text_create(ufo_view_length(v.text), &v.added, &error));
+  return v;
+}
+
+static void close_views(views v) {
+  ufo_view_release(v.words);
+  ufo_view_release(v.text);
+  ufo_text_free(v.added);
+}
+
+static void set(views v, uint64_t i, ufo_string string) {
+  uint64_t word;
+  OK(ufo_text_add(v.added, &string, &word, &error));
+  ((uint64_t *)ufo_view_data(v.words))[i] = word;
+}
+
+static ufo_string get(views v, uint64_t i) {
+  ufo_string string;
+  OK(ufo_text_decode((uint64_t *)ufo_view_data(v.words) + i, ufo_view_data(v.text), ufo_view_length(v.text), v.added,
+                     &string, &error));
+  return string;
+}
+
+static void put_views_now(const char *name, views v, ufo_put_mode mode) {
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_text_views(txn, name, v.words, v.text, v.added, mode, &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
+
+Test(text, words) {
+  ufo_text *text;
+  uint64_t word, bytes;
+  OK(ufo_text_create(100, &text, &error));
+  ufo_string string = of("eight888", UFO_ENCODING_LATIN1);
+  OK(ufo_text_add(text, &string, &word, &error));
+  cr_assert_eq(word, UINT64_C(100) << 20 | 8 << 8 | 0x28);
+  string = of("abc", UFO_ENCODING_BYTES);
+  OK(ufo_text_add(text, &string, &word, &error));
+  cr_assert_eq(word, UINT64_C(0x63626133));
+  string = (ufo_string){long_bytes, 5000, UFO_ENCODING_UTF8};
+  OK(ufo_text_add(text, &string, &word, &error));
+  cr_assert_eq(word, UINT64_C(108) << 20 | 0x19);
+  cr_assert_eq(memcmp(ufo_text_bytes(text, &bytes), "eight888\x88\x13\0\0\0\0\0\0", 16), 0);
+  cr_assert_eq(bytes, 8 + 8 + 5000);
+  string.encoding = (ufo_encoding)4;
+  FAILS(UFO_USAGE, ufo_text_add(text, &string, &word, &error));
+  static const uint64_t never[] = {2, 0x0F, 0x10, 0x1A, 0x41, 0x0000001000000011, 0x119, ~UINT64_C(0)};
+  for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+    FAILS(UFO_CORRUPT, ufo_text_decode(&never[i], NULL, 100, text, &string, &error));
+  ufo_text_free(text);
+}
+
+Test(text, round_trip) {
+  ufo_txn *txn = begin(store);
+  put_strings(txn, "s", LENGTH);
+  assert_strings(store, txn, "s", 0, LENGTH, string_at);
+  cr_assert_eq(info_of(store, txn, "s").length, LENGTH);
+  OK(ufo_txn_commit(txn, &error));
+  ufo_object_info info = info_of(store, NULL, "s");
+  cr_assert_eq(info.type, UFO_CHARACTER);
+  cr_assert_eq(info.length, LENGTH);
+  cr_assert_eq(info.chunk_bytes, CHUNK);
+  cr_assert_gt(info.chunk_count, 4 + 3);
+  cr_assert_eq(ufo_type_from_name("character"), UFO_CHARACTER);
+  assert_strings(store, NULL, "s", 0, LENGTH, string_at);
+  assert_strings(store, NULL, "s", PER_CHUNK - 1, 20, string_at);
+  assert_strings(store, NULL, "s", LENGTH, 0, string_at);
+  expected_fn expected = string_at;
+  FAILS(UFO_USAGE, ufo_text_read(store, NULL, "s", 0, 1, LENGTH, compare, &expected, &error));
+  uint64_t word;
+  FAILS(UFO_USAGE, ufo_store_read(store, NULL, "s", 0, 0, 1, &word, &error));
+  FAILS(UFO_USAGE, ufo_txn_put(txn = begin(store), "s",
+                               &(ufo_object_spec){sizeof(ufo_object_spec), UFO_CHARACTER, 0, 1, 0}, &word, &error));
+  ufo_txn_abort(txn);
+}
+
+static int count_empty(void *user, uint64_t i, const ufo_string *string) {
+  (void)i;
+  cr_assert(string->bytes && string->length == 0);
+  ++*(uint64_t *)user;
+  return 0;
+}
+
+Test(text, created_strings_are_empty) {
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_CHARACTER, 0, 1000000, CHUNK);
+  OK(ufo_txn_create(txn, "s", &spec, &error));
+  spec.length = 0;
+  OK(ufo_txn_create(txn, "none", &spec, &error));
+  OK(ufo_txn_commit(txn, &error));
+  uint64_t count = 0;
+  OK(ufo_text_read(store, NULL, "s", 0, 0, 1000000, count_empty, &count, &error));
+  cr_assert_eq(count, 1000000);
+  cr_assert_eq(info_of(store, NULL, "s").stored_bytes, 0);
+  cr_assert_eq(info_of(store, NULL, "none").length, 0);
+  ufo_store_close(store);
+  store = open_store(in_folder("s.ufo"));
+  cr_assert_eq(stat_of(store).format_minor, 3);
+}
+
+/* Few different strings take no more room than their words. */
+Test(text, equal_strings_share) {
+  ufo_txn *txn = begin(store);
+  ufo_text_writer *writer;
+  OK(ufo_text_writer_open(txn, "s", 0, &writer, &error));
+  for (uint64_t i = 0; i < 300000; i++) {
+    char text[64];
+    snprintf(text, sizeof text, "category number %llu", (unsigned long long)(mix(i) % 1000));
+    ufo_string string = of(text, UFO_ENCODING_UTF8);
+    OK(ufo_text_writer_write(writer, &string, 1, &error));
+  }
+  OK(ufo_text_writer_finish(writer, &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_leq(info_of(store, NULL, "s[[2]]").length, 1000 * 19);
+  /* Far more than are remembered: all are there all the same. */
+  txn = begin(store);
+  OK(ufo_text_writer_open(txn, "t", 0, &writer, &error));
+  for (uint64_t i = 0; i < 200000; i++) {
+    char text[80];
+    snprintf(text, sizeof text, "a string that is added and then forgotten: %llu", (unsigned long long)(i % 100000));
+    ufo_string string = of(text, UFO_ENCODING_UTF8);
+    OK(ufo_text_writer_write(writer, &string, 1, &error));
+  }
+  OK(ufo_text_writer_finish(writer, &error));
+  OK(ufo_txn_commit(txn, &error));
+  views v = open_views("t");
+  for (uint64_t i = 0; i < 200000; i += 977) {
+    char text[80];
+    snprintf(text, sizeof text, "a string that is added and then forgotten: %llu", (unsigned long long)(i % 100000));
+    ufo_string expected = of(text, UFO_ENCODING_UTF8), found = get(v, i);
+    cr_assert(same(&expected, &found));
+  }
+  close_views(v);
+}
+
+static ufo_string edited_at(uint64_t i) {
+  if (i == 3) return of("a new one that is longer than a word", UFO_ENCODING_UTF8);
+  if (i == PER_CHUNK + 1) return of("short", UFO_ENCODING_LATIN1);
+  if (i == PER_CHUNK + 2) return (ufo_string){0};
+  if (i == PER_CHUNK + 4) return (ufo_string){long_bytes, LONG - 1, UFO_ENCODING_BYTES};
+  return string_at(i);
+}
+
+Test(text, edits_write_changed_chunks_alone) {
+  put_strings_now("s");
+  uint64_t text_before = info_of(store, NULL, "s[[2]]").length;
+  views v = open_views("s"), other = open_views("s");
+  const uint64_t changed[] = {3, PER_CHUNK + 1, PER_CHUNK + 2, PER_CHUNK + 4};
+  for (size_t i = 0; i < 2; i++) set(v, changed[i], edited_at(changed[i]));
+  put_views_now("s", v, UFO_PUT_CHECKED);
+  cr_assert_eq(info_of(store, NULL, "s").version, 2);
+  cr_assert_eq(info_of(store, NULL, "s[[1]]").chunks_changed, 2);
+  cr_assert_leq(info_of(store, NULL, "s[[2]]").chunks_changed, 2);
+  cr_assert_eq(info_of(store, NULL, "s[[2]]").length, text_before + 36);
+  /* Once more from the same views: what was added is not added twice. */
+  for (size_t i = 2; i < 4; i++) set(v, changed[i], edited_at(changed[i]));
+  put_views_now("s", v, UFO_PUT_CHECKED);
+  cr_assert_eq(info_of(store, NULL, "s[[1]]").chunks_changed, 1);
+  cr_assert_eq(info_of(store, NULL, "s[[2]]").length, text_before + 36 + 8 + LONG - 1);
+  assert_strings(store, NULL, "s", 0, LENGTH, edited_at);
+  OK(ufo_region_reset(ufo_view_region(v.text), &error)); /* the text is read anew, from a longer base */
+  for (uint64_t i = 0; i < LENGTH; i++) {
+    ufo_string is = get(v, i), expected = edited_at(i), before = get(other, i), was = string_at(i);
+    cr_assert(same(&is, &expected));
+    cr_assert(same(&before, &was), "another view sees its own version");
+  }
+  /* Nothing changed: no new version. Changed by a view of an older version: a conflict. */
+  put_views_now("s", v, UFO_PUT_CHECKED);
+  cr_assert_eq(info_of(store, NULL, "s").version, 3);
+  set(other, 9, of("from an older version", UFO_ENCODING_UTF8));
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_text_views(txn, "s", other.words, other.text, other.added, UFO_PUT_CHECKED, &error));
+  FAILS(UFO_CONFLICT, ufo_txn_commit(txn, &error));
+  ufo_txn_abort(txn);
+  /* An aborted put leaves the views where they were, and what they added with them. */
+  set(v, 9, of("not before the next commit", UFO_ENCODING_UTF8));
+  txn = begin(store);
+  OK(ufo_txn_put_text_views(txn, "s", v.words, v.text, v.added, UFO_PUT_CHECKED, &error));
+  ufo_txn_abort(txn);
+  put_views_now("s", v, UFO_PUT_CHECKED);
+  ufo_string found = get(v, 9), expected = of("not before the next commit", UFO_ENCODING_UTF8);
+  cr_assert(same(&found, &expected));
+  put_views_now("s", other, UFO_PUT_REPLACE);
+  expected = of("from an older version", UFO_ENCODING_UTF8);
+  views now = open_views("s");
+  found = get(now, 9);
+  cr_assert(same(&found, &expected));
+  found = get(now, 3), expected = string_at(3);
+  cr_assert(same(&found, &expected));
+  close_views(now);
+  close_views(v);
+  close_views(other);
+}
+
+Test(text, clones_and_copies) {
+  put_strings_now("s");
+  views v = open_views("s"), clone;
+  set(v, 3, edited_at(3));
+  OK(ufo_view_clone(v.words, &clone.words, &error));
+  OK(ufo_view_clone(v.text, &clone.text, &error));
+  OK(ufo_text_clone(v.added, &clone.added, &error));
+  for (uint64_t i = PER_CHUNK; i < PER_CHUNK + 5; i++) set(v, i, edited_at(i));
+  put_views_now("copy", v, UFO_PUT_CHECKED);
+  assert_strings(store, NULL, "copy", 0, LENGTH, edited_at);
+  assert_strings(store, NULL, "s", 0, LENGTH, string_at);
+  ufo_string found = get(clone, PER_CHUNK + 1), expected = string_at(PER_CHUNK + 1);
+  cr_assert(same(&found, &expected));
+  found = get(clone, 3), expected = edited_at(3);
+  cr_assert(same(&found, &expected));
+  close_views(clone);
+  close_views(v);
+  remove_now(store, "copy");
+  let_it_reclaim(store);
+}
+
+/* As a column: the list, the strings and their parts go on in their next version. */
+Test(text, element_of_a_list) {
+  ufo_txn *txn = begin(store);
+  int32_t numbers[LENGTH] = {0};
+  ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+  OK(ufo_txn_put(txn, "a", &spec, numbers, &error));
+  put_strings(txn, "b", LENGTH);
+  OK(ufo_txn_put_list(txn, "l", (const char *[]){"a", "b"}, 2, &error));
+  OK(ufo_txn_commit(txn, &error));
+  uint64_t id = info_of(store, NULL, "l[[2]]").id;
+  assert_strings(store, NULL, "l[[2]]", 0, LENGTH, string_at);
+  ufo_view *column = open_view(store, NULL, pool, "l[[1]]");
+  views v = open_views("l[[2]]");
+  for (int round = 0; round < 2; round++) { /* the first changes nothing */
+    if (round)
+      for (uint64_t i = 0; i < PER_CHUNK + 5; i++) set(v, i, edited_at(i));
+    txn = begin(store);
+    OK(ufo_txn_put_view(txn, "a", column, UFO_PUT_CHECKED, &error));
+    OK(ufo_txn_put_text_views(txn, "b", v.words, v.text, v.added, UFO_PUT_CHECKED, &error));
+    OK(ufo_txn_put_list(txn, "l", (const char *[]){"a", "b"}, 2, &error));
+    OK(ufo_txn_commit(txn, &error));
+    cr_assert_eq(info_of(store, NULL, "l").version, round ? 2 : 1);
+    cr_assert_eq(info_of(store, NULL, "l[[2]]").version, round ? 2 : 1);
+    cr_assert_eq(info_of(store, NULL, "l[[1]]").version, 1);
+  }
+  cr_assert_eq(info_of(store, NULL, "l[[2]]").id, id);
+  cr_assert_eq(info_of(store, NULL, "l[[2]][[1]]").chunks_changed, 2);
+  assert_strings(store, NULL, "l[[2]]", 0, LENGTH, edited_at);
+  close_views(v);
+  ufo_view_release(column);
+  let_it_reclaim(store);
+}
+
+static int note_version(void *user, const ufo_version_info *info) {
+  ufo_version_info *versions = user;
+  versions[info->version] = *info;
+  return 0;
+}
+
+Test(text, snapshots_renames_and_reclaiming) {
+  put_strings_now("s");
+  OK(ufo_snapshot_create(store, "before", &error));
+  views v = open_views("s");
+  for (uint64_t i = 0; i < PER_CHUNK + 5; i++) set(v, i, edited_at(i));
+  put_views_now("s", v, UFO_PUT_CHECKED);
+  close_views(v);
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_rename(txn, "s", "t", &error));
+  OK(ufo_txn_commit(txn, &error));
+  let_it_reclaim(store);
+  assert_strings(store, NULL, "t", 0, LENGTH, edited_at);
+  ufo_store *then;
+  ufo_store_options options = {.struct_size = sizeof options, .snapshot = "before"};
+  OK(ufo_store_open(ufo_store_path(store), &options, &then, &error));
+  assert_strings(then, NULL, "s", 0, LENGTH, string_at);
+  ufo_store_close(then);
+  ufo_version_info versions[3] = {0};
+  OK(ufo_store_versions(store, "t", note_version, versions, &error));
+  cr_assert_eq(versions[1].length, LENGTH);
+  cr_assert_eq(versions[2].length, LENGTH);
+  cr_assert_geq(versions[2].chunks_changed, 2 + LONG / CHUNK);
+  OK(ufo_snapshot_remove(store, "before", &error));
+  remove_now(store, "t");
+  let_it_reclaim(store);
+  cr_assert_leq(stat_of(store).blobs, 1);
+}
+
+Test(text, compacted) {
+  put_strings_now("s");
+  OK(ufo_store_compact(store, in_folder("copy.ufo"), &error));
+  ufo_store *copy = open_store(in_folder("copy.ufo"));
+  assert_strings(copy, NULL, "s", 0, LENGTH, string_at);
+  assert_sound(copy);
+  ufo_store_close(copy);
+}
+
+/* ---- damage ------------------------------------------------------------------------------------------------------ */
+
+/* Makes an object of strings of these words, with a text of 100 bytes. */
+static void put_words(const uint64_t *words, uint64_t count) {
+  char text[100];
+  memset(text, 'x', sizeof text);
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_RECORD, 8, count, CHUNK);
+  OK(ufo_txn_put(txn, "w", &spec, words, &error));
+  spec = spec_of(UFO_RAW, 0, sizeof text, CHUNK);
+  OK(ufo_txn_put(txn, "t", &spec, text, &error));
+  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
+static int count_damage(void *user, const ufo_damage *damage) {
+  ++*(int *)user;
+  cr_assert(damage->name && strncmp(damage->name, "s", 1) == 0);
+  return 0;
+}
+
+static int accept(void *user, uint64_t i, const ufo_string *string) {
+  *(uint64_t *)user = i;
+  (void)string;
+  return 0;
+}
+
+Test(text, words_that_lead_nowhere) {
+  const uint64_t sound = UINT64_C(90) << 20 | 10 << 8 | 0x18;
+  const uint64_t damaged[] = {UINT64_C(91) << 20 | 10 << 8 | 0x18, /* one byte too far */
+                              ~UINT64_C(0) << 20 | 10 << 8 | 0x18, /* much too far */
+                              UINT64_C(93) << 20 | 0x19,           /* the length of a long string */
+                              0x7FFF,
+                              0x48,
+                              0x1A}; /* no words */
+  for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+    uint64_t words[] = {0, sound, damaged[i], 1}, last = 9;
+    int damages = 0;
+    put_words(words, 4);
+    FAILS(UFO_CORRUPT, ufo_text_read(store, NULL, "s", 0, 0, 4, accept, &last, &error));
+    cr_assert(strstr(error.message, "'s'") && strstr(error.message, "string 2"), "%s", error.message);
+    cr_assert_eq(last, 1);
+    FAILS(UFO_CORRUPT, ufo_store_verify(store, count_damage, NULL, &damages, &error));
+    cr_assert_eq(damages, 1);
+  }
+  /* A long string that says that it is longer than its text: seen when it is read. */
+  uint64_t words[] = {UINT64_C(0) << 20 | 0x19}, last = 9;
+  put_words(words, 1);
+  FAILS(UFO_CORRUPT, ufo_text_read(store, NULL, "s", 0, 0, 1, accept, &last, &error));
+  remove_now(store, "s");
+}
+
+Test(text, parts_of_other_types) {
+  ufo_txn *txn = begin(store);
+  uint64_t words[2] = {0};
+  ufo_object_spec spec = spec_of(UFO_RECORD, 16, 1, CHUNK);
+  OK(ufo_txn_put(txn, "w", &spec, words, &error));
+  spec = spec_of(UFO_RAW, 0, 0, CHUNK);
+  OK(ufo_txn_put(txn, "t", &spec, "", &error));
+  FAILS(UFO_USAGE, ufo_txn_put_text(txn, "s", "w", "t", &error));
+  FAILS(UFO_USAGE, ufo_txn_put_text(txn, "s", "t", "w", &error));
+  FAILS(UFO_MISSING, ufo_txn_put_text(txn, "s", "w", "nothing", &error));
+  FAILS(UFO_USAGE, ufo_txn_put_text(txn, "s", "w", "w", &error));
+  ufo_txn_abort(txn);
+}
