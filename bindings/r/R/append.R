@@ -26,11 +26,11 @@ ufo_append <- function(store, name, values) {
 # Another process that appends to the same object makes an attempt fail, and with it one of its own succeeds.
 append_attempts_max <- 1000L
 
-refuse <- function(where, ...) {
+refuse_append <- function(where, ...) {
   raise_usage("Cannot append to ", where$what, ": ", ..., path = where$path, object = where$object)
 }
 
-refuse_unsupported <- function(where, ...) {
+refuse_append_unsupported <- function(where, ...) {
   raise_unsupported("Cannot append to ", where$what, ": ", ..., path = where$path, object = where$object)
 }
 
@@ -43,7 +43,7 @@ check_no_column <- function(store, name, where) {
     info <- tryCatch(ufo_info(store, parent), ufo_missing_error = function(problem) NULL)
     if (is.null(info)) next
     if ("data.frame" %in% info$class) {
-      refuse(
+      refuse_append(
         where, "it is a column of the data frame '", parent, "', whose columns have one length; append whole rows: ",
         "ufo_append(store, \"", parent, "\", rows)"
       )
@@ -57,7 +57,7 @@ check_no_column <- function(store, name, where) {
 # Of the elements of `values`, those that are to be written, and the attributes that change: a list of parts.
 append_parts <- function(shape, values, where) {
   stored <- shape$attributes
-  if (!is.null(stored$R.S4)) refuse_unsupported(where, "it is an S4 object")
+  if (!is.null(stored$R.S4)) refuse_append_unsupported(where, "it is an S4 object")
   if (shape$type == "list" && "data.frame" %in% stored$class) return(row_parts(shape, values, where))
   parts <- list(vector_part(shape, values, where))
   Filter(has_effect, parts)
@@ -74,11 +74,11 @@ vector_part <- function(shape, values, where, in_table = FALSE) {
   stored <- shape$attributes
   if (is.null(values)) values <- vector(shape$type, 0) # as c() takes it
   if (!is.null(stored$tsp)) {
-    refuse(where, "it is a time series; put a longer one: ufo_put(store, name, ts(c(x, values), start, frequency))")
+    refuse_append(where, "it is a time series; put a longer one: ufo_put(store, name, ts(c(x, values), start, frequency))")
   }
   if ("factor" %in% stored$class) return(factor_part(shape, values, where, in_table))
   if (!is.atomic(values) && !inherits(values, "POSIXlt")) {
-    refuse(where, "its elements are of type ", shape$type, ", and the values are a ", typeof(values))
+    refuse_append(where, "its elements are of type ", shape$type, ", and the values are a ", typeof(values))
   }
   values <- suit_class(values, stored, where)
   values <- suit_type(values, shape, where)
@@ -91,7 +91,7 @@ check_vector_type <- function(shape, where, instead = "ufo_put(store, name, c(uf
   kind <- switch(
     shape$type, serialized = shape$attributes$R.type, list = "list (of which no data frame)", shape$type
   )
-  refuse_unsupported(
+  refuse_append_unsupported(
     where, "it is of type ", kind, ", to which this version of ufostore cannot append; put the whole value: ",
     instead
   )
@@ -116,7 +116,7 @@ suit_type <- function(values, shape, where) {
       "; append as.", to, "(values), or store it anew as ", from, ": store[[name]] <- as.", from, "(store[[name]])"
     )
   }
-  refuse(where, "it is stored as ", to, ", and the values are of type ", from, hint)
+  refuse_append(where, "it is stored as ", to, ", and the values are of type ", from, hint)
 }
 
 # Classes of which nobody sees whether their numbers are integers.
@@ -133,7 +133,7 @@ suit_class <- function(values, stored, where) {
   own <- attr(values, "class")
   if (is.null(class)) {
     if (is.null(own)) return(values)
-    refuse(
+    refuse_append(
       where, "it has no class, and the values are of class ", quoted(own), "; append unclass(values), or what else ",
       "their numbers are to be"
     )
@@ -141,22 +141,22 @@ suit_class <- function(values, stored, where) {
   is_missing <- is.null(own) && is.logical(values) && all(is.na(values))
   if ("integer64" %in% class) {
     if (is_missing) return(replace(double(length(values)), seq_along(values), -0)) # the bits of NA_integer64_
-    if (!"integer64" %in% own) refuse(where, "it is of class \"integer64\"; append bit64::as.integer64(values)")
+    if (!"integer64" %in% own) refuse_append(where, "it is of class \"integer64\"; append bit64::as.integer64(values)")
     return(values)
   }
   if (is_missing) return(values)
   if ("POSIXct" %in% class) {
     if (inherits(values, "POSIXlt")) values <- as.POSIXct(values)
-    if (!inherits(values, "POSIXct")) refuse(where, "it is of class \"POSIXct\"; append as.POSIXct(values)")
+    if (!inherits(values, "POSIXct")) refuse_append(where, "it is of class \"POSIXct\"; append as.POSIXct(values)")
     return(values)
   }
   if ("Date" %in% class) {
-    if (!inherits(values, "Date")) refuse(where, "it is of class \"Date\"; append as.Date(values)")
+    if (!inherits(values, "Date")) refuse_append(where, "it is of class \"Date\"; append as.Date(values)")
     return(values)
   }
   if ("difftime" %in% class) {
     if (!inherits(values, "difftime")) {
-      refuse(where, "it is of class \"difftime\"; append as.difftime(values, units = \"", stored$units, "\")")
+      refuse_append(where, "it is of class \"difftime\"; append as.difftime(values, units = \"", stored$units, "\")")
     }
     if (!identical(attr(values, "units"), stored$units)) units(values) <- stored$units
     return(values)
@@ -168,7 +168,7 @@ suit_class <- function(values, stored, where) {
   theirs <- stored[setdiff(names(stored), placed)]
   same <- setequal(names(mine), names(theirs)) && identical(mine[names(theirs)], theirs)
   if (!same) {
-    refuse(where, "it is of class ", quoted(class), ", and the values do not have the same class and attributes")
+    refuse_append(where, "it is of class ", quoted(class), ", and the values do not have the same class and attributes")
   }
   values
 }
@@ -186,17 +186,17 @@ factor_part <- function(shape, values, where, in_table) {
     new <- theirs[!(theirs %in% levels)]
     if (!identical(theirs, levels)) map <- match(theirs, c(levels, new))
     if (is_ordered && is.ordered(values) && is.unsorted(map)) {
-      refuse(where, "its levels are ordered otherwise than those of the values")
+      refuse_append(where, "its levels are ordered otherwise than those of the values")
     }
   } else if (is.character(values) || (is.logical(values) && all(is.na(values)))) {
     values <- as.character(values)
     new <- unique(values[!(values %in% levels) & !is.na(values)])
     values <- match(values, c(levels, new))
   } else {
-    refuse(where, "it is a factor; append a factor or strings")
+    refuse_append(where, "it is a factor; append a factor or strings")
   }
   if (is_ordered && length(new) > 0) {
-    refuse(
+    refuse_append(
       where, "it is an ordered factor, which ", quoted(new), " would be new in, and nobody knows where; put it with ",
       "these levels first"
     )
@@ -215,7 +215,7 @@ longer_names <- function(shape, names, count, where, in_table) {
   if (!is.null(stored)) return(list(names = c(stored, if (is.null(names)) character(count) else names)))
   if (in_table) return(NULL)
   if (shape$length == 0) return(list(names = names))
-  refuse(
+  refuse_append(
     where, "it has no names, and the values have; append unname(values), or give names to what is stored first: ",
     "names(store$x) <- ..."
   )
@@ -226,18 +226,18 @@ matrix_part <- function(shape, values, where) {
   stored <- shape$attributes
   dim <- stored$dim
   if (length(dim) != 2) {
-    refuse(where, "it is an array of ", length(dim), " dimensions; to a matrix columns can be appended")
+    refuse_append(where, "it is an array of ", length(dim), " dimensions; to a matrix columns can be appended")
   }
   own <- dim(values)
   if (is.null(own)) own <- c(length(values), 1L)
   if (length(own) != 2 || own[[1]] != dim[[1]]) {
-    refuse(
+    refuse_append(
       where, "it is a matrix of ", dim[[1]], " rows, to which columns are appended: values must be a matrix of as many ",
       "rows, or one column"
     )
   }
   columns <- as.double(dim[[2]]) + own[[2]]
-  if (columns > .Machine$integer.max) refuse(where, "it would have more columns than a matrix of R can have")
+  if (columns > .Machine$integer.max) refuse_append(where, "it would have more columns than a matrix of R can have")
   if (own[[2]] == 0) return(new_part(shape))
   attributes <- list(dim = c(dim[[1]], as.integer(columns)))
   dimnames <- longer_dimnames(stored$dimnames, dim, dimnames(values), own, where)
@@ -249,7 +249,7 @@ longer_dimnames <- function(stored, dim, more, added, where) {
   rows <- stored[[1]]
   if (is.null(rows)) rows <- more[[1]]
   if (!is.null(rows) && !is.null(more[[1]]) && !identical(rows, more[[1]])) {
-    refuse(where, "its rows have other names than those of the values; append unname(values) to add columns nevertheless")
+    refuse_append(where, "its rows have other names than those of the values; append unname(values) to add columns nevertheless")
   }
   columns <- NULL
   if (!is.null(stored[[2]]) || !is.null(more[[2]])) {
@@ -268,10 +268,10 @@ row_parts <- function(shape, rows, where) {
   stored <- shape$attributes
   grouping <- intersect(c("grouped_df", "rowwise_df"), stored$class)
   if (length(grouping) > 0) {
-    refuse(where, "it is of class \"", grouping[[1]], "\"; store it ungrouped: store[[name]] <- dplyr::ungroup(...)")
+    refuse_append(where, "it is of class \"", grouping[[1]], "\"; store it ungrouped: store[[name]] <- dplyr::ungroup(...)")
   }
   if (!is.list(rows)) {
-    refuse(where, "it is a data frame; append a data frame, or a list of its columns, not ", deparse_short(rows))
+    refuse_append(where, "it is a data frame; append a data frame, or a list of its columns, not ", deparse_short(rows))
   }
   inside <- lapply(stored$names, function(name) {
     where$what <- paste0("column '", name, "' of ", where$what)
@@ -284,7 +284,7 @@ row_parts <- function(shape, rows, where) {
   columns <- unclass(rows)[places]
   count <- count_rows(columns, stored$names, where)
   if (before + count > .Machine$integer.max) {
-    refuse(where, "it would have more rows than a data frame of R can have, which are 2^31 - 1")
+    refuse_append(where, "it would have more rows than a data frame of R can have, which are 2^31 - 1")
   }
   parts <- Map(vector_part, shape$columns, columns, inside, in_table = TRUE)
   if (count == 0) return(list())
@@ -296,10 +296,10 @@ row_parts <- function(shape, rows, where) {
 
 # A column that can get longer, as the data frame is.
 check_column <- function(column, rows, where) {
-  if (column$type == "list") refuse_unsupported(where, "it is a list or a data frame itself; put the whole data frame")
+  if (column$type == "list") refuse_append_unsupported(where, "it is a list or a data frame itself; put the whole data frame")
   check_vector_type(column, where, "ufo_put(store, name, rbind(ufo_get(store, name), rows))")
-  if (!is.null(column$attributes$dim)) refuse_unsupported(where, "it is a matrix; put the whole data frame")
-  if (column$length != rows) refuse_unsupported(where, "its length is not the number of rows")
+  if (!is.null(column$attributes$dim)) refuse_append_unsupported(where, "it is a matrix; put the whole data frame")
+  if (column$length != rows) refuse_append_unsupported(where, "its length is not the number of rows")
 }
 
 # Which column of `rows` goes to which of `columns`.
@@ -307,12 +307,12 @@ match_columns <- function(columns, rows, where) {
   given <- names(rows)
   if (identical(columns, given)) return(seq_along(columns))
   if (anyDuplicated(columns) || anyDuplicated(given)) {
-    refuse(where, "names of columns are not unique: the columns must be given in the order of those that are stored")
+    refuse_append(where, "names of columns are not unique: the columns must be given in the order of those that are stored")
   }
   missing <- setdiff(columns, given)
   extra <- setdiff(given, columns)
   if (length(missing) == 0 && length(extra) == 0 && length(given) == length(columns)) return(match(columns, given))
-  refuse(
+  refuse_append(
     where, "the columns must be ", shortened(columns),
     if (length(missing) > 0) paste0("; missing: ", shortened(missing)),
     if (length(extra) > 0) paste0("; not in it: ", shortened(extra)),
@@ -326,10 +326,10 @@ shortened <- function(names, most = 10L) {
 
 count_rows <- function(columns, names, where) {
   counts <- vapply(columns, length, 0)
-  if (length(counts) == 0) refuse(where, "it has no columns")
+  if (length(counts) == 0) refuse_append(where, "it has no columns")
   if (all(counts == counts[[1]])) return(counts[[1]])
   odd <- which(counts != counts[[1]])[[1]]
-  refuse(
+  refuse_append(
     where, "the columns have different lengths: \"", names[[1]], "\" has ", counts[[1]], " elements, \"", names[[odd]],
     "\" has ", counts[[odd]]
   )
@@ -341,18 +341,18 @@ longer_row_names <- function(stored, more, before, count, where) {
   is_compact <- is.null(stored) || (is.numeric(stored) && length(stored) == 2 && is.na(stored[[1]]))
   if (is.character(stored)) {
     if (!is.character(more)) {
-      refuse(where, "its rows have names, and those to append have none; set row.names(rows)")
+      refuse_append(where, "its rows have names, and those to append have none; set row.names(rows)")
     }
     names <- c(stored, more)
     twice <- names[anyDuplicated(names)]
-    if (length(twice) > 0) refuse(where, "there would be two rows of the name \"", twice, "\"")
+    if (length(twice) > 0) refuse_append(where, "there would be two rows of the name \"", twice, "\"")
     return(names)
   }
   if (is.character(more)) {
-    refuse(where, "its rows have no names, and those to append have; append them without: row.names(rows) <- NULL")
+    refuse_append(where, "its rows have no names, and those to append have; append them without: row.names(rows) <- NULL")
   }
   if (is_compact) return(c(NA_integer_, -as.integer(before + count)))
   last <- max(before, stored)
-  if (last + count > .Machine$integer.max) refuse(where, "its rows are numbered up to ", last)
+  if (last + count > .Machine$integer.max) refuse_append(where, "its rows are numbered up to ", last)
   c(as.integer(stored), as.integer(seq(last + 1, length.out = count)))
 }
