@@ -35,8 +35,11 @@ read_piece <- function(values, first, count) {
 }
 elements_between_collections <- 2^19
 
-# A copy to be written to.
-own_values <- function(values) .Call(ufor_own, values)
+# A copy to be written to, without attributes.
+own_values <- function(values) {
+  if (!is.null(attributes(values))) attributes(values) <- NULL
+  .Call(ufor_own, values)
+}
 
 # Calls body(first, count) for each piece of `n` elements.
 each_piece <- function(n, body, size = piece_elements()) {
