@@ -190,7 +190,9 @@ xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
 rep.ufo_lazy <- refuse("rep()")
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
 as.data.frame.ufo_lazy <- refuse("data.frame()", "ufo_unlazy() gives a stored vector, which can be a column")
-all.equal.ufo_lazy <- refuse("all.equal()", "use all(x == y)")
+all.equal.ufo_lazy <- function(target, current, ...) {
+  raise_unsupported("all.equal() does not work on a lazy vector; use all(x == y)")
+}
 split.ufo_lazy <- refuse("split()", "use ufo_tapply()")
 as.Date.ufo_lazy <- refuse("as.Date()", "use ufo_map()")
 as.POSIXct.ufo_lazy <- refuse("as.POSIXct()", "use ufo_map()")

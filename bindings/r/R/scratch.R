@@ -9,6 +9,7 @@ piece_elements <- function() max(1, floor(getOption("ufostore.piece", piece_byte
 
 # The store whose scratch file all of them use; it never holds an object. R removes the session's folder, with it.
 scratch_state <- new.env(parent = emptyenv())
+scratch_state$read <- 0 # elements since the last collection
 
 scratch_pointer <- function() {
   if (is.null(scratch_state$store)) scratch_state$store <- ufo_open(tempfile("ufostore-scratch-", fileext = ".ufo"), "create")
@@ -23,10 +24,22 @@ new_target <- function(type, length) {
 write_piece <- function(target, first, values) .Call(ufor_piece_write, target, first, values)
 
 # Elements from number first + 1 on, of a vector without attributes.
-read_piece <- function(values, first, count) .Call(ufor_piece, values, first, count)
+read_piece <- function(values, first, count) {
+  # R by itself would let the pieces that are done with pile up, to 64 MiB and more.
+  scratch_state$read <- scratch_state$read + count
+  if (scratch_state$read >= elements_between_collections) {
+    gc(full = FALSE)
+    scratch_state$read <- 0
+  }
+  .Call(ufor_piece, values, first, count)
+}
+elements_between_collections <- 2^19
 
-# A copy to be written to.
-own_values <- function(values) .Call(ufor_own, values)
+# A copy to be written to, without attributes.
+own_values <- function(values) {
+  if (!is.null(attributes(values))) attributes(values) <- NULL
+  .Call(ufor_own, values)
+}
 
 # Calls body(first, count) for each piece of `n` elements.
 each_piece <- function(n, body, size = piece_elements()) {

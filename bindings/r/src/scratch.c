@@ -43,13 +43,7 @@ SEXP ufor_scratch(SEXP pointer, SEXP type, SEXP length) {
   return vector;
 }
 
-SEXP ufor_own(SEXP x) {
-  SEXP copy = PROTECT(Rf_shallow_duplicate(x));
-  SET_ATTRIB(copy, R_NilValue);
-  SET_OBJECT(copy, 0);
-  UNPROTECT(1);
-  return copy;
-}
+SEXP ufor_own(SEXP x) { return Rf_shallow_duplicate(x); }
 
 static R_xlen_t position(SEXP number) { return (R_xlen_t)Rf_asReal(number); }
 

@@ -10,8 +10,8 @@
 /* .Call: a view of `length` zeros of a type such as "double". `pointer` is an open store, whose scratch file is used.
  */
 SEXP ufor_scratch(SEXP pointer, SEXP type, SEXP length);
-/* .Call: a vector with the same elements and no attributes that can be written to without changing `x`. For a view it
- * is a clone. */
+/* .Call: a vector with the same elements and attributes that can be written to without changing `x`. For a view it is a
+ * clone. */
 SEXP ufor_own(SEXP x);
 /* .Call: elements first + 1 ... first + count of an atomic vector, as an ordinary one without attributes. */
 SEXP ufor_piece(SEXP x, SEXP first, SEXP count);

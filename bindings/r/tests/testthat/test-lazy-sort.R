@@ -1,6 +1,6 @@
 test_that("sort and ufo_order are those of base R, for vectors of many runs", {
   set.seed(21)
-  with_small_pieces(for (type in c("logical", "integer", "double")) for (n in c(0, 1, 600, 2500, 9000)) {
+  with_small_pieces(for (type in c("logical", "integer", "double")) for (n in c(0, 1, 600, 5000)) {
     for (missing in c(TRUE, FALSE)) for (decreasing in c(TRUE, FALSE)) for (na.last in c(TRUE, FALSE, NA)) {
       x <- any_vector(type, n, missing)
       info <- paste(type, n, missing, decreasing, na.last)
@@ -80,7 +80,7 @@ test_that("quantiles of all types, and medians, are exactly those of base R", {
   set.seed(25)
   probs <- list(seq(0, 1, 0.25), c(0.1, NA, 1, 0), 1 / 3, numeric(), runif(50), 1 + 1e-15)
   with_small_pieces({
-    for (type in 1:9) for (n in c(0, 1, 2, 7, 600, 2501)) for (p in probs) {
+    for (type in 1:9) for (n in c(0, 1, 7, 1101)) for (p in probs) {
       x <- sample(c(rnorm(n), sample(-5:5, n, TRUE)), n)
       expect_as_base(function(x) quantile(x, p, type = type), x, info = paste(type, n, deparse(p)))
     }
