@@ -108,7 +108,7 @@ static ufo_status read_words(reading *r, uint64_t first, uint64_t count, uint64_
 
 static ufo_status read_all(reading *r, uint64_t first, uint64_t count, ufo_string_fn visit, void *user,
                            ufo_error *error) {
-  uint64_t words[WORDS];
+  uint64_t words[WORDS] = {0};
   uint64_t chunk_bytes = ufo_object_get_info(r->words)->chunk_bytes;
   if (count > chunk_bytes) ufo_object_expect(r->words, ufo_div_up((first + count) * sizeof *words, chunk_bytes));
   for (uint64_t done = 0; done < count; done += WORDS) {

@@ -37,9 +37,34 @@ body <- function(x) {
   )
 }
 
+# Section 7a: the words and the text of strings, equal ones of 8 to 4095 bytes once.
+u32 <- function(number) as.raw(floor(number / 256^(0:3)) %% 256)
+words_and_text <- function(x) {
+  text <- raw()
+  known <- list()
+  words <- lapply(seq_along(x), function(i) {
+    if (is.na(x[i])) return(as.raw(c(1, 0, 0, 0, 0, 0, 0, 0)))
+    encoding <- switch(Encoding(x[i]), latin1 = 2, bytes = 3, 1)
+    bytes <- charToRaw(x[i])
+    n <- length(bytes)
+    if (n == 0) return(raw(8))
+    if (n <= 7) return(c(as.raw(16 * encoding + n), bytes, raw(7 - n)))
+    key <- paste(encoding, paste(bytes, collapse = ""))
+    at <- if (n < 4096) known[[key]]
+    if (is.null(at)) {
+      at <- length(text)
+      if (n < 4096) known[[key]] <<- at
+      text <<- c(text, if (n >= 4096) word(n), bytes)
+    }
+    long <- n >= 4096
+    c(u32(at %% 4096 * 2^20 + (if (long) 0 else n * 256) + 16 * encoding + (if (long) 9 else 8)), u32(floor(at / 4096)))
+  })
+  list(words = as.raw(unlist(words)), text = text)
+}
+
 lines_of <- function(name, x) {
-  line <- function(type, length, body, attributes)
-    paste("r.ufo", name, 1, type, length, body, attribute_hash(attributes), sep = "\t")
+  line <- function(type, length, body, attributes, of = name)
+    paste("r.ufo", of, 1, type, length, body, attribute_hash(attributes), sep = "\t")
   if (typeof(x) == "list") {
     bare <- unclass(x)
     attributes(bare) <- NULL
@@ -49,6 +74,13 @@ lines_of <- function(name, x) {
     c(line("list", length(x), "-", kept), unlist(Map(lines_of, sprintf("%s[[%d]]", name, seq_along(bare)), bare)))
   } else if (typeof(x) %in% c("logical", "integer", "double", "complex", "raw")) {
     line(typeof(x), length(x), sha256(body(x)), attributes(x))
+  } else if (typeof(x) == "character") {
+    parts <- words_and_text(x)
+    c(
+      line("character", length(x), "-", attributes(x)),
+      line("record(8)", length(x), sha256(parts$words), NULL, paste0(name, "[[1]]")),
+      line("raw", length(parts$text), sha256(parts$text), NULL, paste0(name, "[[2]]"))
+    )
   } else {
     bytes <- serialize(x, NULL, version = 3)
     line("serialized", length(bytes), sha256(bytes), list(R.type = typeof(x), R.length = as.double(length(x))))
@@ -71,7 +103,11 @@ values <- list(
   null = NULL,
   ordered = factor(c("b", "a"), levels = c("a", "b"), ordered = TRUE),
   posixct = as.POSIXct(c(0, 1.7e9), origin = "1970-01-01", tz = "UTC"),
-  raw = as.raw(0:255)
+  raw = as.raw(0:255),
+  strings = c(
+    x = NA, y = "", z = "seven77", "eight888", "eight888", "na\u00efve caf\u00e9", `Encoding<-`("na\xefve caf\xe9", "latin1"),
+    `Encoding<-`("\xff\xfe\xfd", "bytes"), strrep("long ", 1000), strrep("4095 ", 819), strrep("4096", 1024), sprintf("string %d", 1:700)
+  )
 )
 values <- values[order(names(values), method = "radix")]
 folder <- commandArgs(TRUE)[1]

@@ -457,3 +457,17 @@ Test(view_put, many_copies) {
   cr_assert_eq(stat_of(store).blobs, 0);
   for (int i = 0; i < 6; i++) free(content[i]);
 }
+
+/* What the transaction does to the object beside the put is not in the view. */
+Test(view_put, appended_to_in_the_same_transaction) {
+  ufo_view *view = open_view(store, NULL, pool, "x");
+  int32_t more[100] = {7};
+  data_of(view)[3] = stored[3] = 3;
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_view(txn, "x", view, UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_append(txn, "x", more, 100, &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(info_of(store, NULL, "x").length, LENGTH + 100);
+  for (int i = 0; i < LENGTH; i++) cr_assert_eq(data_of(view)[i], stored[i], "element %d", i);
+  ufo_view_release(view);
+}

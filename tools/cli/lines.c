@@ -32,11 +32,12 @@ static bool unescape(char *text, size_t *length) {
     else if (next == 't') text[to++] = '\t';
     else if (next == 'r') text[to++] = '\r';
     else if (next == '\\') text[to++] = '\\';
-    else if (next == 'x' && i + 2 < *length && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      text[to++] = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
+    else {
+      int high = next == 'x' && i + 2 < *length ? hex_digit(text[i + 1]) : -1,
+          low = high < 0 ? -1 : hex_digit(text[i + 2]);
+      if (high < 0 || low < 0) return false;
+      text[to++] = (char)((unsigned)high << 4 | (unsigned)low);
       i += 2;
-    } else {
-      return false;
     }
   }
   *length = to;

@@ -214,11 +214,19 @@ static size_t room_bytes(const struct append_job *job) {
 
 /* ---- the steps -------------------------------------------------------------------------------------------------- */
 
+/* R's type by the name that typeof() gives. */
+static SEXPTYPE type_named(const char *name) {
+  static const SEXPTYPE types[] = {LGLSXP, INTSXP, REALSXP, CPLXSXP, RAWSXP};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    if (strcmp(Rf_type2char(types[i]), name) == 0) return types[i];
+  return NILSXP;
+}
+
 static void read_parts(struct append_job *job) {
   for (R_xlen_t i = 0; i < job->count; i++) {
     SEXP part = VECTOR_ELT(job->list, i);
     job->parts[i] = (struct part){.path = ufor_name(VECTOR_ELT(part, 0)),
-                                  .type = Rf_str2type(ufor_name(VECTOR_ELT(part, 1))),
+                                  .type = type_named(ufor_name(VECTOR_ELT(part, 1))),
                                   .values = VECTOR_ELT(part, 2),
                                   .map = VECTOR_ELT(part, 3),
                                   .attributes = VECTOR_ELT(part, 4)};

@@ -42,6 +42,15 @@ static inline SEXP ufor_variable(SEXP frame, const char *name) {
 #endif
 }
 
+/* The strings of an ordinary character vector, to be changed. */
+static inline void *ufor_strings_pointer(SEXP x) {
+#if R_VERSION >= R_Version(4, 6, 0)
+  return DATAPTR_RW(x);
+#else
+  return DATAPTR(x);
+#endif
+}
+
 /* The names of the class of an ALTREP vector and of its package, as symbols; R_NilValue if they are not to be had. */
 static inline SEXP ufor_altrep_class_name(SEXP x) {
 #if R_VERSION >= R_Version(4, 6, 0)

@@ -119,8 +119,18 @@ static SEXP open_strings(struct get_job *job, const ufo_object_info *info, const
   return shell;
 }
 
+/* Strings have no plain form: an ordinary vector is made of them. */
+static SEXP plain_or_view(const struct get_job *job, SEXP shell, const ufo_object_info *info) {
+  if (!job->is_plain) return ufor_view_vector(shell);
+  if (info->type != UFO_CHARACTER) return ufor_plain_vector(shell);
+  SEXP strings = PROTECT(ufor_view_vector(shell));
+  SEXP value = ufor_strings_range(strings, 0, Rf_xlength(strings));
+  UNPROTECT(1);
+  return value;
+}
+
 static SEXP load_vector(struct get_job *job, const ufo_object_info *info, const struct place *place) {
-  if (job->is_plain && !ufor_plain_suits(info->type))
+  if (job->is_plain && info->type != UFO_CHARACTER && !ufor_plain_suits(info->type))
     return failed(job,
                   ufor_fail(&job->error, UFO_UNSUPPORTED,
                             "Cannot get '%s' in the form \"plain\": only logical, integer, double, complex and raw "
@@ -129,7 +139,7 @@ static SEXP load_vector(struct get_job *job, const ufo_object_info *info, const 
   SEXP shell = PROTECT(info->type == UFO_CHARACTER ? open_strings(job, info, place) : open_view(job, info, place));
   SEXP value = R_NilValue;
   if (job->status == UFO_OK) {
-    value = PROTECT(job->is_plain ? ufor_plain_vector(shell) : ufor_view_vector(shell));
+    value = PROTECT(plain_or_view(job, shell, info));
     value = with_attributes(job, value, info, place);
     UNPROTECT(1);
   }

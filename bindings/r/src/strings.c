@@ -1,6 +1,7 @@
 #include "strings.h"
 
 #include "altrep.h"
+#include "compat.h"
 #include "condition.h"
 #include "memory.h"
 #include "reference.h"
@@ -230,11 +231,11 @@ static void expand(SEXP x) {
 static void *dataptr_method(SEXP x, Rboolean writable) {
   (void)writable;
   if (!ufor_altrep_view(x)->strings->is_expanded) expand(x);
-  return DATAPTR(R_altrep_data2(x));
+  return ufor_strings_pointer(R_altrep_data2(x));
 }
 
 static const void *dataptr_or_null_method(SEXP x) {
-  return ufor_altrep_view(x)->strings->is_expanded ? DATAPTR(R_altrep_data2(x)) : NULL;
+  return ufor_altrep_view(x)->strings->is_expanded ? STRING_PTR_RO(R_altrep_data2(x)) : NULL;
 }
 
 /* Indices by the place of their strings in the text. */

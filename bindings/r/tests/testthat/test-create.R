@@ -27,7 +27,7 @@ test_that("wrong types, lengths and chunks are refused", {
     expect_error(ufo_create(s, "x", "double", length = length), class = "ufo_usage_error")
   }
   expect_error(ufo_create(s, "x", "nonsense", length = 1), class = "ufo_usage_error")
-  expect_error(ufo_create(s, "x", "character", length = 1), class = "ufo_unsupported_error")
+  expect_error(ufo_create(s, "x", "list", length = 1), class = "ufo_unsupported_error")
   for (chunk in list(1000, "3KB", "32MB", -1, "x", NA, c("4KB", "8KB"))) {
     expect_error(ufo_put(s, "x", 1, chunk = chunk), class = "ufo_usage_error")
   }

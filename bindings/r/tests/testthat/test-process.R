@@ -112,7 +112,8 @@ test_that("vectors outlive the namespace, which comes back when it is needed", {
     "library(ufostore)",
     sprintf("s <- ufo_open(%s); cat(s$x[1:3], '\\n')", deparse(path))
   ))
-  expect_identical(out[out != "NULL"], c("FALSE ", "5 2 3 5 7 3 55 100000 ", "TRUE 5 2 3 1 ", "TRUE ", "5 2 3 "))
+  out <- out[!grepl("^NULL$|^Registered S3|^  method|ufo_lazy", out)] # of what R says when it is loaded again
+  expect_identical(out, c("FALSE ", "5 2 3 5 7 3 55 100000 ", "TRUE 5 2 3 1 ", "TRUE ", "5 2 3 "))
 })
 
 test_that("a verification, and copying into memory, can be interrupted, and the session goes on", {
