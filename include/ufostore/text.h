@@ -66,11 +66,16 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_text_decode(const uint64_t *word, const ch
 typedef struct ufo_text_writer ufo_text_writer;
 UFO_API UFO_MUST_CHECK ufo_status ufo_text_writer_open(ufo_txn *txn, const char *name, uint32_t chunk_bytes,
                                                        ufo_text_writer **writer_out, ufo_error *error);
+/* Adds to the end of what `name`, or the element of a list that the path means, has already, at the cost of what is
+ * added: as ufo_writer_open_append, whose errors it has. UFO_USAGE: it has no strings; or an object of the name
+ * "name[[1]]" or "name[[2]]" hides its words or its text. */
+UFO_API UFO_MUST_CHECK ufo_status ufo_text_writer_open_append(ufo_txn *txn, const char *name,
+                                                              ufo_text_writer **writer_out, ufo_error *error);
 /* Strings may lie in managed memory. After an error, and if reading a string fails and ufo_guarded leaves the call,
  * only ufo_text_writer_cancel is of use. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_text_writer_write(ufo_text_writer *writer, const ufo_string *strings,
                                                         uint64_t count, ufo_error *error);
-/* Ends the object, which is part of the transaction then, and frees the writer, in every case. */
+/* Ends the object, or what is added, which is part of the transaction then, and frees the writer, in every case. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_text_writer_finish(ufo_text_writer *writer, ufo_error *error);
 UFO_API void ufo_text_writer_cancel(ufo_text_writer *writer); /* NULL is allowed */
 

@@ -1,5 +1,5 @@
-/* text_writer.c - objects of strings that come in pieces: words and text go to a writer each, under names of their own
- * that they lose at the end. */
+/* text_writer.c - strings that come in pieces: words and text go to a writer each. Those of a new object have names of
+ * their own, which they lose at the end; those that are added to an object are elements of it already. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "store/text.h"
-#include "store/transaction.h"
+#include "store/writer.h"
 #include "util/checked.h"
 #include "util/fail.h"
 
@@ -18,7 +18,8 @@ enum { WORDS = 8192 };
 struct ufo_text_writer {
   ufo_txn *txn;
   char name[UFO_NAME_MAX + 1];
-  ufo_text_names names;
+  ufo_text_names names; /* of a new object */
+  bool appends;
   ufo_text *text;
   uint64_t written; /* of what `text` has */
   ufo_writer *word_writer, *text_writer;
@@ -65,6 +66,55 @@ ufo_status ufo_text_writer_open(ufo_txn *txn, const char *name, uint32_t chunk_b
   return status;
 }
 
+/* ---- to the end of an object ---------------------------------------------------------------------------------------
+ */
+
+static ufo_status check_strings(ufo_txn *txn, const char *name, ufo_error *error) {
+  ufo_edit edit;
+  ufo_status status = ufo_txn_check_edit(txn, name, error);
+  if (!status) status = ufo_txn_edit_path(txn, name, &edit, error);
+  if (status) return status;
+  ufo_type type = edit.draft->record.type;
+  ufo_txn_unedit(txn, edit.name);
+  if (type == UFO_CHARACTER) return UFO_OK;
+  return ufo_fail(error, UFO_USAGE, "cannot append strings to '%s' of store %s: it is a %s object", name,
+                  txn->core->path, ufo_type_name(type));
+}
+
+static ufo_status open_part(ufo_txn *txn, const char *name, int part, ufo_writer **writer_out, ufo_error *error) {
+  char path[UFO_NAME_MAX + 1];
+  int length = snprintf(path, sizeof path, "%s[[%d]]", name, part);
+  if (length < 0 || (size_t)length >= sizeof path)
+    return ufo_fail(error, UFO_USAGE, "cannot append to '%s' of store %s: its name is too long for that of an element",
+                    name, txn->core->path);
+  ufo_status status = ufo_writer_open_append(txn, path, writer_out, error);
+  if (status || strcmp((*writer_out)->pending_name, path) != 0) return status;
+  ufo_writer_cancel(*writer_out);
+  *writer_out = NULL;
+  return ufo_fail(error, UFO_USAGE, "cannot append to '%s' of store %s: an object of the name '%s' hides a part of it",
+                  name, txn->core->path, path);
+}
+
+ufo_status ufo_text_writer_open_append(ufo_txn *txn, const char *name, ufo_text_writer **writer_out, ufo_error *error) {
+  if (!writer_out) return ufo_fail(error, UFO_USAGE, "no place for the writer");
+  *writer_out = NULL;
+  ufo_status status = check_strings(txn, name, error);
+  if (status) return status;
+  ufo_text_writer *writer = calloc(1, sizeof *writer);
+  if (!writer) return ufo_fail(error, UFO_FULL, "out of memory");
+  writer->txn = txn;
+  writer->appends = true;
+  strcpy(writer->name, name);
+  status = open_part(txn, name, 1, &writer->word_writer, error);
+  if (!status) status = open_part(txn, name, 2, &writer->text_writer, error);
+  if (!status) status = ufo_text_create(writer->text_writer->length, &writer->text, error);
+  if (status) free_writer(writer);
+  else *writer_out = writer;
+  return status;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
 static ufo_status write_words(ufo_text_writer *writer, ufo_error *error) {
   unsigned count = writer->count;
   writer->count = 0;
@@ -106,10 +156,11 @@ static ufo_status finish(ufo_text_writer *writer, ufo_error *error) {
   if (status) return status;
   ufo_writer *words = writer->word_writer, *text = writer->text_writer;
   writer->word_writer = writer->text_writer = NULL; /* freed in every case */
-  status = ufo_writer_finish(words, error);
-  if (status) ufo_writer_cancel(text);
-  else status = ufo_writer_finish(text, error);
-  if (!status) status = ufo_txn_put_text(writer->txn, writer->name, writer->names.words, writer->names.text, error);
+  status = ufo_writer_finish(text, error);          /* first: text without words does no harm */
+  if (status) ufo_writer_cancel(words);
+  else status = ufo_writer_finish(words, error);
+  if (!status && !writer->appends)
+    status = ufo_txn_put_text(writer->txn, writer->name, writer->names.words, writer->names.text, error);
   return status;
 }
 
@@ -120,7 +171,7 @@ static void remove_pending(ufo_txn *txn, const char *name) {
 ufo_status ufo_text_writer_finish(ufo_text_writer *writer, ufo_error *error) {
   if (!writer) return ufo_fail(error, UFO_USAGE, "no writer was given");
   ufo_status status = finish(writer, error);
-  if (status && !ufo_txn_check(writer->txn, NULL)) {
+  if (status && !writer->appends && !ufo_txn_check(writer->txn, NULL)) {
     remove_pending(writer->txn, writer->names.words);
     remove_pending(writer->txn, writer->names.text);
   }

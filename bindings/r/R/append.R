@@ -80,6 +80,7 @@ vector_part <- function(shape, values, where, in_table = FALSE) {
   if (!is.atomic(values) && !inherits(values, "POSIXlt")) {
     refuse_append(where, "its elements are of type ", shape$type, ", and the values are a ", typeof(values))
   }
+  if (shape$type == "character") values <- suit_strings(values, stored, where)
   values <- suit_class(values, stored, where)
   values <- suit_type(values, shape, where)
   if (!is.null(stored$dim)) return(matrix_part(shape, values, where))
@@ -87,7 +88,7 @@ vector_part <- function(shape, values, where, in_table = FALSE) {
 }
 
 check_vector_type <- function(shape, where, instead = "ufo_put(store, name, c(ufo_get(store, name), values))") {
-  if (shape$type %in% c("logical", "integer", "double", "complex", "raw")) return(invisible())
+  if (shape$type %in% c("logical", "integer", "double", "complex", "raw", "character")) return(invisible())
   kind <- switch(
     shape$type, serialized = shape$attributes$R.type, list = "list (of which no data frame)", shape$type
   )
@@ -171,6 +172,14 @@ suit_class <- function(values, stored, where) {
     refuse_append(where, "it is of class ", quoted(class), ", and the values do not have the same class and attributes")
   }
   values
+}
+
+# As rbind() does, and c() of this R does not: a factor among strings is its labels.
+suit_strings <- function(values, stored, where) {
+  if (is.factor(values) && is.null(stored$class)) values <- structure(as.character(values), names = names(values))
+  if (is.logical(values) && is.null(attr(values, "class")) && all(is.na(values))) storage.mode(values) <- "character"
+  if (is.character(values)) return(values)
+  refuse_append(where, "it is stored as character, and the values are of type ", typeof(values), "; append as.character(values)")
 }
 
 quoted <- function(strings) paste0("\"", strings, "\"", collapse = ", ")

@@ -9,6 +9,7 @@
 #include "condition.h"
 #include "reference.h"
 #include "store.h"
+#include "strings.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -131,9 +132,10 @@ SEXP ufor_append_shape(SEXP pointer, SEXP name) {
 struct part {
   const char *path;
   SEXP values, map, attributes;
-  SEXPTYPE type;       /* of what is stored */
-  ufo_writer *writer;  /* open, or NULL */
-  ufo_attributes *set; /* those that the object will have; NULL: they stay */
+  SEXPTYPE type;            /* of what is stored */
+  ufo_writer *writer;       /* open, or NULL */
+  ufo_text_writer *strings; /* the same for strings */
+  ufo_attributes *set;      /* those that the object will have; NULL: they stay */
 };
 
 struct append_job {
@@ -189,6 +191,7 @@ static void copy_piece(const struct part *part, R_xlen_t first, R_xlen_t count, 
 }
 
 static ufo_status write_values(struct append_job *job, struct part *part, void *room) {
+  if (part->strings != NULL) return ufor_strings_write(part->strings, part->values, &job->error);
   size_t element_bytes = ufor_element_bytes(part->type);
   R_xlen_t length = XLENGTH(part->values), piece = (R_xlen_t)(PIECE_BYTES / element_bytes);
   ufo_status status = UFO_OK;
@@ -205,7 +208,7 @@ static ufo_status write_values(struct append_job *job, struct part *part, void *
 static size_t room_bytes(const struct append_job *job) {
   size_t most = 0;
   for (R_xlen_t i = 0; i < job->count; i++) {
-    size_t length = (size_t)Rf_xlength(job->parts[i].values);
+    size_t length = job->parts[i].type == STRSXP ? 0 : (size_t)Rf_xlength(job->parts[i].values);
     size_t bytes = length < PIECE_BYTES / sizeof(Rcomplex) ? length * sizeof(Rcomplex) : PIECE_BYTES;
     if (bytes > most) most = bytes;
   }
@@ -216,7 +219,7 @@ static size_t room_bytes(const struct append_job *job) {
 
 /* R's type by the name that typeof() gives. */
 static SEXPTYPE type_named(const char *name) {
-  static const SEXPTYPE types[] = {LGLSXP, INTSXP, REALSXP, CPLXSXP, RAWSXP};
+  static const SEXPTYPE types[] = {LGLSXP, INTSXP, REALSXP, CPLXSXP, RAWSXP, STRSXP};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++)
     if (strcmp(Rf_type2char(types[i]), name) == 0) return types[i];
   return NILSXP;
@@ -238,7 +241,8 @@ static ufo_status open_writers(struct append_job *job) {
   for (R_xlen_t i = 0; i < job->count && status == UFO_OK; i++) {
     struct part *part = &job->parts[i];
     if (part->values == R_NilValue) continue;
-    status = ufo_writer_open_append(job->txn, part->path, &part->writer, &job->error);
+    status = part->type == STRSXP ? ufo_text_writer_open_append(job->txn, part->path, &part->strings, &job->error)
+                                  : ufo_writer_open_append(job->txn, part->path, &part->writer, &job->error);
   }
   return status;
 }
@@ -269,8 +273,12 @@ static ufo_status finish(struct append_job *job) {
   ufo_status status = UFO_OK;
   for (R_xlen_t i = 0; i < job->count && status == UFO_OK; i++) {
     ufo_writer *writer = job->parts[i].writer;
+    ufo_text_writer *strings = job->parts[i].strings;
     job->parts[i].writer = NULL; /* freed in every case */
+    job->parts[i].strings = NULL;
     if (writer != NULL) status = ufo_writer_finish(writer, &job->error);
+    if (strings != NULL) job->is_partial = 1; /* of words and text the one may be finished alone */
+    if (strings != NULL) status = ufo_text_writer_finish(strings, &job->error);
     if (writer != NULL && status == UFO_OK) job->is_partial = 1;
   }
   for (R_xlen_t i = 0; i < job->count && status == UFO_OK; i++) {
@@ -290,7 +298,7 @@ static SEXP run(void *data) {
   if (job->is_moved || job->status != UFO_OK) return R_NilValue;
   for (R_xlen_t i = 0; i < job->count && job->status == UFO_OK; i++) {
     struct part *part = &job->parts[i];
-    if (part->writer != NULL) job->status = write_values(job, part, room);
+    if (part->values != R_NilValue) job->status = write_values(job, part, room);
     if (job->status == UFO_OK && part->attributes != R_NilValue) job->status = make_attributes(job, part);
   }
   if (job->status == UFO_OK) job->status = finish(job);
@@ -308,6 +316,7 @@ static void clean_up(void *data, Rboolean jump) {
   ufor_reference_forbid(0);
   for (R_xlen_t i = 0; i < job->count; i++) {
     ufo_writer_cancel(job->parts[i].writer);
+    ufo_text_writer_cancel(job->parts[i].strings);
     ufo_attributes_free(job->parts[i].set);
   }
   if (job->done) return;

@@ -126,21 +126,8 @@ static ufo_status put_vector(struct put_job *job, const char *name, SEXP value) 
 }
 
 static ufo_status put_strings(struct put_job *job, const char *name, SEXP value) {
-  enum { STRINGS = 1024 };
-  ufo_string strings[STRINGS];
   ufo_status status = ufo_text_writer_open(job->txn, name, job->chunk_bytes, &job->strings, &job->error);
-  const R_xlen_t length = XLENGTH(value);
-  for (R_xlen_t first = 0; first < length && status == UFO_OK; first += STRINGS) {
-    R_xlen_t count = length - first < STRINGS ? length - first : STRINGS;
-    const void *top = vmaxget();
-    /* The strings of an ALTREP vector need not be anywhere when they were given. */
-    SEXP part = PROTECT(ALTREP(value) ? ufor_strings_range(value, first, count) : value);
-    for (R_xlen_t i = 0; i < count; i++) strings[i] = ufor_string_of(STRING_ELT(part, part == value ? first + i : i));
-    status = ufo_text_writer_write(job->strings, strings, (uint64_t)count, &job->error);
-    UNPROTECT(1);
-    vmaxset(top);
-    if (first / STRINGS % 64 == 0) R_CheckUserInterrupt();
-  }
+  if (status == UFO_OK) status = ufor_strings_write(job->strings, value, &job->error);
   if (status != UFO_OK) return status;
   ufo_text_writer *writer = job->strings;
   job->strings = NULL; /* freed in every case */

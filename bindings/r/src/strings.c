@@ -303,6 +303,25 @@ SEXP ufor_strings_range(SEXP x, R_xlen_t first, R_xlen_t count) {
   return result;
 }
 
+ufo_status ufor_strings_write(ufo_text_writer *writer, SEXP x, ufo_error *error) {
+  enum { STRINGS = 1024 };
+  ufo_string strings[STRINGS];
+  ufo_status status = UFO_OK;
+  const R_xlen_t length = XLENGTH(x);
+  for (R_xlen_t first = 0; first < length && status == UFO_OK; first += STRINGS) {
+    R_xlen_t count = length - first < STRINGS ? length - first : STRINGS;
+    const void *top = vmaxget();
+    /* The strings of an ALTREP vector need not be anywhere when they were given. */
+    SEXP part = PROTECT(ALTREP(x) ? ufor_strings_range(x, first, count) : x);
+    for (R_xlen_t i = 0; i < count; i++) strings[i] = ufor_string_of(STRING_ELT(part, part == x ? first + i : i));
+    status = ufo_text_writer_write(writer, strings, (uint64_t)count, error);
+    UNPROTECT(1);
+    vmaxset(top);
+    if (first / STRINGS % 64 == 0) R_CheckUserInterrupt();
+  }
+  return status;
+}
+
 static ufo_status clone(const ufor_view *source, ufo_view **words, ufo_view **text, ufo_text **added,
                         ufo_error *error) {
   const ufor_strings *strings = source->strings;

@@ -39,6 +39,9 @@ void ufor_strings_free(ufor_strings *strings); /* NULL is allowed */
 /* Strings first .. first + count - 1 of any character vector, as a vector of their own; none is kept by a view. */
 SEXP ufor_strings_range(SEXP x, R_xlen_t first, R_xlen_t count);
 
+/* Writes all of any character vector. With a look for an interrupt now and then, so `writer` must be reachable. */
+ufo_status ufor_strings_write(ufo_text_writer *writer, SEXP x, ufo_error *error);
+
 /* Name of the object, without the part that leads to the words; one buffer for all. */
 const char *ufor_strings_name(const ufor_view *view);
 /* Raises an error if a word leads nowhere; reads all words and all text. */

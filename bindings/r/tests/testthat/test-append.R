@@ -217,7 +217,6 @@ test_that("rows that do not fit are refused, and no column gets them", {
   named <- data.frame(x = 1:2, row.names = c("first", "second"))
   expect_refused(named, data.frame(x = 3L), "set row.names")
   expect_refused(named, data.frame(x = 3L, row.names = "first"), "two rows of the name \"first\"")
-  expect_refused(data.frame(x = 1:2, y = c("a", "b")), data.frame(x = 3L, y = "c"), "'y'", "ufo_unsupported_error")
   nested <- data.frame(x = 1:2)
   nested$l <- list(1, 2)
   expect_refused(nested, nested, "'l'", "ufo_unsupported_error")
@@ -225,9 +224,51 @@ test_that("rows that do not fit are refused, and no column gets them", {
   wide$m <- matrix(1:4, 2)
   expect_refused(wide, wide, "'m'", "ufo_unsupported_error")
   expect_refused(list(1, 2), list(3), class = "ufo_unsupported_error")
-  expect_refused(c("a", "b"), "c", "character", "ufo_unsupported_error")
   grouped <- structure(frame(3), class = c("grouped_df", "data.frame"))
   expect_refused(grouped, frame(1), "ungroup")
+})
+
+test_that("strings are appended, alone and as columns", {
+  words <- c("a", NA, "", "longer than a word", "\u00e4", "longer than a word")
+  expect_appended(words, rev(words), c(words, rev(words)))
+  expect_appended(words, character(), words)
+  expect_appended(character(), words, words)
+  expect_appended(words, factor("lab"), c(words, "lab"))
+  expect_appended(words, NA, c(words, NA))
+  expect_appended(c(x = "a"), c(y = "another, longer one"), c(x = "a", y = "another, longer one"))
+  expect_refused(words, 1, "as.character\\(values\\)")
+  expect_refused(words, structure("a", class = "path"), "class")
+  latin <- "caf\xe9 au lait"
+  Encoding(latin) <- "latin1"
+  expect_appended(words, latin, c(words, latin))
+  people <- data.frame(id = 1:3, name = c("Ada Lovelace", "Bo", NA))
+  more <- data.frame(name = c("Chidera Okonkwo", "Bo"), id = 4:5)
+  expect_appended(people, more, rbind(people, more))
+  # Text goes behind text, words behind words, and nothing else is written; also in one transaction, and many times.
+  s <- new_store()
+  many <- sprintf("this is number %07d", 1:40000)
+  s$x <- many
+  old <- s$x
+  ufo_append(s, "x", many[1:3])
+  expect_lte(ufo_info(s, "x")$chunks_changed, 2)
+  ufo_transaction(s, for (i in 1:50) ufo_append(s, "x", c(paste("a string of the round", i), "y")))
+  ufo_append(s, "x", s$x[2:1])
+  expected <- c(many, many[1:3], rbind(paste("a string of the round", 1:50), "y"), many[2:1])
+  expect_identical(ufo_materialize(s$x), expected)
+  expect_identical(ufo_materialize(old), many)
+  # A vector that was got before knows nothing of it, and is not put over it.
+  old[1] <- "changed, and longer than a word is"
+  expect_error(s$x <- old, class = "ufo_conflict_error")
+  expect_error(ufo_put(s, "x", old, conflict = "merge"), class = "ufo_conflict_error")
+  expect_identical(ufo_materialize(s$x), expected)
+  # What hides a part of it.
+  s$y <- many[1:3]
+  expect_error(ufo_transaction(s, {
+    ufo_append(s, "y", many[4])
+    stop("no")
+  }), "no")
+  expect_identical(ufo_materialize(s$y), many[1:3])
+  expect_identical(nrow(ufo_verify(s)), 0L)
 })
 
 test_that("random tables grow as rbind() makes them", {

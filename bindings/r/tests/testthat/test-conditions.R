@@ -14,8 +14,8 @@ test_that("every kind of error is classed and says what, where and what to do", 
 test_that("what is for later versions is refused as unsupported", {
   s <- new_store()
   s$x <- 1
-  s$text <- c("a", "b")
-  expect_error(ufo_append(s, "text", "c"), class = "ufo_unsupported_error")
+  s$list <- list("a", "b")
+  expect_error(ufo_append(s, "list", "c"), class = "ufo_unsupported_error")
 })
 
 test_that("wrong arguments are refused", {
