@@ -276,6 +276,33 @@ test_that("the garbage collector may run at any moment", {
   expect_identical(pieces, substring(y[1:9], 1, 3))
 })
 
+test_that("strings that are nowhere but in the store stay where R was given them", {
+  s <- new_store()
+  make <- function() sprintf("only in the store: %02d", c(1:15, 12:1))
+  s$x <- make()
+  s$y <- rev(make())
+  gc()
+  gctorture(TRUE)
+  on.exit(gctorture(FALSE))
+  x <- s$x
+  y <- s$y
+  again <- duplicated(x)
+  once <- unique(x)
+  found <- match(x, y)
+  greatest <- max(x)
+  equal <- x == y
+  joined <- vapply(seq_along(x), function(i) paste(x[[i]], y[[i]]), "")
+  gctorture(FALSE)
+  expect_match(capture.output(.Internal(inspect(x)))[[1]], "15 kept")
+  want <- make()
+  expect_identical(again, duplicated(want))
+  expect_identical(once, unique(want))
+  expect_identical(found, match(want, rev(want)))
+  expect_identical(greatest, max(want))
+  expect_identical(equal, want == rev(want))
+  expect_identical(joined, paste(want, rev(want)))
+})
+
 test_that("a vector of four times the budget is read by pieces, in order or not, and no more is in memory", {
   s <- new_store()
   n <- 6e5
