@@ -1,6 +1,7 @@
 /* Strings: words and text, written, read, viewed, put back in part, kept by snapshots, and damaged. */
 #include "one_store.h"
 #include "store/word.h"
+#include "util/checked.h"
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 8, LENGTH = 3 * PER_CHUNK + 100, LONG = 3 * CHUNK + 17 };
 
@@ -352,6 +353,72 @@ Test(text, element_of_a_list) {
   close_views(v);
   ufo_view_release(column);
   let_it_reclaim(store);
+}
+
+static void append_strings(ufo_txn *txn, const char *name, uint64_t first, uint64_t end) {
+  ufo_text_writer *writer;
+  OK(ufo_text_writer_open_append(txn, name, &writer, &error));
+  for (uint64_t i = first; i < end; i++) {
+    ufo_string string = string_at(i);
+    OK(ufo_text_writer_write(writer, &string, 1, &error));
+  }
+  OK(ufo_text_writer_finish(writer, &error));
+}
+
+/* To an object and to an element of a list, committed or pending; what is not committed leaves nothing. */
+Test(text, appended) {
+  enum { BEFORE = PER_CHUNK + 10 };
+  ufo_txn *txn = begin(store);
+  put_strings(txn, "s", BEFORE);
+  append_strings(txn, "s", BEFORE, BEFORE + 20);
+  put_strings(txn, "b", BEFORE);
+  OK(ufo_txn_put_list(txn, "l", (const char *[]){"b"}, 1, &error));
+  append_strings(txn, "l[[1]]", BEFORE, BEFORE + 20);
+  assert_strings(store, txn, "l[[1]]", 0, BEFORE + 20, string_at);
+  OK(ufo_txn_commit(txn, &error));
+  assert_strings(store, NULL, "s", 0, BEFORE + 20, string_at);
+  views before = open_views("s");
+  for (int round = 0; round < 2; round++) {
+    txn = begin(store);
+    for (uint64_t i = BEFORE + 20; i < LENGTH; i += 117) {
+      append_strings(txn, "s", i, ufo_min(i + 117, LENGTH));
+      append_strings(txn, "l[[1]]", i, ufo_min(i + 117, LENGTH));
+    }
+    assert_strings(store, txn, "s", 0, LENGTH, string_at);
+    if (round) OK(ufo_txn_commit(txn, &error));
+    else ufo_txn_abort(txn);
+    cr_assert_eq(info_of(store, NULL, "s").length, round ? LENGTH : BEFORE + 20);
+  }
+  assert_strings(store, NULL, "s", 0, LENGTH, string_at);
+  assert_strings(store, NULL, "l[[1]]", 0, LENGTH, string_at);
+  cr_assert_eq(info_of(store, NULL, "s").version, 2);
+  cr_assert_lt(info_of(store, NULL, "s[[1]]").chunks_changed, info_of(store, NULL, "s[[1]]").chunk_count);
+  set(before, 0, of("a string longer than a word", UFO_ENCODING_UTF8));
+  txn = begin(store);
+  OK(ufo_txn_put_text_views(txn, "s", before.words, before.text, before.added, UFO_PUT_MERGE, &error));
+  FAILS(UFO_CONFLICT, ufo_txn_commit(txn, &error));
+  ufo_txn_abort(txn);
+  close_views(before);
+}
+
+Test(text, appending_is_refused) {
+  ufo_text_writer *writer;
+  int32_t one = 1;
+  put_now(store, "n", spec_of(UFO_INTEGER, 0, 1, 0), &one);
+  put_now(store, "s[[2]]", spec_of(UFO_RAW, 0, 1, 0), &one); /* before there is what it hides a part of */
+  put_strings_now("s");
+  ufo_txn *txn = begin(store);
+  FAILS(UFO_USAGE, ufo_text_writer_open_append(txn, "n", &writer, &error));
+  FAILS(UFO_MISSING, ufo_text_writer_open_append(txn, "none", &writer, &error));
+  FAILS(UFO_USAGE, ufo_text_writer_open_append(txn, "s", &writer, &error));
+  cr_assert(strstr(error.message, "s[[2]]"), "%s", error.message);
+  cr_assert_null(writer);
+  OK(ufo_txn_remove(txn, "s[[2]]", &error));
+  append_strings(txn, "s", LENGTH, LENGTH + 3);
+  OK(ufo_text_writer_open_append(txn, "s", &writer, &error));
+  ufo_text_writer_cancel(writer);
+  OK(ufo_txn_commit(txn, &error));
+  assert_strings(store, NULL, "s", 0, LENGTH + 3, string_at);
 }
 
 static int note_version(void *user, const ufo_version_info *info) {
