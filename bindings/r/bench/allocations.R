@@ -61,7 +61,7 @@ measure <- function(operation, values) {
   x <- values$x
   g <- values$g
   before <- peak(reset = TRUE)
-  seconds <- system.time(capture.output(eval(operation)))[["elapsed"]]
+  seconds <- system.time(capture.output(invisible(eval(operation))))[["elapsed"]]
   c(seconds = seconds, bytes = max(0, peak() - before))
 }
 times <- function(seconds, of) if (of < 0.002) "" else format(round(seconds / of, 1), nsmall = 1)
