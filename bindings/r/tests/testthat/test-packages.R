@@ -73,6 +73,8 @@ test_that("data.table works on stored data frames, and leaves them alone", {
 
 test_that("ggplot2 draws stored columns", {
   skip_if_not_installed("ggplot2")
+  grDevices::pdf(NULL) # else there would be a file Rplots.pdf
+  on.exit(grDevices::dev.off())
   plain <- trips(2000)
   df <- stored(plain)
   layers <- function(d) {
