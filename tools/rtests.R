@@ -4,6 +4,7 @@
 # its reason. Exit status 1 if any failed.
 arguments <- commandArgs(trailingOnly = TRUE)
 pattern <- if (length(arguments) >= 3 && nzchar(arguments[3])) arguments[3]
+Sys.setenv(NOT_CRAN = "true") # the tests that take long, too: `R CMD check` does without them
 library(testthat)
 library(ufostore)
 

@@ -11,6 +11,7 @@ peak_bytes <- function(code) {
 }
 
 test_that("vectors of four times the budget are worked on within it", {
+  skip_on_cran() # it takes long
   skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
   with_budget("16MB", {
     options(ufostore.progress = FALSE)

@@ -114,6 +114,7 @@ test_that("figures print readably", {
 })
 
 test_that("garbage collection under torture harms no view", {
+  skip_on_cran() # it takes long
   s <- new_store()
   s$x <- structure(1:100, note = "n")
   s$frame <- iris[1:5, ]

@@ -251,6 +251,7 @@ test_that("code that wants an array of strings gets one, and is no view any more
 })
 
 test_that("the garbage collector may run at any moment", {
+  skip_on_cran() # it takes long
   s <- new_store()
   x <- mixed(16)
   x[2] <- "two"
@@ -304,6 +305,7 @@ test_that("strings that are nowhere but in the store stay where R was given them
 })
 
 test_that("a vector of four times the budget is read by pieces, in order or not, and no more is in memory", {
+  skip_on_cran() # it takes long
   s <- new_store()
   n <- 6e5
   s$x <- sprintf("%0200d", seq_len(n))
