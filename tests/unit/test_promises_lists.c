@@ -369,8 +369,7 @@ Test(promises_lists, renamed_list_and_views_of_it_under_its_old_name) {
 Test(promises_lists, element_that_moves_into_a_list_inside) {
   OK(ufo_snapshot_create(store, "before", &error));
   ufo_view *views[3];
-  for (uint64_t c = 0; c < 3; c++)
-    OK(ufo_view_open_child(store, NULL, pool, "df", c, NULL, &views[c], &error));
+  for (uint64_t c = 0; c < 3; c++) OK(ufo_view_open_child(store, NULL, pool, "df", c, NULL, &views[c], &error));
   ufo_txn *txn = begin(store);
   OK(ufo_txn_put_view(txn, "t1", views[0], UFO_PUT_CHECKED, &error));
   OK(ufo_txn_put_view(txn, "t2", views[1], UFO_PUT_CHECKED, &error));
