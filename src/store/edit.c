@@ -173,7 +173,7 @@ ufo_status ufo_txn_rename(ufo_txn *txn, const char *from, const char *to, ufo_er
   if (!status) status = ufo_txn_touch(txn, from, &source, error);
   if (status) {
     ufo_txn_unedit(txn, from);
-    ufo_txn_tidy(txn, target);
+    if (strcmp(from, to) != 0) ufo_txn_tidy(txn, target); /* else it is gone */
     return status;
   }
   ufo_pending_set(target, ufo_draft_retain(draft));

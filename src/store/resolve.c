@@ -4,9 +4,10 @@
  *   - an edit in place continues what its name held at the first edit; the name must still hold that very version;
  *   - a put view continues the object it is of, if the name holds it; or if the draft is a child of a list whose name
  *     holds a list with that child. CHECKED demands the view's own version; REPLACE continues whatever length it has;
- *   - a list that was put continues the list that its name holds if one of its children does that, and a list inside of it
- *     the list that this child was in; one of which elements were edited is an edit in place, and so are these: nobody
- *     changes an element without its lists.
+ *   - a list that was put continues the list that its name holds if one of its children does that, and a list inside
+ *     of it the list that this child was in; one of which elements were edited is an edit in place, and so are these:
+ *     nobody changes an element without its lists. A list that the transaction moved away takes its children along, so
+ *     that what is put under its old name is new.
  * Nothing is written here, and no id is taken twice. */
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,23 @@ static ufo_status list_is_untouched(ufo_commit *commit, ufo_draft *list, bool *u
   return status == UFO_MISSING ? ufo_fail(error, UFO_CORRUPT, "a list has lost an element") : status;
 }
 
+/* Words lead into the text that their object has beside them. So they go on only together with that text; and what
+ * others did to the words is merged only if the text is what it was. */
+static ufo_status resolve_parts(ufo_commit *commit, ufo_draft *list, const char *name, const family *members,
+                                ufo_error *error) {
+  const family nobody = {0};
+  ufo_draft *words = list->children[UFO_TEXT_WORDS], *text = list->children[UFO_TEXT_BYTES];
+  ufo_status status = resolve_child(commit, text, name, members, error);
+  if (status) return status;
+  const void *parent = text->commit.continues ? ufo_u64map_get(&members->parents, text->commit.id) : NULL;
+  bool together = parent && words->base && ufo_u64map_get(&members->parents, words->base->map_id) == parent;
+  status = resolve_child(commit, words, name, together ? members : &nobody, error);
+  if (status || !together || !words->commit.continues || words->policy != UFO_POLICY_MERGE) return status;
+  uint64_t mine = text->base->map_version, found = text->commit.from_version;
+  bool merged = words->commit.from_version != words->base->map_version;
+  return merged && mine != found ? fail_conflict(commit, name, mine, found, error) : UFO_OK;
+}
+
 /* The list that the draft may continue; *id_out is 0 if there is none. */
 static ufo_status find_heritage(ufo_commit *commit, const ufo_draft *list, const family *members, bool is_top,
                                 uint64_t *id_out, uint64_t *version_out, ufo_record *record, ufo_error *error) {
@@ -248,13 +266,14 @@ static ufo_status find_heritage(ufo_commit *commit, const ufo_draft *list, const
 
 static ufo_status resolve_list(ufo_commit *commit, ufo_draft *list, const char *name, const family *members,
                                bool is_top, ufo_error *error) {
-  for (uint64_t i = 0; i < list->child_count; i++) {
-    ufo_status status = resolve_child(commit, list->children[i], name, members, error);
-    if (status) return status;
-  }
+  ufo_status status = UFO_OK;
+  bool is_text = list->record.type == UFO_CHARACTER;
+  if (is_text) status = resolve_parts(commit, list, name, members, error);
+  for (uint64_t i = 0; i < list->child_count && !is_text && !status; i++)
+    status = resolve_child(commit, list->children[i], name, members, error);
+  if (status) return status;
   uint64_t id;
-  ufo_status status =
-      find_heritage(commit, list, members, is_top, &id, &list->commit.from_version, &list->commit.record, error);
+  status = find_heritage(commit, list, members, is_top, &id, &list->commit.from_version, &list->commit.record, error);
   if (status) return status;
   if (!id) return make_new(commit, list, error);
   list->commit.id = id;
@@ -294,7 +313,7 @@ static ufo_status resolve_name(ufo_commit *commit, ufo_pending *pending, ufo_err
   if (!status) status = check_name(commit, pending, version, error);
   if (status || !draft) return status;
   if (ufo_draft_is_put_list(draft)) {
-    if (ufo_has_children(record.type)) {
+    if (ufo_has_children(record.type) && !ufo_u64map_get(&commit->kept_lists, pending->current_id)) {
       members = (family){.list_id = pending->current_id, .list_version = version};
       gathering gathered = {.commit = commit, .members = &members};
       status = gather(&gathered, members.list_id, version, error);
@@ -313,8 +332,23 @@ static ufo_status resolve_name(ufo_commit *commit, ufo_pending *pending, ufo_err
   return status || continues ? status : make_new(commit, draft, error);
 }
 
+static ufo_status note_kept_lists(ufo_commit *commit, ufo_draft *draft, ufo_error *error) {
+  ufo_status status = UFO_OK;
+  if (!ufo_has_children(draft->record.type)) return UFO_OK;
+  if (!ufo_draft_is_put_list(draft))
+    return ufo_u64map_put(&commit->kept_lists, draft->origin_id, draft, NULL) ? UFO_OK : out_of_memory(error);
+  for (uint64_t i = 0; i < draft->child_count && !status; i++)
+    status = note_kept_lists(commit, draft->children[i], error);
+  return status;
+}
+
 ufo_status ufo_commit_resolve(ufo_commit *commit, ufo_error *error) {
   const ufo_txn *txn = commit->txn;
+  for (size_t i = 0; i < txn->pending_count; i++) {
+    ufo_draft *draft = txn->pending[i]->draft;
+    ufo_status status = draft ? note_kept_lists(commit, draft, error) : UFO_OK;
+    if (status) return status;
+  }
   for (size_t i = 0; i < txn->pending_count; i++) {
     ufo_pending *pending = txn->pending[i];
     if (!pending->draft && !pending->removed) continue;

@@ -207,6 +207,6 @@ ufo_status ufo_text_decode(const uint64_t *word, const char *text, uint64_t byte
     if (string_out->length >= UFO_STRING_BYTES_MAX || string_out->length > end - ufo_word_end(&is))
       return fail_outside(ufo_word_end(&is) + ufo_min(string_out->length, UFO_TEXT_BYTES_MAX), end, error);
   }
-  string_out->bytes = at;
+  string_out->bytes = at ? at : ""; /* no bytes are no NA */
   return UFO_OK;
 }

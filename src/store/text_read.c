@@ -52,6 +52,8 @@ static ufo_status get_bytes(reading *r, uint64_t offset, uint64_t count, const c
   uint32_t chunk_bytes = r->about->chunk_bytes;
   uint64_t chunk = offset / chunk_bytes, skip = offset % chunk_bytes;
   const char *bytes = NULL;
+  *bytes_out = "";
+  if (count == 0) return UFO_OK; /* at the end there is no chunk */
   *bytes_out = NULL;
   if (skip + count <= chunk_bytes) {
     ufo_status status = get_chunk(r, chunk, &bytes, error);

@@ -19,19 +19,21 @@
 /* ---- names and lists --------------------------------------------------------------------------------------------- */
 
 /* An object hangs in one place. Of two, the one that was found first stays: names are, and they lead out of lists that
- * go round in circles. But a list that replaced another may have taken its elements over: what was dropped yields. */
-static bool stays(const ufo_verifier *v, const ufo_verify_place *before, uint64_t parent) {
-  return before && before->parent != parent && !ufo_u64map_get(&v->dropped, before->parent);
+ * go round in circles. But a list that replaced another may have taken its elements over, and so may a list inside of
+ * one: what was dropped, or is of an old version, yields. */
+static bool stays(const ufo_verifier *v, const ufo_verify_place *before, const ufo_verify_place *now) {
+  if (!before || (!before->in_force && now->in_force)) return false;
+  if (before->in_force && !now->in_force) return true;
+  return before->parent != now->parent && !ufo_u64map_get(&v->dropped, before->parent);
 }
 
-static ufo_status add_place(ufo_verifier *v, uint64_t id, uint64_t parent, uint64_t index, ufo_slice name,
+static ufo_status add_place(ufo_verifier *v, uint64_t id, const ufo_verify_place *place, ufo_slice name,
                             ufo_error *error) {
-  if (stays(v, ufo_u64map_get(&v->places, id), parent)) return UFO_OK;
+  if (stays(v, ufo_u64map_get(&v->places, id), place)) return UFO_OK;
   ufo_verify_place *at = malloc(sizeof *at + name.bytes + 1);
   void *old = NULL;
   if (!at) return ufo_fail(error, UFO_FULL, "cannot verify: out of memory");
-  at->parent = parent;
-  at->index = index;
+  *at = *place;
   if (name.bytes) memcpy(at->name, name.data, name.bytes);
   at->name[name.bytes] = '\0';
   if (!ufo_u64map_put(&v->places, id, at, &old)) {
@@ -66,13 +68,15 @@ static ufo_status visit_name(ufo_verifier *v, ufo_slice key, ufo_slice content, 
     ufo_fail(&cause, UFO_CORRUPT, "object %llu has two names", (unsigned long long)id);
     ufo_verify_damage_name(v, name, cause.message);
   }
-  return add_place(v, id, 0, 0, key, error);
+  return add_place(v, id, &(ufo_verify_place){.in_force = true}, key, error);
 }
 
 static ufo_status visit_child(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {
   ufo_entry entry;
   if (ufo_record_decode_entry(content, &entry, NULL) != UFO_OK || !entry.is_child) return UFO_OK;
-  return add_place(v, entry.child_id, ufo_get_be64(key.data), ufo_get_be64(key.data + 8), (ufo_slice){NULL, 0}, error);
+  ufo_verify_place at = {.parent = ufo_get_be64(key.data), .index = ufo_get_be64(key.data + 8)};
+  at.in_force = ufo_verify_in_force(v, at.parent, at.index, ~ufo_get_be64(key.data + 16));
+  return add_place(v, entry.child_id, &at, (ufo_slice){NULL, 0}, error);
 }
 
 static ufo_status visit_garbage(ufo_verifier *v, ufo_slice key, ufo_slice content, ufo_error *error) {

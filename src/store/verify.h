@@ -15,7 +15,8 @@ ufo_status ufo_core_verify(ufo_core *core, ufo_damage_fn report, ufo_progress_fn
 typedef struct ufo_verify_place {
   uint64_t parent; /* 0: named */
   uint64_t index;
-  char name[]; /* of a named object */
+  bool in_force; /* not in an old version of the list alone */
+  char name[];   /* of a named object */
 } ufo_verify_place;
 
 /* A name of the past, and the generation of the newest snapshot that has it. */
@@ -55,6 +56,9 @@ typedef struct ufo_verifier {
 
 void ufo_verify_damage_store(ufo_verifier *v, const char *cause);
 void ufo_verify_damage_name(ufo_verifier *v, const char *name, const char *cause);
+/* Is this the newest entry of a list's element? Children have pins of their own: what only an old version of a list, or
+ * one that waits to be reclaimed, leads to may be gone, or in another list by now. */
+bool ufo_verify_in_force(ufo_verifier *v, uint64_t list, uint64_t chunk, uint64_t version);
 /* Is it UFO_OK? UFO_FULL is noted, and ends the verification. */
 bool ufo_verify_good(ufo_verifier *v, ufo_status status);
 /* These name the object, "list[[3]]" for a child. `kind` is OBJECT or ATTRIBUTES, and `count` elements cannot be read,

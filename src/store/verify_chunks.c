@@ -42,9 +42,7 @@ static ufo_status decode_chunk(ufo_verifier *v, const ufo_entry *entry, ufo_erro
   return ufo_codec_decode(v->work->codec, meta, v->work->buffer, v->raw, error);
 }
 
-/* Children have pins of their own: what only an old version of a list, or one that waits to be reclaimed, leads to may
- * be gone. */
-static bool is_in_force(ufo_verifier *v, uint64_t list, uint64_t chunk, uint64_t version) {
+bool ufo_verify_in_force(ufo_verifier *v, uint64_t list, uint64_t chunk, uint64_t version) {
   ufo_entry newest;
   uint64_t found;
   if (ufo_u64map_get(&v->dropped, list)) return false;
@@ -81,11 +79,11 @@ static const char *check_owner(ufo_verifier *v, uint64_t id, uint64_t version, b
   return !known && status == UFO_MISSING ? "the map has an entry of an object that is not there" : NULL;
 }
 
-/* A child has one place. (What was dropped may lead to what others took over.) */
+/* A child has one place. (What was dropped, or an old version, may lead to what others took over.) */
 static void check_place(ufo_verifier *v, uint64_t list, uint64_t index, uint64_t version, uint64_t child) {
   const ufo_verify_place *at = ufo_u64map_get(&v->places, child);
   ufo_error cause;
-  if (!at || at->parent == list || ufo_u64map_get(&v->dropped, list)) return;
+  if (!at || at->parent == list || !at->in_force || !ufo_verify_in_force(v, list, index, version)) return;
   ufo_fail(&cause, UFO_CORRUPT, "object %llu, an element of this list, belongs to another list or name, too",
            (unsigned long long)child);
   ufo_verify_damage_entry(v, list, version, index, cause.message);
@@ -109,7 +107,7 @@ ufo_status ufo_verify_entry(ufo_verifier *v, ufo_slice key, ufo_slice content, u
     uint64_t found = 0;
     ufo_verify_use(&v->used.object, entry.child_id);
     check_place(v, id, chunk, version, entry.child_id);
-    if (is_in_force(v, id, chunk, version) &&
+    if (ufo_verify_in_force(v, id, chunk, version) &&
         (!ufo_verify_find_object(v, entry.child_id, entry.child_version, &found, &record) ||
          found != entry.child_version))
       ufo_verify_damage_entry(v, id, version, chunk, "this element of the list is missing or its record is damaged");

@@ -36,6 +36,11 @@ static void ended(void *user, ufo_object *committed) {
 }
 
 ufo_status ufo_txn_put_view(ufo_txn *txn, const char *name, ufo_view *view, ufo_put_mode mode, ufo_error *error) {
+  return ufo_view_put(txn, name, name, view, mode, error);
+}
+
+ufo_status ufo_view_put(ufo_txn *txn, const char *name, const char *final_name, ufo_view *view, ufo_put_mode mode,
+                        ufo_error *error) {
   if (!view || !txn || !name)
     return ufo_fail(error, UFO_USAGE, "cannot put a view without a transaction, name and view");
   if ((unsigned)mode >= sizeof policies / sizeof *policies)
@@ -53,7 +58,7 @@ ufo_status ufo_txn_put_view(ufo_txn *txn, const char *name, ufo_view *view, ufo_
     return status;
   }
   /* One put decides what the view is based on: that under its own name, else the last one. */
-  bool own = strcmp(name, view->name) == 0;
+  bool own = strcmp(final_name, view->name) == 0;
   if (!own && view->put_is_own && atomic_load(&view->put_is_open)) {
     ufo_put_forget(put);
     ufo_changes_free(&changes);

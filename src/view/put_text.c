@@ -3,6 +3,9 @@
  * Added text goes behind the text that the view's base has. That may be longer than the view already: then it begins
  * with what was added up to an earlier put of the same views, for only the view that put it was given the longer base.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "store/text.h"
 #include "store/transaction.h"
 #include "util/fail.h"
@@ -22,16 +25,49 @@ static void remove_pending(ufo_txn *txn, const char *name) {
   if (ufo_txn_find(txn, name)) (void)!ufo_txn_remove(txn, name, NULL);
 }
 
+enum { PART_NAME_BYTES = UFO_NAME_MAX + 32 };
+
+/* As views are named. */
+static void name_part(const char *name, int part, char label[PART_NAME_BYTES]) {
+  snprintf(label, PART_NAME_BYTES, "%.*s[[%d]]", UFO_NAME_MAX, name, part + 1);
+}
+
+/* Puts a part of the strings `name` under a temporary name. */
+static ufo_status put_part(ufo_txn *txn, const char *name, int part, const char *temporary, ufo_view *view,
+                           ufo_put_mode mode, ufo_error *error) {
+  char label[PART_NAME_BYTES];
+  name_part(name, part, label);
+  return ufo_view_put(txn, temporary, label, view, mode, error);
+}
+
+/* As with vectors: where the name holds other strings by now than those that the views are of, what these were edited
+ * from is what the commit must find. */
+static void expect_base(ufo_txn *txn, const char *name, const ufo_view *words) {
+  ufo_pending *pending = ufo_txn_find(txn, name);
+  const ufo_object *base = words->base;
+  ufo_object_info info = {.struct_size = sizeof info};
+  char label[PART_NAME_BYTES];
+  name_part(name, UFO_TEXT_WORDS, label);
+  if (strcmp(label, words->name) != 0 || base->core != txn->core || !base->map_id || pending->base_id == 0) return;
+  if (!ufo_store_child_info(txn->store, NULL, name, 0, UFO_TEXT_WORDS, &info, NULL) && info.id == base->map_id) return;
+  pending->base_id = base->map_id;
+  pending->base_version = base->map_version;
+}
+
 ufo_status ufo_txn_put_text_views(ufo_txn *txn, const char *name, ufo_view *words, ufo_view *text,
                                   const ufo_text *added, ufo_put_mode mode, ufo_error *error) {
   if (!txn || !name || !words || !text)
     return ufo_fail(error, UFO_USAGE, "cannot put strings without a transaction, name and views");
   ufo_text_names names = ufo_text_make_names();
-  ufo_status status = ufo_txn_put_view(txn, names.words, words, mode, error);
-  if (status == UFO_OK) status = ufo_txn_put_view(txn, names.text, text, mode, error);
+  bool fresh = ufo_txn_check(txn, NULL) == UFO_OK && !ufo_txn_find(txn, name);
+  ufo_status status = put_part(txn, name, UFO_TEXT_WORDS, names.words, words, mode, error);
+  if (status == UFO_OK) status = put_part(txn, name, UFO_TEXT_BYTES, names.text, text, mode, error);
   if (status == UFO_OK) status = append_added(txn, names.text, text, added, error);
   if (status == UFO_OK) status = ufo_txn_put_text(txn, name, names.words, names.text, error);
-  if (status == UFO_OK) return UFO_OK;
+  if (status == UFO_OK) {
+    if (fresh && mode == UFO_PUT_CHECKED) expect_base(txn, name, words);
+    return UFO_OK;
+  }
   if (!ufo_txn_check(txn, NULL)) {
     remove_pending(txn, names.words);
     remove_pending(txn, names.text);

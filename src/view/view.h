@@ -51,6 +51,11 @@ struct ufo_view {
   atomic_bool put_is_open; /* its transaction has not ended */
 };
 
+/* ---- put.c ------------------------------------------------------------------------------------------------------ */
+/* ufo_txn_put_view, of a view that will be an element `final_name` of what takes it from its temporary name. */
+ufo_status ufo_view_put(ufo_txn *txn, const char *name, const char *final_name, ufo_view *view, ufo_put_mode mode,
+                        ufo_error *error);
+
 /* ---- overlay.c -------------------------------------------------------------------------------------------------- */
 pthread_mutex_t *ufo_overlay_lock(const ufo_view *view);
 /* The base and, if the chunk has one, the extent, both retained. */

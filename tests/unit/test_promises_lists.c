@@ -333,6 +333,62 @@ Test(promises_lists, renamed_list_takes_its_children_along) {
   FAILS(UFO_MISSING, ufo_store_info(store, NULL, "df$b", 0, &info, &error));
 }
 
+/* What is put under the old name is a list of its own, whichever of the two names comes first. */
+Test(promises_lists, renamed_list_and_views_of_it_under_its_old_name) {
+  static const char *const temporary[] = {"t1", "t2", "t3"}, *const to[] = {"a", "z"};
+  for (int i = 0; i < 2; i++) {
+    ufo_view *view;
+    OK(ufo_view_open_child(store, NULL, pool, "df", 0, NULL, &view, &error));
+    int32_t was = values[0][5];
+    ((int32_t *)ufo_view_data(view))[5] = 99 + i;
+    ufo_object_spec spec = spec_of(UFO_INTEGER, 0, LENGTH, CHUNK);
+    ufo_txn *txn = begin(store);
+    OK(ufo_txn_put_view(txn, "t1", view, UFO_PUT_CHECKED, &error));
+    OK(ufo_txn_put(txn, "t2", &spec, values[1], &error));
+    OK(ufo_txn_put(txn, "t3", &spec, values[2], &error));
+    OK(ufo_txn_rename(txn, "df", to[i], &error));
+    OK(ufo_txn_put_list(txn, "df", temporary, 3, &error));
+    OK(ufo_txn_commit(txn, &error));
+    ufo_view_release(view);
+    assert_sound(store);
+    assert_content(store, NULL, i ? "z[[1]]" : "a[[1]]", values[0], LENGTH * 4);
+    values[0][5] = 99 + i;
+    assert_content(store, NULL, "df[[1]]", values[0], LENGTH * 4);
+    remove_now(store, "df");
+    let_it_reclaim(store);
+    assert_sound(store);
+    values[0][5] = was;
+    assert_content(store, NULL, i ? "z$a" : "a$a", values[0], LENGTH * 4);
+    txn = begin(store);
+    OK(ufo_txn_rename(txn, to[i], "df", &error));
+    OK(ufo_txn_commit(txn, &error));
+  }
+}
+
+/* The list's older version names it where it was. */
+Test(promises_lists, element_that_moves_into_a_list_inside) {
+  OK(ufo_snapshot_create(store, "before", &error));
+  ufo_view *views[3];
+  for (uint64_t c = 0; c < 3; c++) OK(ufo_view_open_child(store, NULL, pool, "df", c, NULL, &views[c], &error));
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_view(txn, "t1", views[0], UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_put_view(txn, "t2", views[1], UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_put_view(txn, "t3", views[2], UFO_PUT_CHECKED, &error));
+  OK(ufo_txn_put_list(txn, "t2", (const char *[]){"t2"}, 1, &error));
+  OK(ufo_txn_put_list(txn, "df", (const char *[]){"t1", "t2", "t3"}, 3, &error));
+  OK(ufo_txn_commit(txn, &error));
+  for (int c = 0; c < 3; c++) ufo_view_release(views[c]);
+  assert_sound(store);
+  assert_content(store, NULL, "df[[2]][[1]]", values[1], LENGTH * 4);
+  remove_now(store, "df");
+  let_it_reclaim(store);
+  assert_sound(store);
+  OK(ufo_snapshot_remove(store, "before", &error));
+  let_it_reclaim(store);
+  assert_sound(store);
+  cr_assert_leq(stat_of(store).objects, 1);
+}
+
 Test(promises_lists, replaced_by_a_vector_and_back) {
   put_now(store, "df", spec_of(UFO_INTEGER, 0, 3, 0), values[0]);
   assert_content(store, NULL, "df", values[0], 12);

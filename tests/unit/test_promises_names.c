@@ -51,6 +51,18 @@ Test(promises_names, refused) {
   cr_assert_eq(number("x"), 1);
 }
 
+Test(promises_names, rename_of_nothing_to_itself) {
+  ufo_txn *txn = begin(store);
+  FAILS(UFO_MISSING, ufo_txn_rename(txn, "x", "x", &error));
+  OK(ufo_txn_commit(txn, &error));
+  put_number("x", 1);
+  txn = begin(store);
+  FAILS(UFO_USAGE, ufo_txn_rename(txn, "x", "x", &error));
+  OK(ufo_txn_remove(txn, "x", &error));
+  FAILS(UFO_MISSING, ufo_txn_rename(txn, "x", "x", &error));
+  ufo_txn_abort(txn);
+}
+
 Test(promises_names, in_byte_order) {
   static const char *const names[] = {"b", "a", "\xC3\xA9", "B", "aa", "\x02"}, *const sorted[] = {"\x02", "B",
                                                                                                    "a",    "aa",

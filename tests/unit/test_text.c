@@ -529,3 +529,94 @@ Test(text, parts_of_other_types) {
   FAILS(UFO_USAGE, ufo_txn_put_text(txn, "s", "w", "w", &error));
   ufo_txn_abort(txn);
 }
+
+/* Nothing is read there: a writer gives no such words, but they lead nowhere else. */
+Test(text, no_bytes_at_the_end_of_the_text) {
+  for (uint64_t bytes = 0; bytes <= CHUNK; bytes += CHUNK) {
+    uint64_t words[] = {bytes << 20 | 0x18, bytes ? (bytes - 8) << 20 | 0x19 : 0}, last = 9;
+    char text[CHUNK] = {0};
+    ufo_txn *txn = begin(store);
+    ufo_object_spec spec = spec_of(UFO_RECORD, 8, 2, CHUNK);
+    OK(ufo_txn_put(txn, "w", &spec, words, &error));
+    spec = spec_of(UFO_RAW, 0, bytes, CHUNK);
+    OK(ufo_txn_put(txn, "t", &spec, text, &error));
+    OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
+    OK(ufo_txn_commit(txn, &error));
+    OK(ufo_text_read(store, NULL, "s", 0, 0, 2, accept, &last, &error));
+    cr_assert_eq(last, 1);
+    for (int i = 0; i < 2; i++) {
+      ufo_string string;
+      OK(ufo_text_decode(&words[i], bytes ? text : NULL, bytes, NULL, &string, &error));
+      cr_assert(string.bytes && string.length == 0);
+    }
+    assert_sound(store);
+  }
+}
+
+static ufo_string other_at(uint64_t i) {
+  static char buffers[2][64];
+  char *buffer = buffers[i % 2];
+  snprintf(buffer, 64, "another string, %llu", (unsigned long long)i);
+  return of(buffer, UFO_ENCODING_UTF8);
+}
+
+/* Others put words of theirs with a text of their own: neither these nor ours may be read with the other text. */
+Test(text, words_stay_with_their_text) {
+  for (int mode = UFO_PUT_CHECKED; mode <= UFO_PUT_REPLACE; mode++) {
+    put_strings_now("s");
+    views mine = open_views("s"), theirs = open_views("s");
+    ufo_text *other;
+    OK(ufo_text_create(0, &other, &error));
+    for (uint64_t i = 0; i < LENGTH; i++) {
+      ufo_string string = i < PER_CHUNK ? other_at(i) : (ufo_string){0}; /* NA */
+      OK(ufo_text_add(other, &string, (uint64_t *)ufo_view_data(theirs.words) + i, &error));
+    }
+    uint64_t bytes;
+    const char *text = ufo_text_bytes(other, &bytes);
+    ufo_object_spec spec = spec_of(UFO_RAW, 0, bytes, CHUNK);
+    ufo_txn *txn = begin(store);
+    OK(ufo_txn_put_view(txn, "w", theirs.words, UFO_PUT_CHECKED, &error));
+    OK(ufo_txn_put(txn, "t", &spec, text, &error));
+    OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
+    OK(ufo_txn_commit(txn, &error));
+    assert_sound(store); /* with views of the words before, which are kept */
+    assert_strings(store, NULL, "s", 0, PER_CHUNK, other_at);
+    bool merges = mode == UFO_PUT_MERGE; /* as it could, if it changed no chunk that they changed */
+    if (!merges) set(mine, LENGTH - 1, other_at(LENGTH - 1));
+    txn = begin(store);
+    OK(ufo_txn_put_text_views(txn, "s", mine.words, mine.text, mine.added, mode, &error));
+    if (mode == UFO_PUT_CHECKED) {
+      FAILS(UFO_CONFLICT, ufo_txn_commit(txn, &error));
+      ufo_txn_abort(txn);
+    } else {
+      OK(ufo_txn_commit(txn, &error));
+      assert_strings(store, NULL, "s", 0, LENGTH - 1, string_at);
+      assert_strings(store, NULL, "s", LENGTH - 1, 1, merges ? string_at : other_at);
+    }
+    assert_sound(store);
+    ufo_text_free(other);
+    close_views(mine);
+    close_views(theirs);
+    remove_now(store, "s");
+    let_it_reclaim(store);
+  }
+}
+
+/* The put under the object's own name is the one that the views go on from, whichever comes first. */
+Test(text, put_under_two_names) {
+  put_strings_now("s");
+  views v = open_views("s");
+  for (uint64_t round = 0; round < 4; round++) {
+    const char *const names[] = {round % 2 ? "copy" : "s", round % 2 ? "s" : "copy"};
+    set(v, round, other_at(round));
+    ufo_txn *txn = begin(store);
+    for (int i = 0; i < 2; i++)
+      OK(ufo_txn_put_text_views(txn, names[i], v.words, v.text, v.added, UFO_PUT_CHECKED, &error));
+    OK(ufo_txn_commit(txn, &error));
+    for (int i = 0; i < 2; i++) {
+      assert_strings(store, NULL, names[i], 0, round + 1, other_at);
+      assert_strings(store, NULL, names[i], round + 1, LENGTH - round - 1, string_at);
+    }
+  }
+  close_views(v);
+}
