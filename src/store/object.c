@@ -53,6 +53,8 @@ void ufo_object_release(ufo_object *object) {
 
 const ufo_object_info *ufo_object_get_info(const ufo_object *object) { return &object->info; }
 
+bool ufo_object_same_store(const ufo_object *a, const ufo_object *b) { return a->core == b->core; }
+
 uint32_t ufo_object_chunk_raw_bytes(const ufo_object *object, uint64_t chunk) {
   return ufo_record_chunk_raw_bytes(&object->record, chunk);
 }

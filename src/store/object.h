@@ -18,6 +18,8 @@ void ufo_object_release(ufo_object *object); /* NULL is allowed */
 /* Info of this version; constant while the handle lives. For a pending object, version is that of its base, 0 if new.
  */
 const ufo_object_info *ufo_object_get_info(const ufo_object *object);
+/* Numbers of objects say something within one store only. */
+bool ufo_object_same_store(const ufo_object *a, const ufo_object *b);
 
 /* Bytes of chunk `chunk` of this version: chunk_bytes, less for the last. */
 uint32_t ufo_object_chunk_raw_bytes(const ufo_object *object, uint64_t chunk);

@@ -15,14 +15,16 @@ static const ufo_put_policy policies[] = {
     [UFO_PUT_REPLACE] = UFO_POLICY_REPLACE,
 };
 
-/* Is the committed version what the view shows? Not if it was put under the name of another object, where the view
- * stays with its own; nor if a merge brought in changes of others, or another length than the view's: but text that was
- * only added to (ufo_txn_put_text_views) begins as the view does. */
+/* Is the committed version what the view shows? Not if it was put under the name of another object or into another
+ * store, where the view stays with its own (a view of nothing has none); nor if a merge brought in changes of others,
+ * or another length than the view's: but text that was only added to (ufo_txn_put_text_views) begins as the view does.
+ */
 static bool shows(const ufo_view *view, const ufo_object *committed) {
   const ufo_object_info *base = ufo_object_get_info(view->base);
   const ufo_object_info *next = ufo_object_get_info(committed);
   if (next->length != view->length && !(view->put_grows && next->length > view->length)) return false;
-  bool same_object = base->id == next->id || base->version == 0;
+  bool same_store = ufo_object_same_store(view->base, committed) || strcmp(view->name, UFO_VIEW_OF_NOTHING) == 0;
+  bool same_object = same_store && (base->id == next->id || base->version == 0);
   bool merged = view->put_mode == UFO_PUT_MERGE && next->version != base->version + 1;
   return same_object && !merged;
 }

@@ -471,3 +471,20 @@ Test(view_put, appended_to_in_the_same_transaction) {
   for (int i = 0; i < LENGTH; i++) cr_assert_eq(data_of(view)[i], stored[i], "element %d", i);
   ufo_view_release(view);
 }
+
+/* Objects of two stores may have the same number, name and version. */
+Test(view_put, into_another_store) {
+  ufo_store *other = open_store(in_folder("other.ufo"));
+  ufo_view *view = open_view(store, NULL, pool, "x");
+  data_of(view)[3] = stored[3] = 3;
+  put_view_now(other, "x", view);
+  cr_assert_eq(info_of(other, NULL, "x").id, info_of(store, NULL, "x").id, "what the test is about");
+  assert_content(other, NULL, "x", stored, BYTES);
+  cr_assert_eq(view_info(view).chunks_changed, 1, "the view is that of the first store as before");
+  put_view_now(store, "x", view);
+  assert_content(store, NULL, "x", stored, BYTES);
+  cr_assert_eq(view_info(view).chunks_changed, 0);
+  cr_assert_eq(info_of(store, NULL, "x").chunks_changed, 1);
+  ufo_view_release(view);
+  ufo_store_close(other);
+}

@@ -149,6 +149,8 @@ static ufo_status check_not_replaced(struct put_job *job, ufor_view *view) {
   snprintf(path, sizeof path, "%s%s", job->name, view->strings != NULL ? "[[1]]" : "");
   if (strlen(path) > UFO_NAME_MAX) return UFO_OK;
   if (job->mode == UFO_PUT_REPLACE) return UFO_OK;
+  /* In another store it has no place of its own, and numbers of objects say nothing. */
+  if (strcmp(ufor_view_path(view), ufo_store_path(job->handle->store)) != 0) return UFO_OK;
   ufo_view_info own = {.struct_size = sizeof own};
   ufo_object_info current = {.struct_size = sizeof current};
   ufo_status status = ufo_view_get_info(view->view, &own, &job->error);

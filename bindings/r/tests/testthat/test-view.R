@@ -176,6 +176,34 @@ test_that("a view can be put under other names and into other stores", {
   expect_identical(s$x, structure(x, note = "n"))
 })
 
+test_that("a view that was put into another store stays one of its own", {
+  s <- new_store()
+  other <- new_store()
+  more <- new_store()
+  more$first <- 1
+  for (x in list(noise(5000), as.character(1:5000))) {
+    s$x <- x
+    other$x <- NULL
+    y <- s$x
+    y[3] <- y[2]
+    changed <- ufo_materialize(y)
+    other$x <- y
+    expect_identical(other$x, changed)
+    expect_identical(unserialize(serialize(y, NULL)), changed)
+    # There another object has the name, which is replaced.
+    more$x <- rev(x)
+    more$x <- y
+    expect_identical(more$x, changed)
+    # What others did is not undone by it.
+    z <- s$x
+    z[9] <- z[2]
+    s$x <- z
+    y[4] <- y[2]
+    expect_error(s$x <- y, class = "ufo_conflict_error")
+    expect_identical(s$x, z)
+  }
+})
+
 test_that("data frames are changed column by column", {
   s <- new_store()
   frame <- data.frame(a = noise(1e5), b = 1:1e5, c = rep(c("u", "v"), 5e4))
