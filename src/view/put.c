@@ -23,7 +23,8 @@ static bool shows(const ufo_view *view, const ufo_object *committed) {
   const ufo_object_info *next = ufo_object_get_info(committed);
   if (next->length != view->length && !(view->put_grows && next->length > view->length)) return false;
   bool same_object = base->id == next->id || base->version == 0;
-  bool merged = view->put_mode == UFO_PUT_MERGE && next->version != base->version + 1;
+  bool moved_on = committed->from_version && committed->from_version != view->base->map_version;
+  bool merged = view->put_mode == UFO_PUT_MERGE && moved_on;
   return same_object && !merged;
 }
 
