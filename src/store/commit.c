@@ -92,8 +92,10 @@ static ufo_status pin_draft(ufo_commit *commit, ufo_draft *draft, const char *na
   bool is_named = pending && pending->draft == draft;
   status = ufo_info_fill(commit->etxn, &found, is_named ? name : "", &info, error);
   if (status) return status;
-  return ufo_object_make(commit->core, name, &info, &found.record, ufo_pin_retain(draft->commit.pin),
-                         &draft->commit.object, error);
+  status = ufo_object_make(commit->core, name, &info, &found.record, ufo_pin_retain(draft->commit.pin),
+                           &draft->commit.object, error);
+  if (!status && draft->commit.continues) draft->commit.object->from_version = draft->commit.from_version;
+  return status;
 }
 
 static ufo_status forget_outcome(ufo_commit *commit, ufo_draft *draft, const char *name, ufo_error *error) {

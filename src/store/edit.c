@@ -243,6 +243,7 @@ static ufo_status put_children(ufo_txn *txn, const char *name, ufo_type type, co
   }
   list->record.type = type;
   list->record.length = count;
+  list->attributes_set = true; /* to none, also if the commit finds that it is the next version of another */
   ufo_u64map seen = UFO_U64MAP_INIT;
   for (uint64_t i = 0; i < count && !status; i++) {
     status = ufo_txn_check_edit(txn, children[i], error);

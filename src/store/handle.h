@@ -17,6 +17,7 @@ struct ufo_object {
   ufo_pin *pin;    /* on map_id and map_version; NULL: none is needed */
   uint64_t map_id; /* whose entries give the chunks that `extents` does not have; 0: they are zeros */
   uint64_t map_version;
+  uint64_t from_version;                         /* of what a commit made: the version that it carried on; else 0 */
   ufo_record map_record;                         /* of that version: its length may be smaller */
   uint64_t draft_serial;                         /* of the draft it was made from; 0: it is a committed version */
   ufo_u64map extents;                            /* chunk -> ufo_extent, each retained */

@@ -25,7 +25,8 @@ static bool shows(const ufo_view *view, const ufo_object *committed) {
   if (next->length != view->length && !(view->put_grows && next->length > view->length)) return false;
   bool same_store = ufo_object_same_store(view->base, committed) || strcmp(view->name, UFO_VIEW_OF_NOTHING) == 0;
   bool same_object = same_store && (base->id == next->id || base->version == 0);
-  bool merged = view->put_mode == UFO_PUT_MERGE && next->version != base->version + 1;
+  bool moved_on = committed->from_version && committed->from_version != view->base->map_version;
+  bool merged = view->put_mode == UFO_PUT_MERGE && moved_on;
   return same_object && !merged;
 }
 

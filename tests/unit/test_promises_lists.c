@@ -389,6 +389,42 @@ Test(promises_lists, element_that_moves_into_a_list_inside) {
   cr_assert_leq(stat_of(store).objects, 1);
 }
 
+/* Puts views of the three elements of `list` as the list `name`, which has no attributes in the transaction. */
+static void put_views_of(ufo_txn *txn, const char *list, const char *name) {
+  static const char *const temporary[] = {"t1", "t2", "t3"};
+  for (uint64_t c = 0; c < 3; c++) {
+    ufo_view *view;
+    OK(ufo_view_open_child(store, NULL, pool, list, c, NULL, &view, &error));
+    OK(ufo_txn_put_view(txn, temporary[c], view, UFO_PUT_CHECKED, &error));
+    ufo_view_release(view);
+  }
+  OK(ufo_txn_put_list(txn, name, temporary, 3, &error));
+  cr_assert_eq(info_of(store, txn, name).attribute_count, 0);
+}
+
+/* Also when it goes on as the next version of one that had some. */
+Test(promises_lists, put_list_has_no_attributes_until_they_are_set) {
+  uint64_t id = info_of(store, NULL, "df").id;
+  ufo_txn *txn = begin(store);
+  put_views_of(txn, "df", "df");
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(info_of(store, NULL, "df").id, id);
+  cr_assert_eq(info_of(store, NULL, "df").attribute_count, 0);
+  txn = begin(store); /* a list inside of another one */
+  set_names(txn, "df", (const char *[]){"x", "y", "z"}, 3);
+  OK(ufo_txn_put_list(txn, "df", (const char *[]){"df"}, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+  assert_content(store, NULL, "df[[1]]$y", values[1], LENGTH * 4);
+  id = child_of("df", 0).id;
+  txn = begin(store);
+  put_views_of(txn, "df[[1]]", "t");
+  OK(ufo_txn_put_list(txn, "df", (const char *[]){"t"}, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(child_of("df", 0).id, id);
+  cr_assert_eq(child_of("df", 0).attribute_count, 0);
+  assert_content(store, NULL, "df[[1]][[2]]", values[1], LENGTH * 4);
+}
+
 Test(promises_lists, replaced_by_a_vector_and_back) {
   put_now(store, "df", spec_of(UFO_INTEGER, 0, 3, 0), values[0]);
   assert_content(store, NULL, "df", values[0], 12);

@@ -620,3 +620,21 @@ Test(text, put_under_two_names) {
   }
   close_views(v);
 }
+
+/* The object's version of that time may be gone, and its text may have been taken back. */
+Test(text, words_that_only_a_view_keeps_are_sound) {
+  put_strings_now("s");
+  views mine = open_views("s"), theirs = open_views("s");
+  for (uint64_t i = 0; i < PER_CHUNK; i++) set(theirs, i, other_at(i));
+  put_views_now("s", theirs, UFO_PUT_CHECKED);
+  views kept = open_views("s");
+  set(mine, 1, other_at(1));
+  put_views_now("s", mine, UFO_PUT_REPLACE);
+  close_views(theirs);
+  let_it_reclaim(store);
+  assert_sound(store);
+  ufo_string found = get(kept, PER_CHUNK - 1), expected = other_at(PER_CHUNK - 1);
+  cr_assert(same(&found, &expected));
+  close_views(kept);
+  close_views(mine);
+}

@@ -200,6 +200,20 @@ Test(view_put, conflict_merged) {
   assert_sound(store);
 }
 
+/* The commit makes no version: that of others is the next one, and not what the view shows. */
+Test(view_put, merge_of_nothing_leaves_the_view_as_it_is) {
+  ufo_view *view = open_view(store, NULL, pool, "x");
+  int32_t other = 111;
+  write_now(store, "x", PER_CHUNK, 1, &other);
+  ufo_txn *txn = begin(store);
+  OK(ufo_txn_put_view(txn, "x", view, UFO_PUT_MERGE, &error));
+  OK(ufo_txn_commit(txn, &error));
+  cr_assert_eq(info_of(store, NULL, "x").version, 2);
+  cr_assert_eq(view_info(view).version, 1);
+  cr_assert_eq(data_of(view)[PER_CHUNK], stored[PER_CHUNK]);
+  ufo_view_release(view);
+}
+
 /* Taking either side would undo what the other wrote beside it in the chunk. */
 Test(view_put, merge_of_the_same_chunk_is_a_conflict) {
   ufo_view *first, *second;
