@@ -9,6 +9,7 @@ ufo_append <- function(store, name, values) {
   check_changeable(store, paste0("append to '", name, "'"))
   where <- list(path = path, object = name, what = paste0("'", name, "'"))
   check_no_column(store, name, where)
+  values <- unlazy_deeply(values)
   for (attempt in seq_len(append_attempts_max)) {
     shape <- .Call(ufor_append_shape, pointer, name)
     if (is.null(shape)) next

@@ -95,7 +95,7 @@ subscripts_at_a_time <- function() 8 * piece_elements()
 take_positions <- function(x, i) {
   values <- lazy_values(x)
   zeros <- 0
-  if (length(i) > 0 && isTRUE(min(i, na.rm = TRUE) < 1)) {
+  if (length(i) > 0 && isTRUE(suppressWarnings(min(i, na.rm = TRUE)) < 1)) {
     each_piece(length(i), function(first, count) zeros <<- zeros + sum(trunc(lazy_piece(i, first, count)) == 0, na.rm = TRUE))
   }
   sink <- new_sink(typeof(values), lazy_meta(x), length(i) - zeros)
@@ -171,6 +171,7 @@ diff.ufo_lazy <- function(x, lag = 1L, differences = 1L, ...) {
   if (length(lag) != 1 || length(differences) != 1 || !isTRUE(lag >= 1) || !isTRUE(differences >= 1)) {
     raise_usage("'lag' and 'differences' must be integers >= 1")
   }
+  if (is.null(lazy_meta(x)) && lag * differences >= length(x)) return(slice(x, 0, 0))
   for (i in seq_len(differences)) {
     if (lag >= length(x)) return(slice(x, 0, 0))
     n <- length(x) - lag

@@ -75,7 +75,6 @@ median.ufo_lazy <- function(x, na.rm = FALSE, ...) {
   if (n == 0 || anyNA(x)) return(with_meta(read_piece(lazy_values(x), 0, 0)[NA_integer_], lazy_meta(x)))
   half <- (n + 1) %/% 2
   middle <- if (n %% 2 == 1) half else half + 0:1
-  if (typeof(lazy_values(x)) == "logical") x <- as.integer(x)
   middle <- with_meta(rank_reader(x, middle)(middle), lazy_meta(x))
   if (n %% 2 == 1) middle else mean(middle)
 }

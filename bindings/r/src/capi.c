@@ -23,6 +23,9 @@ static _Noreturn void raise(const ufor_view *view, const ufo_error *error) {
   ufor_raise(error, ufor_view_path(view), ufo_view_name(view->view));
 }
 
+/* The elements of character vectors are R's own strings, which no memory of a view holds. */
+static const ufor_view *view_of(SEXP x) { return TYPEOF(x) == STRSXP ? NULL : ufor_view_behind(x); }
+
 /* Bytes of an element of the R vector: of a record that is a byte. */
 static size_t element_bytes(const ufor_view *view) { return view->type == UFO_RECORD ? 1 : ufo_type_bytes(view->type); }
 
@@ -35,10 +38,10 @@ static void check_range(const ufor_view *view, R_xlen_t first, R_xlen_t count) {
 
 static int ufor_capi_api_version(void) { return API_VERSION; }
 
-static int ufor_capi_is_view(SEXP x) { return ufor_view_behind(x) != NULL; }
+static int ufor_capi_is_view(SEXP x) { return view_of(x) != NULL; }
 
 static int ufor_capi_info(SEXP x, ufostore_vector_info *info) {
-  const ufor_view *view = ufor_view_behind(x);
+  const ufor_view *view = view_of(x);
   if (view == NULL) return 0;
   ufo_view_info own = {.struct_size = sizeof own};
   ufo_error error;
@@ -60,7 +63,7 @@ static int ufor_capi_info(SEXP x, ufostore_vector_info *info) {
 }
 
 static int ufor_capi_advise(SEXP x, R_xlen_t first, R_xlen_t count, enum ufostore_advice advice) {
-  const ufor_view *view = ufor_view_behind(x);
+  const ufor_view *view = view_of(x);
   if (view == NULL) return 0;
   check_range(view, first, count);
   size_t bytes = element_bytes(view);
@@ -72,7 +75,7 @@ static int ufor_capi_advise(SEXP x, R_xlen_t first, R_xlen_t count, enum ufostor
 }
 
 static int ufor_capi_pin(SEXP x, R_xlen_t first, R_xlen_t count, int for_write) {
-  const ufor_view *view = ufor_view_behind(x);
+  const ufor_view *view = view_of(x);
   if (view == NULL) return 0;
   check_range(view, first, count);
   size_t bytes = element_bytes(view);
@@ -84,7 +87,7 @@ static int ufor_capi_pin(SEXP x, R_xlen_t first, R_xlen_t count, int for_write) 
 }
 
 static int ufor_capi_unpin(SEXP x, R_xlen_t first, R_xlen_t count) {
-  const ufor_view *view = ufor_view_behind(x);
+  const ufor_view *view = view_of(x);
   if (view == NULL) return 0;
   check_range(view, first, count);
   size_t bytes = element_bytes(view);

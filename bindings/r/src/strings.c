@@ -445,8 +445,12 @@ ufo_string ufor_string_of(SEXP string) {
   if (encoding == CE_LATIN1) made.encoding = UFO_ENCODING_LATIN1;
   else if (encoding == CE_BYTES) made.encoding = UFO_ENCODING_BYTES;
   else if (encoding == CE_NATIVE && !is_ascii(bytes, made.length) && !session_is_utf8()) {
-    made.bytes = Rf_translateCharUTF8(string);
-    made.length = strlen(made.bytes);
+    /* What is no text in the session's encoding, as all of it in the "C" locale, R would replace by codes such as <e9>,
+     * or by dots. It stays as it is, as in a session of UTF-8. */
+    const char *text = Rf_translateCharUTF8(string);
+    if (strcmp(text, Rf_reEnc(bytes, CE_NATIVE, CE_UTF8, 2)) != 0) return made;
+    made.bytes = text;
+    made.length = strlen(text);
   }
   return made;
 }

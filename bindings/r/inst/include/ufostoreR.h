@@ -71,7 +71,8 @@ enum ufostore_advice {
 /* The version of what is in this header, 1: functions are only ever added, and fields at the end of structures. */
 UFOSTORE_FUNCTION(int, ufostore_api_version, (void), ())
 
-/* 1 if `x` is a view of a stored vector, else 0; never an error. Takes some comparisons. */
+/* 1 if `x` is a view of a stored vector, else 0; never an error. Takes some comparisons. Character vectors are none
+ * here: their elements are R's strings, which are not in the memory of a view. */
 UFOSTORE_FUNCTION(int, ufostore_is_view, (SEXP x), (x))
 
 /* Fills *info if `x` is a view, and returns 1; else returns 0. */

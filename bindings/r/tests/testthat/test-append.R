@@ -431,3 +431,15 @@ test_that("values that cannot be read leave the object and the transaction as th
   expect_identical(s$y[], 0.5)
   expect_identical(ufo_info(s, "df")$version, 1)
 })
+
+test_that("lazy vectors are appended as what is behind them", {
+  s <- new_store()
+  s$x <- 1:3
+  s$d <- data.frame(a = 1:2)
+  old <- options(ufostore.lazy = TRUE)
+  on.exit(options(old))
+  ufo_append(s, "x", s$x + 3L)
+  expect_identical(as.vector(s$x), 1:6)
+  ufo_append(s, "d", list(a = s$x[1:2]))
+  expect_identical(ufo_materialize(s$d), data.frame(a = c(1:2, 1:2)))
+})

@@ -43,6 +43,10 @@ test_that("other packages' C code is told what a view is", {
   s$l <- list(a = x, n = 1:10, r = as.raw(1:10))
   expect_identical(info(s$l$n)[c("length", "element_bytes", "is_data")], list(length = 10, element_bytes = 4, is_data = FALSE))
   expect_identical(info(s$l$r)$element_bytes, 1)
+  s$c <- c("a", "b")
+  expect_false(info(s$c))
+  expect_identical(caller("advise")(s$c, 0, 1, 3), 0L)
+  expect_identical(s$c, c("a", "b"))
   if (getRversion() < "4.5") expect_true(info(ufo_get(s, "x", form = "plain"))$is_plain)
 })
 

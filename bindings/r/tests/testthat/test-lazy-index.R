@@ -86,6 +86,7 @@ test_that("head, tail, rev, length<-, c and diff are those of base R", {
     if (type == "raw") next
     for (lag in c(1, 2, 600, 1299, 1300, 5000)) expect_as_base(function(x) diff(x, lag), x, info = paste(type, lag))
     expect_as_base(function(x) diff(x, 3, 2), x)
+    expect_as_base(function(x) diff(x, 700, 2), x)
   })
   with_small_pieces({
     day <- as.Date("2026-01-01") + (0:1300)^2
@@ -152,4 +153,10 @@ test_that("ufo_which and ufo_match are which and match", {
     f <- factor(rep(c("b", "a"), 600))
     expect_identical(as.vector(ufo_match(any_lazy(f), "a", 0L)), match(f, "a", 0L))
   })
+})
+
+test_that("subscripts that are all missing give NA without a warning", {
+  for (i in list(NA_integer_, c(NA_real_, NA), "name")) {
+    expect_as_base(function(x) x[i], 1:5)
+  }
 })

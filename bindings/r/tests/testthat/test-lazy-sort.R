@@ -99,6 +99,7 @@ test_that("quantiles of all types, and medians, are exactly those of base R", {
     day <- as.Date("2026-01-01") + 0:999
     for (type in c(1, 3, 7)) expect_as_base(function(x) quantile(x, 0.5, type = type), day, same_message = FALSE)
     expect_as_base("median", day)
+    for (n in 0:6) expect_as_base("median", rep_len(c(TRUE, TRUE, FALSE), n))
     expect_error(median(any_lazy(factor("a"))), class = "ufo_unsupported_error")
   })
 })

@@ -364,3 +364,20 @@ test_that("damage is an error that says which string, and the session goes on", 
   expect_identical(s$good, letters)
   expect_gt(nrow(ufo_verify(s)), 0)
 })
+
+test_that("a session of another locale changes no byte of strings that are not marked", {
+  s <- new_store()
+  path <- .subset2(s, "path")
+  script <- tempfile(fileext = ".R")
+  writeLines(c(
+    "library(ufostore)", sprintf("s <- ufo_open(\"%s\")", path),
+    "s$x <- x <- c(rawToChar(as.raw(c(0x63, 0xc3, 0xa9))), rawToChar(as.raw(c(0x63, 0xe9))), \"a\")",
+    "s$y <- 1:3", "y <- s$x", "y[3] <- x[1]", "s$y <- y"
+  ), script)
+  variables <- c(paste0("R_LIBS=", paste(.libPaths(), collapse = ":")), "R_TESTS=", "LC_ALL=C")
+  expect_identical(system2(file.path(R.home("bin"), "Rscript"), script, env = variables), 0L)
+  bytes <- list(as.raw(c(0x63, 0xc3, 0xa9)), as.raw(c(0x63, 0xe9)))
+  expect_identical(lapply(1:2, function(i) charToRaw(s$x[i])), bytes)
+  expect_identical(s$x[1], "c\u00e9")
+  expect_identical(lapply(c(1:3), function(i) charToRaw(s$y[i])), bytes[c(1, 2, 1)])
+})
