@@ -309,6 +309,7 @@ test_that("elements of lists get longer, but not one column of a data frame", {
   s$df <- frame(2)
   expect_error(ufo_append(s, "df", frame(1, 2)), "hides", class = "ufo_usage_error")
   expect_identical(s[["df[[1]]"]], 1L)
+  s[["df[[1]]"]] <- NULL # whoever reads this store afterwards finds the column
   ufo_snapshot(s, "now")
   past <- ufo_open(.subset2(s, "path"), snapshot = "now")
   expect_error(ufo_append(past, "run$log", 1L), "never changes", class = "ufo_usage_error")
