@@ -13,12 +13,6 @@
 /* For all tails of a transaction. */
 #define TAILS_BYTES_MAX (UINT64_C(32) << 20)
 
-static ufo_status check_type(const ufo_txn *txn, const char *name, const ufo_record *record, ufo_error *error) {
-  if (!ufo_has_children(record->type) && record->type != UFO_SERIALIZED) return UFO_OK;
-  return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
-                  txn->core->path, ufo_type_name(record->type));
-}
-
 /* The writer begins where the target ends. */
 static ufo_status take_last_chunk(ufo_writer *writer, ufo_error *error) {
   ufo_draft *target = writer->target;
@@ -42,7 +36,7 @@ ufo_status ufo_writer_open_append(ufo_txn *txn, const char *name, ufo_writer **w
   if (!status) status = ufo_txn_edit_path(txn, name, &edit, error);
   if (status) return status;
   const ufo_record *record = &edit.draft->record;
-  status = check_type(txn, name, record, error);
+  status = ufo_txn_check_elements(txn, name, record, error);
   if (!status) status = ufo_txn_get_spill(txn, &spill, error);
   ufo_writer *writer = status ? NULL : calloc(1, sizeof *writer);
   ufo_draft *draft = status ? NULL : ufo_draft_create();

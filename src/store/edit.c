@@ -80,12 +80,16 @@ typedef struct range {
   uint64_t first, count;
 } range;
 
+ufo_status ufo_txn_check_elements(const ufo_txn *txn, const char *name, const ufo_record *record, ufo_error *error) {
+  if (!ufo_has_children(record->type) && record->type != UFO_SERIALIZED) return UFO_OK;
+  return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
+                  txn->core->path, ufo_type_name(record->type));
+}
+
 static ufo_status check_range(const ufo_txn *txn, const char *name, const ufo_record *record, const range *at,
                               ufo_error *error) {
-  if (ufo_has_children(record->type) || record->type == UFO_SERIALIZED) {
-    return ufo_fail(error, UFO_USAGE, "cannot change elements of '%s' of store %s: it is a %s object", name,
-                    txn->core->path, ufo_type_name(record->type));
-  }
+  ufo_status status = ufo_txn_check_elements(txn, name, record, error);
+  if (status) return status;
   if (!ufo_range_inside(at->first, at->count, record->length)) {
     return ufo_fail(error, UFO_USAGE, "cannot write elements %llu to %llu of '%s' of store %s: it has %llu",
                     (unsigned long long)at->first, (unsigned long long)(at->first + at->count), name, txn->core->path,

@@ -18,5 +18,7 @@ typedef struct ufo_text_names {
   char words[UFO_TEXT_NAME_BYTES], text[UFO_TEXT_NAME_BYTES];
 } ufo_text_names;
 ufo_text_names ufo_text_make_names(void);
+/* After an error: takes back those of them that are pending, if the transaction is still good for it. */
+void ufo_text_forget(ufo_txn *txn, const ufo_text_names *names);
 
 #endif

@@ -168,13 +168,16 @@ static void remove_pending(ufo_txn *txn, const char *name) {
   if (ufo_txn_find(txn, name)) (void)!ufo_txn_remove(txn, name, NULL);
 }
 
+void ufo_text_forget(ufo_txn *txn, const ufo_text_names *names) {
+  if (ufo_txn_check(txn, NULL)) return;
+  remove_pending(txn, names->words);
+  remove_pending(txn, names->text);
+}
+
 ufo_status ufo_text_writer_finish(ufo_text_writer *writer, ufo_error *error) {
   if (!writer) return ufo_fail(error, UFO_USAGE, "no writer was given");
   ufo_status status = finish(writer, error);
-  if (status && !writer->appends && !ufo_txn_check(writer->txn, NULL)) {
-    remove_pending(writer->txn, writer->names.words);
-    remove_pending(writer->txn, writer->names.text);
-  }
+  if (status && !writer->appends) ufo_text_forget(writer->txn, &writer->names);
   free_writer(writer);
   return status;
 }

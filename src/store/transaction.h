@@ -135,5 +135,7 @@ void ufo_puts_end(ufo_put *puts, ufo_object *committed); /* takes over the list,
 ufo_status ufo_txn_check_edit(const ufo_txn *txn, const char *name, ufo_error *error);
 /* The same for an edit that may make a new object: UFO_USAGE if its name would hide an element of a list. */
 ufo_status ufo_txn_check_target(ufo_txn *txn, const char *name, ufo_error *error);
+/* Does an object of this record have elements that can be edited one by one? UFO_USAGE. */
+ufo_status ufo_txn_check_elements(const ufo_txn *txn, const char *name, const ufo_record *record, ufo_error *error);
 
 #endif

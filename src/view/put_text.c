@@ -21,10 +21,6 @@ static ufo_status append_added(ufo_txn *txn, const char *name, ufo_view *text, c
   return status;
 }
 
-static void remove_pending(ufo_txn *txn, const char *name) {
-  if (ufo_txn_find(txn, name)) (void)!ufo_txn_remove(txn, name, NULL);
-}
-
 enum { PART_NAME_BYTES = UFO_NAME_MAX + 32 };
 
 /* As views are named. */
@@ -68,9 +64,6 @@ ufo_status ufo_txn_put_text_views(ufo_txn *txn, const char *name, ufo_view *word
     if (fresh && mode == UFO_PUT_CHECKED) expect_base(txn, name, words);
     return UFO_OK;
   }
-  if (!ufo_txn_check(txn, NULL)) {
-    remove_pending(txn, names.words);
-    remove_pending(txn, names.text);
-  }
+  ufo_text_forget(txn, &names);
   return ufo_fail_prefix(error, status, "cannot put '%s'", name);
 }
