@@ -302,10 +302,7 @@ static SEXP run(void *data) {
     if (job->status == UFO_OK && part->attributes != R_NilValue) job->status = make_attributes(job, part);
   }
   if (job->status == UFO_OK) job->status = finish(job);
-  if (job->status == UFO_OK && job->own_txn) {
-    job->status = ufo_txn_commit(job->txn, &job->error);
-    if (job->status == UFO_OK) job->txn = NULL;
-  }
+  if (job->status == UFO_OK) job->status = ufor_store_end_edit(&job->txn, job->own_txn, &job->error);
   job->done = job->status == UFO_OK;
   return R_NilValue;
 }
@@ -334,11 +331,7 @@ SEXP ufor_append(SEXP pointer, SEXP name, SEXP id, SEXP version, SEXP parts) {
   const char *path = ufo_store_path(job.handle->store);
   job.parts = (struct part *)R_alloc((size_t)job.count + 1, sizeof *job.parts);
   memset(job.parts, 0, ((size_t)job.count + 1) * sizeof *job.parts);
-  job.txn = job.handle->txn;
-  if (job.txn == NULL) {
-    if (ufo_txn_begin(job.handle->store, &job.txn, &job.error) != UFO_OK) ufor_raise(&job.error, path, job.name);
-    job.own_txn = 1;
-  }
+  job.txn = ufor_store_begin_edit(job.handle, job.name, &job.own_txn);
   ufor_reference_forbid(1);
   R_UnwindProtect(run, &job, clean_up, &job, NULL);
   /* Nobody knows of a transaction of our own: what others made of the object meanwhile is appended to. */

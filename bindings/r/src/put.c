@@ -252,10 +252,7 @@ static ufo_status put_value(struct put_job *job, const char *name, SEXP value) {
 static SEXP run(void *data) {
   struct put_job *job = data;
   job->status = put_value(job, job->name, job->value);
-  if (job->status == UFO_OK && job->own_txn) {
-    job->status = ufo_txn_commit(job->txn, &job->error);
-    if (job->status == UFO_OK) job->txn = NULL;
-  }
+  if (job->status == UFO_OK) job->status = ufor_store_end_edit(&job->txn, job->own_txn, &job->error);
   job->done = job->status == UFO_OK;
   return R_NilValue;
 }
@@ -297,11 +294,7 @@ SEXP ufor_put(SEXP pointer, SEXP name, SEXP value, SEXP chunk, SEXP conflict) {
                         .mode = mode_of(ufor_name(conflict)),
                         .serial = serial++};
   const char *path = ufo_store_path(job.handle->store);
-  job.txn = job.handle->txn;
-  if (job.txn == NULL) {
-    if (ufo_txn_begin(job.handle->store, &job.txn, &job.error) != UFO_OK) ufor_raise(&job.error, path, job.name);
-    job.own_txn = 1;
-  }
+  job.txn = ufor_store_begin_edit(job.handle, job.name, &job.own_txn);
   ufor_reference_forbid(1);
   R_UnwindProtect(run, &job, clean_up, &job, NULL);
   if (job.status != UFO_OK) ufor_raise(&job.error, path, job.name);

@@ -27,6 +27,22 @@ ufor_store *ufor_store_from(SEXP pointer) {
   ufor_raise_format(UFO_USAGE, name, NULL, "The store '%s' is closed", name == NULL ? "?" : name);
 }
 
+ufo_txn *ufor_store_begin_edit(const ufor_store *handle, const char *name, int *is_own) {
+  ufo_txn *txn = handle->txn;
+  ufo_error error;
+  *is_own = txn == NULL;
+  if (*is_own && ufo_txn_begin(handle->store, &txn, &error) != UFO_OK)
+    ufor_raise(&error, ufo_store_path(handle->store), name);
+  return txn;
+}
+
+ufo_status ufor_store_end_edit(ufo_txn **txn, int is_own, ufo_error *error) {
+  if (!is_own) return UFO_OK;
+  ufo_status status = ufo_txn_commit(*txn, error);
+  if (status == UFO_OK) *txn = NULL;
+  return status;
+}
+
 void ufor_store_raise(const ufor_store *handle, const ufo_error *error, const char *name, uint64_t version) {
   ufo_object_info current = {.struct_size = sizeof current};
   ufo_error ignored;

@@ -31,6 +31,12 @@ typedef struct ufor_store {
 /* The store of an external pointer; raises ufo_usage_error if it is closed. */
 ufor_store *ufor_store_from(SEXP pointer);
 
+/* The transaction that an edit of `name` is part of: the user's, or else one of the edit's own, which *is_own tells.
+ * Raises an error if there is none to be had. */
+ufo_txn *ufor_store_begin_edit(const ufor_store *handle, const char *name, int *is_own);
+/* The edit is complete: commits what is its own, and then *txn is NULL. */
+ufo_status ufor_store_end_edit(ufo_txn **txn, int is_own, ufo_error *error);
+
 /* Raises the error of a look for object `name` at `version` (0: the current one). */
 _Noreturn void ufor_store_raise(const ufor_store *handle, const ufo_error *error, const char *name, uint64_t version);
 

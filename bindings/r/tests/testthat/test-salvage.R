@@ -16,15 +16,10 @@ test_that("a sound store is copied as it is", {
 })
 
 test_that("what is lost is an error until it is written anew", {
-  s <- new_store()
-  set.seed(7)
-  x <- readBin(as.raw(sample(0:255, 4 * 10 * 16384, replace = TRUE)), "integer", 10 * 16384)
-  s$x <- x
-  s$good <- x / 2
-  path <- .subset2(s, "path")
-  ufo_close(s)
-  bytes <- readBin(path, "raw", file.size(path))
-  at <- grepRaw(writeBin(x[60000 + 0:3], raw()), bytes, fixed = TRUE)
+  made <- damaged_store()
+  x <- made$x
+  bytes <- readBin(made$path, "raw", file.size(made$path))
+  at <- grepRaw(made$pattern, bytes, fixed = TRUE)
   bytes[at] <- xor(bytes[at], as.raw(1))
   bytes[1:8192] <- as.raw(0) # and it does not open any more
   hurt <- new_path()
