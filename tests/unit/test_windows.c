@@ -8,6 +8,9 @@
 
 enum { MIB = 1 << 20, CHUNK = 64 << 10, WINDOW = 2 << 20, WORDS_A_CHUNK = CHUNK / 8, WORDS_A_WINDOW = WINDOW / 8 };
 enum { BUDGET = 32 * MIB, BODY = 4 * BUDGET, COUNT = BODY / 8 };
+/* Of a scan that begins somewhere in a window, all the others; but where evictors do not get to run for long, nothing
+ * is clean, and a window is given up: its chunks come one by one. */
+enum { SERVED = BODY / WINDOW * 3 / 4 };
 
 static const ufo_source ahead_formula = {.populate = populate_formula, .flags = UFO_SOURCE_READ_AHEAD};
 
@@ -64,7 +67,7 @@ Test(windows, a_scan_is_served_ahead, .timeout = 60) {
   cr_assert_eq((uintptr_t)body % WINDOW, 0);
   cr_assert_eq(wrong_words(body, 0, COUNT, 1), 0);
   ufo_pool_stats stats = stats_of(pool);
-  cr_assert_geq(stats.windows, BODY / WINDOW - 2); /* all but the one in which the stream began, and a neighbour */
+  cr_assert_geq(stats.windows, SERVED);
   cr_assert_leq(stats.faults, 2 * BODY / WINDOW + CHUNK / 1024);
   cr_assert_leq(stats.resident_bytes_peak, BUDGET);
   cr_assert_eq(stats.dirty_bytes, 0);
@@ -80,7 +83,7 @@ Test(windows, backwards_too, .timeout = 60) {
   const uint64_t *body = ufo_region_body(region);
   for (uint64_t i = COUNT; i-- > 0;)
     if (body[i] != value_of(i)) cr_assert_fail("word %" PRIu64 " is wrong", i);
-  cr_assert_geq(stats_of(pool).windows, BODY / WINDOW - 2);
+  cr_assert_geq(stats_of(pool).windows, SERVED);
   ufo_region_release(region);
   OK(ufo_pool_destroy(pool, &error));
 }
