@@ -2,6 +2,10 @@
 
 check_pieces_of <- function(x) if (is_lazy(x)) x else ufo_lazy(x)
 
+# Of a lazy vector its elements, of a lazy data frame its rows.
+size_of <- function(x) if (is_lazy_frame(x)) frame_rows(x) else length(x)
+piece_of <- function(x, first, count) if (is_lazy_frame(x)) frame_piece(x, first, count) else lazy_piece(x, first, count)
+
 check_cores <- function(cores) {
   if (!is.numeric(cores) || length(cores) != 1 || is.na(cores) || cores < 1) {
     raise_usage("cores must be a number from 1 on, not ", deparse_short(cores))
@@ -12,8 +16,8 @@ check_cores <- function(cores) {
 # Calls FUN for each piece, and collect(first, result) for each result, in order. With several cores a wave of pieces
 # is computed in as many processes at a time, each of which reads its own.
 walk_pieces <- function(x, FUN, ..., cores, collect) {
-  n <- length(x)
-  compute <- function(first, count) FUN(lazy_piece(x, first, count), ...)
+  n <- size_of(x)
+  compute <- function(first, count) FUN(piece_of(x, first, count), ...)
   if (cores == 1) return(each_piece(n, function(first, count) collect(first, compute(first, count))))
   size <- piece_elements()
   starts <- if (n > 0) seq(0, n - 1, by = size) else numeric()
@@ -38,7 +42,7 @@ walk_pieces <- function(x, FUN, ..., cores, collect) {
 ufo_apply <- function(x, FUN, ..., cores = 1L) {
   x <- check_pieces_of(x)
   FUN <- match.fun(FUN)
-  results <- vector("list", ceiling(length(x) / piece_elements()))
+  results <- vector("list", ceiling(size_of(x) / piece_elements()))
   at <- 0
   walk_pieces(x, FUN, ..., cores = check_cores(cores), collect = function(first, result) {
     at <<- at + 1
@@ -51,20 +55,52 @@ ufo_map <- function(x, FUN, ..., type = NULL, cores = 1L) {
   x <- check_pieces_of(x)
   FUN <- match.fun(FUN)
   if (!is.null(type)) type <- check_choice(if (identical(type, "numeric")) "double" else type, lazy_types, "The type")
-  n <- length(x)
-  if (n == 0) return(lazy_of(check_mapped(FUN(lazy_prototype(x), ...), 0, type)))
-  target <- meta <- NULL
+  n <- size_of(x)
+  if (n == 0) {
+    result <- FUN(piece_of(x, 0, 0), ...)
+    return(if (is.data.frame(result)) ufo_lazy(result) else lazy_of(check_mapped(result, 0, type)))
+  }
+  target <- NULL
   walk_pieces(x, FUN, ..., cores = check_cores(cores), collect = function(first, result) {
-    result <- check_mapped(result, min(piece_elements(), n - first), if (is.null(target)) type else typeof(target))
-    if (is.null(target)) {
-      meta <<- meta_of(result)
-      target <<- new_target(typeof(result), n)
-    } else if (!identical(meta_of(result), meta)) {
-      raise_usage("The function given to ufo_map() gave results of different classes, levels or units")
-    }
-    write_piece(target, first, result)
+    count <- min(piece_elements(), n - first)
+    if (is.null(target)) target <<- if (is.data.frame(result)) new_mapped_frame(result, n, type) else new_mapped(n, type)
+    target$add(first, result, count)
   })
-  new_lazy(target, meta)
+  target$close()
+}
+
+# Where the results for the pieces go: they must be of one kind.
+new_mapped <- function(n, type) {
+  target <- meta <- NULL
+  list(
+    add = function(first, result, count) {
+      result <- check_mapped(result, count, if (is.null(target)) type else typeof(target))
+      if (is.null(target)) {
+        meta <<- meta_of(result)
+        target <<- new_target(typeof(result), n)
+      } else if (!identical(meta_of(result), meta)) {
+        raise_usage("The function given to ufo_map() gave results of different classes, levels or units")
+      }
+      write_piece(target, first, result)
+    },
+    close = function() new_lazy(target, meta)
+  )
+}
+
+new_mapped_frame <- function(like, n, type) {
+  if (!is.null(type)) raise_usage("The function given to ufo_map() gave a data frame, which has no single `type`")
+  columns <- lapply(like, function(column) new_mapped(n, NULL))
+  list(
+    add = function(first, result, count) {
+      if (!is.data.frame(result) || !identical(names(result), names(like))) {
+        raise_usage("The function given to ufo_map() gave a data frame first, and then none with the same columns")
+      }
+      for (k in seq_along(columns)) columns[[k]]$add(first, result[[k]], count)
+    },
+    close = function() {
+      new_lazy_frame(lapply(columns, function(column) column$close()), names(like), n, frame_class_of(like))
+    }
+  )
 }
 
 # `type` is what it must become without loss; NULL: what it is.

@@ -34,8 +34,12 @@ as_count <- function(counts) if (all(counts <= .Machine$integer.max)) as.integer
 
 # As table() of one vector, which is no generic function.
 ufo_table <- function(x, useNA = c("no", "ifany", "always")) {
-  x <- ufo_lazy(x)
   useNA <- check_choice(useNA, c("no", "ifany", "always"), "useNA")
+  if (is.list(x)) {
+    if (useNA != "no") raise_unsupported("ufo_table() of several columns does not count NA")
+    return(table_of_several(x))
+  }
+  x <- ufo_lazy(x)
   groups <- groups_of(x, "ufo_table()")
   counts <- count_groups(x, groups)
   labels <- groups$labels
@@ -62,8 +66,9 @@ counts_by_level <- function(x) {
 # As tapply(x, g, FUN): x is sorted by group, and FUN gets one group after the other.
 ufo_tapply <- function(x, g, FUN, ..., simplify = TRUE) {
   x <- ufo_lazy(x)
-  g <- ufo_lazy(g)
   FUN <- match.fun(FUN)
+  if (is.list(g)) return(tapply_several(x, g, FUN, ..., simplify = simplify))
+  g <- ufo_lazy(g)
   if (length(x) != length(g)) stop("arguments must have same length", call. = FALSE)
   groups <- groups_of(g, "ufo_tapply()")
   counts <- count_groups(g, groups)
@@ -77,22 +82,25 @@ ufo_tapply <- function(x, g, FUN, ..., simplify = TRUE) {
   starts <- c(0, cumsum(counts))
   results <- vector("list", length(counts))
   for (i in which(counts > 0)) {
-    # A long group is a scratch vector, which base R's functions work on in place.
-    group <- if (counts[[i]] <= run_elements()) read_piece(sorted, starts[[i]], counts[[i]])
-    else lazy_values(slice(new_lazy(sorted), starts[[i]], counts[[i]]))
-    result <- FUN(with_meta(group, lazy_meta(x)), ...)
+    result <- FUN(group_values(sorted, lazy_meta(x), starts[[i]], counts[[i]]), ...)
     if (!is.null(result)) results[[i]] <- result
   }
-  group_array(results, which(counts > 0), groups$labels, simplify)
+  group_array(results, which(counts > 0), list(groups$labels), simplify)
+}
+
+# The elements of a group. Those of a long one are a scratch vector, which base R's functions work on in place.
+group_values <- function(sorted, meta, first, count) {
+  with_meta(if (count <= run_elements()) read_piece(sorted, first, count) else lazy_values(slice(new_lazy(sorted), first, count)), meta)
 }
 
 # In the form that tapply() gives.
 group_array <- function(results, there, labels, simplify) {
+  size <- lengths(labels, use.names = FALSE)
   single <- all(vapply(results[there], function(result) is.atomic(result) && length(result) == 1, NA))
-  if (!simplify || !single) return(array(results, length(labels), list(labels)))
+  if (!simplify || !single) return(array(results, size, labels))
   values <- unlist(results[there], use.names = FALSE)
-  all_values <- rep(as.vector(values)[NA_integer_], length(labels))
-  if (is.null(values)) all_values <- rep(NA, length(labels))
+  all_values <- rep(as.vector(values)[NA_integer_], prod(size))
+  if (is.null(values)) all_values <- rep(NA, prod(size))
   all_values[there] <- values
-  array(all_values, length(labels), list(labels))
+  array(all_values, size, labels)
 }

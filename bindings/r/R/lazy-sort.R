@@ -64,6 +64,8 @@ sort.ufo_lazy <- function(x, decreasing = FALSE, na.last = NA, ...) {
 }
 
 ufo_order <- function(x, decreasing = FALSE, na.last = TRUE) {
+  if (is.data.frame(x)) x <- ufo_lazy(x)
+  if (is_lazy_frame(x)) return(order_frame(x, decreasing, na.last))
   x <- check_sortable(x, "ufo_order()")
   decreasing <- check_flag(decreasing, "decreasing")
   na.last <- check_flag(na.last, "na.last", na = TRUE)

@@ -10,10 +10,10 @@
 # length without a word. An environment is no vector: what has no method here is refused by base R itself.
 
 ufo_lazy <- function(x) {
-  if (is_lazy(x)) return(x)
+  if (is_lazy(x) || is_lazy_frame(x)) return(x)
   problem <- not_lazy_because(x)
-  if (!is.null(problem)) raise_unsupported("A lazy vector cannot be made of this: ", problem)
-  lazy_of(x)
+  if (!is.null(problem)) raise_unsupported("A lazy ", if (is.data.frame(x)) "data frame" else "vector", " cannot be made of this: ", problem)
+  if (is.data.frame(x)) lazy_frame_of(x) else lazy_of(x)
 }
 
 # The attributes that are kept; what has others is refused.
@@ -24,6 +24,7 @@ kept_classes <- list(
 lazy_types <- c("logical", "integer", "double", "complex", "raw")
 
 not_lazy_because <- function(x) {
+  if (is.data.frame(x)) return(frame_not_lazy_because(x))
   if (!(typeof(x) %in% lazy_types)) return(paste0("it is of type ", typeof(x), ", not ", paste(lazy_types, collapse = ", ")))
   meta <- attributes(x)
   if ("names" %in% names(meta)) return("it has names; ufo_lazy(unname(x)) leaves them out")
@@ -94,23 +95,24 @@ map_lazy <- function(x, compute) build_lazy(length(x), function(first, count) co
 # The stored vector, scratch view or short vector behind it, with its attributes.
 ufo_unlazy <- function(x) {
   if (is_lazy(x)) return(with_meta(lazy_values(x), lazy_meta(x)))
+  if (is_lazy_frame(x)) return(unlazy_frame(x))
   x
 }
 
 # In what is to be stored.
 unlazy_deeply <- function(x) {
-  if (is_lazy(x)) return(ufo_unlazy(x))
+  if (is_lazy(x) || is_lazy_frame(x)) return(ufo_unlazy(x))
   if (!is.list(x) || !any(vapply(unclass(x), holds_lazy, NA))) return(x)
   kept <- attributes(x)
   x <- lapply(unclass(x), unlazy_deeply)
   attributes(x) <- kept
   x
 }
-holds_lazy <- function(x) is_lazy(x) || (is.list(x) && any(vapply(unclass(x), holds_lazy, NA)))
+holds_lazy <- function(x) is_lazy(x) || is_lazy_frame(x) || (is.list(x) && any(vapply(unclass(x), holds_lazy, NA)))
 
 # What s$x gives where options(ufostore.lazy = TRUE) asks for it: lazy if it can be.
 lazy_if_wanted <- function(x) {
-  if (isTRUE(getOption("ufostore.lazy")) && is_ufo(x) && is.null(not_lazy_because(x))) lazy_of(x) else x
+  if (isTRUE(getOption("ufostore.lazy")) && is_ufo(x) && is.null(not_lazy_because(x))) ufo_lazy(x) else x
 }
 
 # ---- what base R asks of any vector ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ is_ufo <- function(x) {
 }
 
 ufo_materialize <- function(x) {
-  if (is_lazy(x)) return(ufo_materialize(ufo_unlazy(x)))
+  if (is_lazy(x) || is_lazy_frame(x)) return(ufo_materialize(ufo_unlazy(x)))
   if (!is.list(x) || !is_ufo(x)) return(.Call(ufor_materialize, x))
   values <- lapply(unclass(x), ufo_materialize)
   attributes(values) <- attributes(x)

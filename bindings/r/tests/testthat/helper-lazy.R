@@ -62,3 +62,15 @@ any_vector <- function(type, n, missing = TRUE) {
   if (missing && n > 0 && type == "double") x[sample(n, ceiling(n / 30))] <- NaN
   x
 }
+
+# Peaks are those of the whole process, as the system saw it: VmHWM, set back by writing 5 to clear_refs.
+status_bytes <- function(field) {
+  line <- grep(paste0("^", field, ":"), readLines("/proc/self/status"), value = TRUE)
+  as.numeric(gsub("[^0-9]", "", line)) * 1024
+}
+peak_bytes <- function(code) {
+  gc(full = TRUE)
+  writeLines("5", "/proc/self/clear_refs")
+  force(code)
+  status_bytes("VmHWM")
+}

@@ -1,15 +1,3 @@
-# Peaks are those of the whole process, as the system saw it: VmHWM, set back by writing 5 to clear_refs.
-status_bytes <- function(field) {
-  line <- grep(paste0("^", field, ":"), readLines("/proc/self/status"), value = TRUE)
-  as.numeric(gsub("[^0-9]", "", line)) * 1024
-}
-peak_bytes <- function(code) {
-  gc(full = TRUE)
-  writeLines("5", "/proc/self/clear_refs")
-  force(code)
-  status_bytes("VmHWM")
-}
-
 test_that("vectors of four times the budget are worked on within it", {
   skip_on_cran() # it takes long
   skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")

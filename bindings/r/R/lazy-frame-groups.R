@@ -1,0 +1,216 @@
+# Groups, order and joins of lazy data frames, by several columns at once.
+
+# list(values, labels, codes) of the groups of each of several columns of one length. `codes` are lazy; values have the
+# class of the column.
+keys_of <- function(by, what) {
+  lapply(by, function(g) {
+    meta <- lazy_meta(g)
+    groups <- groups_of(if (is.null(meta$levels)) new_lazy(lazy_values(g)) else g, what)
+    bare <- new_lazy(lazy_values(g))
+    shown <- with_meta(groups$values, meta)
+    list(
+      values = shown, labels = if (is.null(meta) || !is.null(meta$levels)) groups$labels else as.character(shown),
+      codes = map_lazy(bare, function(piece) match(piece, groups$values))
+    )
+  })
+}
+
+# One number from 1 on for each combination, the first column the fastest; NA where one is missing.
+combined_codes <- function(keys) {
+  sizes <- vapply(keys, function(key) length(key$values), 0L)
+  steps <- c(1, cumprod(as.double(sizes)))
+  if (steps[[length(steps)]] > 2^53) raise_unsupported("These columns have too many combinations of groups")
+  if (length(keys) == 1) return(keys[[1]]$codes)
+  build_lazy(length(keys[[1]]$codes), function(first, count) {
+    codes <- rep(1, count)
+    for (k in seq_along(keys)) codes <- codes + (lazy_piece(keys[[k]]$codes, first, count) - 1) * steps[[k]]
+    codes
+  })
+}
+
+check_by <- function(by, rows, what) {
+  if (is_lazy_frame(by)) by <- as.list(by)
+  if (!is.list(by) || length(by) == 0) raise_usage("The groups of ", what, " must be a list of vectors, or a lazy data frame")
+  by <- lapply(by, ufo_lazy)
+  if (!is.null(rows) && any(vapply(by, length, 0) != rows)) stop("arguments must have same length", call. = FALSE)
+  by
+}
+
+# The dimnames of an array by several groups.
+key_names <- function(keys) structure(lapply(keys, `[[`, "labels"), names = names(keys))
+cells_max <- 1e7
+check_cells <- function(keys, what) {
+  cells <- prod(vapply(keys, function(key) as.double(length(key$values)), 0))
+  if (cells > cells_max) {
+    raise_unsupported(what, " by these columns has ", format_count(cells), " cells, more than ", format_count(cells_max),
+      "; aggregate() gives only the combinations that there are"
+    )
+  }
+  cells
+}
+
+# As table() of several factors.
+table_of_several <- function(by, what = "ufo_table()") {
+  by <- check_by(by, length(ufo_lazy(by[[1]])), what)
+  keys <- keys_of(by, what)
+  counts <- numeric(check_cells(keys, what))
+  codes <- combined_codes(keys)
+  each_piece(length(codes), function(first, count) {
+    counts <<- counts + tabulate(lazy_piece(codes, first, count), length(counts))
+  })
+  names <- key_names(keys)
+  if (is.null(names(names))) names(names) <- paste0(".", seq_along(names)) # as table() names them
+  structure(array(as_count(counts), lengths(names, FALSE), names), class = "table")
+}
+
+# As tapply() with a list of groups.
+tapply_several <- function(x, by, FUN, ..., simplify) {
+  by <- check_by(by, length(x), "ufo_tapply()")
+  keys <- keys_of(by, "ufo_tapply()")
+  cells <- check_cells(keys, "ufo_tapply()")
+  groups <- grouped_results(list(x), combined_codes(keys), FUN, ...)
+  results <- vector("list", cells)
+  at <- groups$codes
+  there <- !vapply(groups$results[[1]], is.null, NA)
+  results[at[there]] <- groups$results[[1]][there]
+  group_array(results, at, key_names(keys), simplify)
+}
+
+# Calls FUN with each group of each of several vectors: list(codes, results), the codes that there are in order, and for
+# each vector a list of results.
+grouped_results <- function(vectors, codes, FUN, ...) {
+  if (anyNA(codes)) {
+    present <- !is.na(codes)
+    codes <- codes[present]
+    vectors <- lapply(vectors, `[`, present)
+  }
+  n <- length(codes)
+  if (n == 0) return(list(codes = numeric(), results = lapply(vectors, function(x) list())))
+  found <- starts <- NULL
+  results <- list()
+  for (k in seq_along(vectors)) {
+    sorted <- external_sort(lazy_values(codes), lazy_values(vectors[[k]]), FALSE)
+    if (is.null(found)) {
+      runs <- runs_of(sorted$keys)
+      found <- runs$values
+      starts <- c(runs$starts, n)
+    }
+    meta <- lazy_meta(vectors[[k]])
+    results[[k]] <- vector("list", length(found))
+    for (i in seq_along(found)) {
+      result <- FUN(group_values(sorted$payload, meta, starts[[i]], starts[[i + 1]] - starts[[i]]), ...)
+      if (!is.null(result)) results[[k]][[i]] <- result
+    }
+  }
+  list(codes = found, results = results)
+}
+
+# Where runs of equal elements begin, from 0 on, and what they are of.
+runs_of <- function(sorted) {
+  values <- starts <- list()
+  last <- NULL
+  each_piece(length(sorted), function(first, count) {
+    piece <- read_piece(sorted, first, count)
+    new <- which(c(is.null(last) || piece[[1]] != last, piece[-1] != piece[-count]))
+    last <<- piece[[count]]
+    values[[length(values) + 1]] <<- piece[new]
+    starts[[length(starts) + 1]] <<- first + new - 1
+  })
+  list(values = unlist(values), starts = unlist(starts))
+}
+
+# As aggregate() of a data frame: a row for each combination of groups that there is.
+aggregate.ufo_lazy_frame <- function(x, by, FUN, ..., simplify = TRUE, drop = TRUE) {
+  if (!isTRUE(drop)) raise_unsupported("aggregate() of a lazy data frame gives only the combinations of groups that there are")
+  FUN <- match.fun(FUN)
+  by <- check_by(by, frame_rows(x), "aggregate()")
+  unnamed <- if (is.null(names(by))) rep(TRUE, length(by)) else names(by) == ""
+  names(by)[unnamed] <- paste0("Group.", seq_along(by))[unnamed]
+  keys <- keys_of(by, "aggregate()")
+  groups <- grouped_results(frame_columns(x), combined_codes(keys), FUN, ...)
+  at <- groups$codes - 1
+  columns <- list()
+  for (key in keys) {
+    size <- length(key$values)
+    columns[[length(columns) + 1]] <- key$values[at %% size + 1]
+    at <- at %/% size
+  }
+  columns <- c(columns, lapply(groups$results, simplify_results, simplify))
+  make_data_frame(columns, c(names(by), names(x)), length(groups$codes))
+}
+
+# A vector of single results, a matrix of longer ones of one length, as aggregate() gives them.
+simplify_results <- function(results, simplify) {
+  lengths <- unique(lengths(results))
+  if (!isTRUE(simplify) || length(lengths) != 1) return(results)
+  if (lengths == 1) return(unlist(results, recursive = FALSE, use.names = FALSE))
+  if (lengths > 1 && all(vapply(results, is.atomic, NA))) return(do.call(rbind, lapply(results, unclass)))
+  results
+}
+
+# Rows in the order of several columns: stable sorts, from the last column to the first.
+order_frame <- function(x, decreasing, na.last) {
+  keys <- frame_columns(x)
+  if (length(keys) == 0) raise_usage("ufo_order() of a lazy data frame needs a column to order by")
+  decreasing <- rep_len(decreasing, length(keys))
+  positions <- NULL
+  for (k in rev(seq_along(keys))) {
+    key <- if (is.null(positions)) keys[[k]] else take_positions(keys[[k]], positions)
+    within <- ufo_order(key, decreasing[[k]], na.last)
+    positions <- if (is.null(positions)) within else take_positions(positions, within)
+  }
+  positions
+}
+
+# As split() by a vector: a list of lazy data frames. The rows are brought into the order of their groups once.
+split.ufo_lazy_frame <- function(x, f, drop = FALSE, ...) {
+  if (is_lazy_frame(f) || is.list(f)) raise_unsupported("split() of a lazy data frame takes one vector to split by")
+  by <- check_by(list(f), frame_rows(x), "split()")
+  key <- keys_of(by, "split()")[[1]]
+  counts <- numeric(length(key$values))
+  each_piece(length(key$codes), function(first, count) {
+    counts <<- counts + tabulate(lazy_piece(key$codes, first, count), length(counts))
+  })
+  sorted <- take_rows(x, head(ufo_order(key$codes), sum(counts)))
+  starts <- c(0, cumsum(counts))
+  parts <- lapply(seq_along(counts), function(i) slice_frame(sorted, starts[[i]], counts[[i]]))
+  names(parts) <- key$labels
+  if (check_flag(drop, "drop")) parts[counts > 0] else parts
+}
+
+# As merge() with a table that fits into memory, block by block: the rows of `x` keep their order.
+merge.ufo_lazy_frame <- function(x, y, by = intersect(names(x), names(y)), by.x = by, by.y = by, all.x = FALSE, ...) {
+  if (length(list(...)) > 0) raise_unsupported("merge() of a lazy data frame takes by, by.x, by.y and all.x, and no other arguments")
+  if (is_lazy_frame(y)) {
+    if (frame_rows(y) > merge_rows_max) {
+      raise_unsupported("merge() joins a lazy data frame with a table that fits into memory; the second has ", format_count(frame_rows(y)), " rows")
+    }
+    y <- ufo_materialize(y)
+  }
+  if (!is.data.frame(y)) raise_usage("merge() joins a lazy data frame with a data frame")
+  if (length(by.x) == 0) raise_unsupported("merge() needs a column to join by, which both tables have; say `by`")
+  check_flag(all.x, "all.x")
+  n <- frame_rows(x)
+  join <- function(first, count, columns = names(x)) {
+    block <- frame_piece(take_columns(x, columns), first, count)
+    number <- "..row"
+    block[[number]] <- seq_len(count)
+    joined <- merge(block, y, by.x = by.x, by.y = by.y, all.x = all.x, sort = FALSE)
+    joined <- joined[order(joined[[number]]), , drop = FALSE]
+    joined[[number]] <- NULL
+    joined
+  }
+  # First how many rows there will be, then the rows.
+  total <- 0
+  each_piece(n, function(first, count) total <<- total + nrow(join(first, count, by.x)))
+  prototype <- join(0, 0)
+  sinks <- NULL
+  each_piece(n, function(first, count) {
+    joined <- join(first, count)
+    if (is.null(sinks)) sinks <<- lapply(joined, function(column) new_sink(typeof(column), meta_of(column), total))
+    for (k in seq_along(sinks)) sinks[[k]]$add(own_values(joined[[k]]))
+  })
+  columns <- if (is.null(sinks)) lapply(prototype, lazy_of) else lapply(sinks, function(sink) sink$close())
+  new_lazy_frame(columns, names(prototype), total, attr(x, "frame_class"))
+}
+merge_rows_max <- 1e6
