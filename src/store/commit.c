@@ -241,7 +241,7 @@ ufo_status ufo_txn_commit(ufo_txn *txn, ufo_error *error) {
   }
   ufo_snapshots_free(&commit.snapshots);
   ufo_u64map_clear(&commit.live);
-  ufo_u64map_clear(&commit.kept_lists);
+  ufo_u64map_clear(&commit.kept);
   ufo_u64map_clear(&commit.blobs);
   ufo_descent_end(&commit.dropped);
   return status;

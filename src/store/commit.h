@@ -19,9 +19,9 @@ typedef struct ufo_commit {
   uint64_t features;         /* incompat, that what it wrote needs beyond those of every store */
   uint16_t minor;            /* least minor version of the format that what it wrote came with; 0: any */
   ufo_u64map live;           /* ids of the objects that the drafts are; the values mean nothing */
-  ufo_u64map kept_lists;     /* id -> draft of a list that goes on with its children, under whatever name */
-  ufo_u64map blobs;          /* extent (its address) -> blob */
-  ufo_descent dropped;       /* through the lists that no name leads to any more */
+  ufo_u64map kept;     /* id -> draft of an object that goes on, edited in place or renamed, under whatever name */
+  ufo_u64map blobs;    /* extent (its address) -> blob */
+  ufo_descent dropped; /* through the lists that no name leads to any more */
 } ufo_commit;
 
 /* Checks for conflicts and gives every draft its id and version. UFO_CONFLICT names the object and the versions. */

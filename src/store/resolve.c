@@ -7,7 +7,7 @@
  *   - a list that was put continues the list that its name holds if one of its children does that, and a list inside
  *     of it the list that this child was in; one of which elements were edited is an edit in place, and so are these:
  *     nobody changes an element without its lists. A list that the transaction moved away takes its children along, so
- *     that what is put under its old name is new.
+ *     that what is put under its old name is new; and so is a view of anything that was moved away.
  * Nothing is written here, and no id is taken twice. */
 #include <stdlib.h>
 #include <string.h>
@@ -313,7 +313,7 @@ static ufo_status resolve_name(ufo_commit *commit, ufo_pending *pending, ufo_err
   if (!status) status = check_name(commit, pending, version, error);
   if (status || !draft) return status;
   if (ufo_draft_is_put_list(draft)) {
-    if (ufo_has_children(record.type) && !ufo_u64map_get(&commit->kept_lists, pending->current_id)) {
+    if (ufo_has_children(record.type) && !ufo_u64map_get(&commit->kept, pending->current_id)) {
       members = (family){.list_id = pending->current_id, .list_version = version};
       gathering gathered = {.commit = commit, .members = &members};
       status = gather(&gathered, members.list_id, version, error);
@@ -327,18 +327,19 @@ static ufo_status resolve_name(ufo_commit *commit, ufo_pending *pending, ufo_err
   uint64_t id = draft->origin_id;
   if (id && draft->is_put && pending->current_id != pending->base_id) id = 0; /* somebody else's object is there now */
   if (draft->is_put && draft->base && draft->base->map_id == pending->current_id) id = pending->current_id;
+  if (id && draft->is_put && ufo_u64map_get(&commit->kept, id)) id = 0; /* it was renamed, and goes on there */
   bool continues = false;
   if (id) status = try_continue(commit, draft, id, 0, pending->name, &continues, error);
   return status || continues ? status : make_new(commit, draft, error);
 }
 
-static ufo_status note_kept_lists(ufo_commit *commit, ufo_draft *draft, ufo_error *error) {
+/* A put object goes on only if nothing else does as that object; what it is inside of a put list, its elements say. */
+static ufo_status note_kept(ufo_commit *commit, ufo_draft *draft, ufo_error *error) {
   ufo_status status = UFO_OK;
-  if (!ufo_has_children(draft->record.type)) return UFO_OK;
-  if (!ufo_draft_is_put_list(draft))
-    return ufo_u64map_put(&commit->kept_lists, draft->origin_id, draft, NULL) ? UFO_OK : out_of_memory(error);
-  for (uint64_t i = 0; i < draft->child_count && !status; i++)
-    status = note_kept_lists(commit, draft->children[i], error);
+  if (draft->origin_id && !draft->is_put)
+    return ufo_u64map_put(&commit->kept, draft->origin_id, draft, NULL) ? UFO_OK : out_of_memory(error);
+  for (uint64_t i = 0; ufo_draft_is_put_list(draft) && i < draft->child_count && !status; i++)
+    status = note_kept(commit, draft->children[i], error);
   return status;
 }
 
@@ -346,7 +347,7 @@ ufo_status ufo_commit_resolve(ufo_commit *commit, ufo_error *error) {
   const ufo_txn *txn = commit->txn;
   for (size_t i = 0; i < txn->pending_count; i++) {
     ufo_draft *draft = txn->pending[i]->draft;
-    ufo_status status = draft ? note_kept_lists(commit, draft, error) : UFO_OK;
+    ufo_status status = draft ? note_kept(commit, draft, error) : UFO_OK;
     if (status) return status;
   }
   for (size_t i = 0; i < txn->pending_count; i++) {

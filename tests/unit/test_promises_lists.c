@@ -425,6 +425,37 @@ Test(promises_lists, put_list_has_no_attributes_until_they_are_set) {
   assert_content(store, NULL, "df[[1]][[2]]", values[1], LENGTH * 4);
 }
 
+/* The renamed object is the one that was; a view of it under its old name is another, whichever name comes first. */
+Test(promises_lists, renamed_vector_and_a_view_of_it_under_its_old_name) {
+  static const char *const to[] = {"a", "z"}, *const note[] = {"kept"};
+  for (int i = 0; i < 2; i++) {
+    put_now(store, "m", spec_of(UFO_INTEGER, 0, LENGTH, CHUNK), values[0]);
+    ufo_txn *txn = begin(store);
+    set_names(txn, "m", note, 1);
+    OK(ufo_txn_commit(txn, &error));
+    uint64_t id = info_of(store, NULL, "m").id;
+    ufo_view *view = open_view(store, NULL, pool, "m");
+    for (int order = 0; order < 2; order++) { /* the view is changed, or not */
+      if (order) ((int32_t *)ufo_view_data(view))[5] = 99;
+      txn = begin(store);
+      OK(ufo_txn_rename(txn, "m", to[i], &error));
+      OK(ufo_txn_put_view(txn, "m", view, UFO_PUT_CHECKED, &error));
+      OK(ufo_txn_commit(txn, &error));
+      assert_sound(store);
+      cr_assert_eq(info_of(store, NULL, to[i]).id, id);
+      cr_assert_eq(info_of(store, NULL, to[i]).attribute_count, 1, "%s has lost its attributes", to[i]);
+      cr_assert_neq(info_of(store, NULL, "m").id, id);
+      assert_content(store, NULL, to[i], values[0], LENGTH * 4);
+      txn = begin(store);
+      OK(ufo_txn_remove(txn, "m", &error));
+      OK(ufo_txn_rename(txn, to[i], "m", &error));
+      OK(ufo_txn_commit(txn, &error));
+    }
+    ufo_view_release(view);
+    remove_now(store, "m");
+  }
+}
+
 Test(promises_lists, replaced_by_a_vector_and_back) {
   put_now(store, "df", spec_of(UFO_INTEGER, 0, 3, 0), values[0]);
   assert_content(store, NULL, "df", values[0], 12);
