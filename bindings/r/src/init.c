@@ -2,6 +2,7 @@
 #include "altrep.h"
 #include "append.h"
 #include "capi.h"
+#include "csv.h"
 #include "cumulate.h"
 #include "get.h"
 #include "info.h"
@@ -24,7 +25,10 @@
 static const R_CallMethodDef entries[] = {
     ENTRY(ufor_append, 5),
     ENTRY(ufor_append_shape, 2),
+    ENTRY(ufor_csv_import, 6),
+    ENTRY(ufor_csv_text, 4),
     ENTRY(ufor_cumulate, 3),
+    ENTRY(ufor_gather, 4),
     ENTRY(ufor_get, 5),
     ENTRY(ufor_info, 3),
     ENTRY(ufor_is_view, 1),
