@@ -39,12 +39,17 @@ csv_column <- function(part) {
     kind <- "POSIXct"
   } else if (inherits(part, "integer64")) {
     kind <- "integer64"
-  } else if (!is.null(class) && !inherits(part, "difftime")) {
+  } else if (any(vapply(class, has_own_text, NA))) {
     part <- as.character(part)
   }
   if (!(typeof(part) %in% c("logical", "integer", "double", "character"))) part <- as.character(part)
   attributes(part) <- NULL
   list(kind, part, levels)
+}
+
+# Classes that nobody has told as.character() of are written as what is under them.
+has_own_text <- function(class) {
+  class != "difftime" && !is.null(getS3method("as.character", class, optional = TRUE, envir = globalenv()))
 }
 
 compressed_how <- function(target) {
@@ -62,26 +67,14 @@ writing <- function(file, how, write) {
 }
 
 # Connections of R do not tell that the last bytes could not be written: a full disk would leave a part of the file.
-# `total` are the bytes that are in it, uncompressed; NULL if nobody knows: then it must be readable to its end.
+# `total` are the bytes that should be in one that is not compressed; the others tell themselves whether they are whole.
 check_complete <- function(file, target, total = NULL) {
-  found <- if (is_compressed(file)) read_through(file) else file.size(file)
-  if (!is.na(found) && (is.null(total) || found == total)) return(invisible())
+  how <- compression_of(file)
+  program <- if (how == "none") "" else Sys.which(compression_programs[[how]])
+  is_whole <- if (how == "none") is.null(total) || file.size(file) == total
+  else !nzchar(program) || system2(program, c("-t", "--", shQuote(file)), stdout = FALSE, stderr = FALSE) == 0
+  if (isTRUE(is_whole)) return(invisible())
   raise_condition("full", paste0("Cannot write all of '", target, "'"), hint = "Make room on the disk, then try again.")
-}
-
-# The bytes in a compressed file; NA if it is not sound.
-read_through <- function(file) {
-  connection <- gzfile(file, "rb")
-  on.exit(close(connection))
-  total <- 0
-  tryCatch(
-    repeat {
-      count <- length(readBin(connection, "raw", 2^20))
-      if (count == 0) return(total)
-      total <- total + count
-    },
-    warning = function(problem) NA, error = function(problem) NA
-  )
 }
 
 # ---- RDS -------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 # Stored objects, and others, become files. A file is written beside the one it is to be and gets its name when it is
 # complete, so that there is never half of it.
 
-ufo_export <- function(x, file, name = NULL, format = NULL, overwrite = FALSE, ...) {
+# What is named comes after the dots, so that `na` is no abbreviation of `name`.
+ufo_export <- function(x, file, ..., name = NULL, format = NULL, overwrite = FALSE) {
   if (!isTRUE(overwrite) && !isFALSE(overwrite)) raise_usage("overwrite must be TRUE or FALSE, not ", deparse_short(overwrite))
   label <- if (is.symbol(substitute(x))) as.character(substitute(x)) else "x"
   if (inherits(x, "ufo_store")) {
@@ -71,6 +72,7 @@ export_format <- function(target, format) {
 
 # What is exported as a table: list(names, rows, read), where read(j, first, count) gives a part of column j.
 export_table <- function(x, label) {
+  if (inherits(x, "POSIXlt")) x <- as.POSIXct(x)
   if (is_lazy(x) || (is.null(dim(x)) && is_column(x))) {
     return(list(names = label, rows = as.double(length(x)), read = function(j, first, count) part_of(x, first, count)))
   }
@@ -125,9 +127,12 @@ part_of <- function(x, first, count) {
   with_meta(read_piece(x, first, count), meta_of(x))
 }
 
+# Less than for import: a block is in memory as columns, and once or twice as what is written.
+export_block_bytes <- 2 * 1024^2
+
 # Calls body(block), a list of parts of all columns, for one block of rows after another; at least once.
 each_block <- function(table, body) {
-  size <- block_rows(length(table$names))
+  size <- block_rows(length(table$names), export_block_bytes)
   meter <- new_meter(max(table$rows, 1))
   on.exit(if (!is.null(meter)) meter$close())
   first <- 0

@@ -6,7 +6,9 @@
 import_block_bytes <- 8 * 1024^2
 
 # So many rows of `columns` columns fit into a block.
-block_rows <- function(columns) max(1000, floor(getOption("ufostore.import_block", import_block_bytes) / (8 * max(1, columns))))
+block_rows <- function(columns, bytes = import_block_bytes) {
+  max(1000, floor(getOption("ufostore.import_block", bytes) / (8 * max(1, columns))))
+}
 
 # Runs code in the transaction that is open, or in one of its own.
 in_transaction <- function(store, code) {

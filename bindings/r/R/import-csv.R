@@ -1,13 +1,13 @@
 # CSV files: arguments as the library wants them, and files that it cannot read as they are.
 
-import_csv <- function(store, file, name, header = TRUE, delim = NULL, dec = ".", na = c("", "NA"), col_types = NULL,
+import_csv <- function(store, file, name, header = TRUE, delim = NULL, dec = ".", na.strings = c("", "NA"), col_types = NULL,
                        factors = FALSE, skip = 0, encoding = "UTF-8") {
   if (!isTRUE(header) && !isFALSE(header)) raise_usage("header must be TRUE or FALSE, not ", deparse_short(header))
   if (!isTRUE(factors) && !isFALSE(factors)) raise_usage("factors must be TRUE or FALSE, not ", deparse_short(factors))
   if (is.null(delim)) delim <- if (is_tab_separated(file)) "\t" else if (identical(dec, ",")) ";" else ","
   check_delimiter(delim, dec)
-  if (!is.character(na) || anyNA(na) || !all(validEnc(na))) {
-    raise_usage("na must be the strings that stand for missing values, not ", deparse_short(na))
+  if (!is.character(na.strings) || anyNA(na.strings) || !all(validEnc(na.strings))) {
+    raise_usage("na.strings must be the strings that stand for missing values, not ", deparse_short(na.strings))
   }
   skip <- check_count(skip, "The number of lines to skip")
   types <- csv_types(col_types)
@@ -16,7 +16,7 @@ import_csv <- function(store, file, name, header = TRUE, delim = NULL, dec = "."
   meter <- new_meter(1)
   if (!is.null(meter)) on.exit(meter$close(), add = TRUE)
   options <- list(
-    delim, dec, header, as.double(skip), enc2utf8(na), types$names, types$types, types$positions, types$position_types,
+    delim, dec, header, as.double(skip), enc2utf8(na.strings), types$names, types$types, types$positions, types$position_types,
     types$all, csv_type_codes[[if (factors) "factor" else "character"]]
   )
   .Call(ufor_csv_import, store_pointer(store), name, plain, file, options, if (!is.null(meter)) meter$show)
@@ -70,7 +70,7 @@ csv_types <- function(col_types) {
   result
 }
 
-# ---- bytes -----------------------------------------------------------------------------------------------------------
+# ---- files that cannot be read as they are ---------------------------------------------------------------------------
 
 # Encodings in which each byte is a character, so that a file can be converted in pieces.
 single_byte_encoding <- "^(latin-?[0-9]+|iso-?8859-?[0-9]+|iso_8859-[0-9]+|windows-?125[0-9]|cp-?125[0-9]|cp-?(437|850|852)|koi8-?[ru]|macintosh)$"
@@ -88,45 +88,71 @@ plain_file <- function(file, encoding) {
       " -t UTF-8 ", shQuote(file), " > converted.csv"
     )
   }
-  if (!converts && !is_compressed(file)) return(file)
+  how <- compression_of(file)
+  if (how != "none") file <- decompressed(file, how)
+  if (!converts) return(file)
+  if (how != "none") on.exit(unlink(file))
+  converted(file, encoding)
+}
+
+# ---- compressed files ------------------------------------------------------------------------------------------------
+
+# By the first bytes of the file, whatever its name.
+compression_of <- function(file) {
+  start <- tryCatch(readBin(file, "raw", 6), error = function(problem) raw())
+  begins <- function(...) length(start) >= ...length() && all(start[seq_len(...length())] == as.raw(c(...)))
+  if (begins(0x1f, 0x8b)) return("gz")
+  if (begins(0x42, 0x5a, 0x68)) return("bz2")
+  if (begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return("xz")
+  "none"
+}
+
+compression_programs <- c(gz = "gzip", bz2 = "bzip2", xz = "xz")
+
+# The programs are used because R's own connections do not tell the end of a file from damage: rows would be missing
+# without a word.
+decompressed <- function(file, how) {
+  program <- Sys.which(compression_programs[[how]])
+  if (!nzchar(program)) {
+    raise_unsupported("'", file, "' is compressed, and the program ", compression_programs[[how]], " is not there; decompress it first")
+  }
   plain <- tempfile("ufostore-import-", fileext = ".csv")
+  messages <- tempfile()
   is_done <- FALSE
-  on.exit(if (!is_done) unlink(plain))
-  copy_plain(file, plain, if (converts) encoding)
+  on.exit(unlink(c(messages, if (!is_done) plain)))
+  status <- system2(program, c("-dc", "--", shQuote(file)), stdout = plain, stderr = messages)
+  if (status != 0) {
+    raise_condition(
+      "io", paste0("Cannot decompress '", file, "': ", paste(readLines(messages, warn = FALSE), collapse = " ")),
+      hint = "Nothing was changed. Check the file, and the room in the folder for temporary files (TMPDIR)."
+    )
+  }
   is_done <- TRUE
   plain
 }
 
-# By its first bytes, whatever its name.
-is_compressed <- function(file) {
-  start <- tryCatch(readBin(file, "raw", 6), error = function(problem) raw())
-  begins <- function(...) length(start) >= ...length() && all(start[seq_len(...length())] == as.raw(c(...)))
-  begins(0x1f, 0x8b) || begins(0x42, 0x5a, 0x68) || begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)
-}
+# ---- encodings -------------------------------------------------------------------------------------------------------
 
-copy_plain <- function(file, plain, encoding) {
-  from <- gzfile(file, "rb") # whatever it is compressed with
-  on.exit(close(from))
+converted <- function(file, encoding) {
+  plain <- tempfile("ufostore-import-", fileext = ".csv")
+  is_done <- FALSE
+  on.exit(if (!is_done) unlink(plain))
+  from <- file(file, "rb")
+  on.exit(close(from), add = TRUE)
   to <- file(plain, "wb")
   on.exit(close(to), add = TRUE)
   repeat {
-    # What zlib finds wrong is a warning of R, after which the file would seem to end.
-    bytes <- withCallingHandlers(
-      readBin(from, "raw", 2^20),
-      warning = function(problem) {
-        raise_condition(
-          "io", paste0("Cannot decompress '", file, "': ", conditionMessage(problem)), hint = "Nothing was changed."
-        )
-      }
-    )
+    bytes <- readBin(from, "raw", 2^20)
     if (length(bytes) == 0) break
-    if (!is.null(encoding)) bytes <- convert_bytes(bytes, encoding, file)
+    bytes <- convert_bytes(bytes, encoding, file)
     writeBin(bytes, to)
   }
+  is_done <- TRUE
+  plain
 }
 
 convert_bytes <- function(bytes, encoding, file) {
-  converted <- tryCatch(iconv(list(bytes), encoding, "UTF-8", toRaw = TRUE)[[1]], error = function(problem) NULL)
-  if (is.null(converted)) raise_usage("'", file, "' is not text in the encoding \"", encoding, "\"")
-  converted
+  result <- tryCatch(iconv(list(bytes), encoding, "UTF-8", toRaw = TRUE)[[1]], error = function(problem) NULL)
+  if (is.null(result)) raise_usage("'", file, "' is not text in the encoding \"", encoding, "\"")
+  result
 }

@@ -3,6 +3,9 @@
 
 ufo_import <- function(store, file, name = NULL, format = NULL, ...) {
   path <- store_path(check_store(store))
+  if (any(c("na", "n") %in% names(sys.call()))) { # which R takes for an abbreviation of `name`
+    raise_usage("What stands for missing values is given as na.strings = ...; a name as name = ...", path = path)
+  }
   given <- substitute(file)
   source <- import_source(file, format)
   if (is.null(name)) name <- default_import_name(source, given)

@@ -72,13 +72,13 @@ static void add_string(struct writer *w, SEXP string) {
   vmaxset(top);
 }
 
-/* A number; `length` 2 and "NA" is a missing one. */
-static void add_number(struct writer *w, char text[UFO_CSV_ELEMENT_BYTES], size_t length) {
+/* What is no text; `length` 2 and "NA" is a missing one. */
+static void add_value(struct writer *w, meaning means, char text[UFO_CSV_ELEMENT_BYTES], size_t length) {
   if (length == 2 && memcmp(text, "NA", 2) == 0) {
     add(w, w->na, w->na_length);
     return;
   }
-  char *mark = w->dec == '.' ? NULL : memchr(text, '.', length);
+  char *mark = w->dec == '.' || means != PLAIN ? NULL : memchr(text, '.', length);
   if (mark != NULL) *mark = w->dec;
   add(w, text, length);
 }
@@ -103,18 +103,18 @@ static void add_element(struct writer *w, const struct column *c, R_xlen_t row) 
   if (TYPEOF(c->values) == STRSXP) {
     add_string(w, STRING_ELT(c->values, row));
   } else if (TYPEOF(c->values) == REALSXP) {
-    add_number(w, text, format_number(c->means, REAL(c->values)[row], text));
+    add_value(w, c->means, text, format_number(c->means, REAL(c->values)[row], text));
   } else {
     int value = TYPEOF(c->values) == LGLSXP ? LOGICAL(c->values)[row] : INTEGER(c->values)[row];
     if (c->means == FACTOR) {
       int known = value != NA_INTEGER && value >= 1 && value <= Rf_xlength(c->levels);
       add_string(w, known ? STRING_ELT(c->levels, value - 1) : NA_STRING);
     } else if (TYPEOF(c->values) == LGLSXP) {
-      add_number(w, text, ufo_csv_format_logical(text, value));
+      add_value(w, c->means, text, ufo_csv_format_logical(text, value));
     } else if (c->means == PLAIN) {
-      add_number(w, text, ufo_csv_format_integer(text, value));
+      add_value(w, c->means, text, ufo_csv_format_integer(text, value));
     } else {
-      add_number(w, text, format_number(c->means, value == NA_INTEGER ? NA_REAL : value, text));
+      add_value(w, c->means, text, format_number(c->means, value == NA_INTEGER ? NA_REAL : value, text));
     }
   }
 }

@@ -80,8 +80,8 @@ static ufo_csv_options options_of(SEXP list) {
                                             .type = (ufo_csv_type)INTEGER(VECTOR_ELT(list, 8))[i]};
   options.columns = columns;
   options.column_count = (uint64_t)(by_name + by_place);
-  options.all_type = (ufo_csv_type)Rf_asInteger(VECTOR_ELT(list, 9));
-  options.text_type = (ufo_csv_type)Rf_asInteger(VECTOR_ELT(list, 10));
+  options.all_type = (ufo_csv_type)INTEGER(VECTOR_ELT(list, 9))[0];
+  options.text_type = (ufo_csv_type)INTEGER(VECTOR_ELT(list, 10))[0];
   return options;
 }
 
