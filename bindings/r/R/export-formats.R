@@ -109,9 +109,10 @@ export_parquet <- function(x, temporary, label, target, ...) {
       schema <<- nullable_schema(rows)
       nanoparquet::write_parquet(rows, temporary, schema = schema)
     } else {
-      nanoparquet::append_parquet(rows, temporary)
+      # Else it would read the last row group again to add to it.
+      nanoparquet::append_parquet(rows, temporary, options = nanoparquet::parquet_options(keep_row_groups = TRUE))
     }
-  })
+  }, import_block_bytes)
 }
 
 # What this package takes for dates when it is asked for a schema.
@@ -145,7 +146,7 @@ write_arrow <- function(table, temporary, open) {
     rows <- arrow::arrow_table(as_block_frame(table, block))
     if (is.null(writer)) writer <<- open(sink, rows$schema)
     writer$write(rows)
-  })
+  }, import_block_bytes)
   writer$close()
 }
 

@@ -131,8 +131,8 @@ part_of <- function(x, first, count) {
 export_block_bytes <- 2 * 1024^2
 
 # Calls body(block), a list of parts of all columns, for one block of rows after another; at least once.
-each_block <- function(table, body) {
-  size <- block_rows(length(table$names), export_block_bytes)
+each_block <- function(table, body, bytes = export_block_bytes) {
+  size <- block_rows(length(table$names), bytes)
   meter <- new_meter(max(table$rows, 1))
   on.exit(if (!is.null(meter)) meter$close())
   first <- 0

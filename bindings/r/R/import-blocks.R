@@ -10,9 +10,16 @@ block_rows <- function(columns, bytes = import_block_bytes) {
   max(1000, floor(getOption("ufostore.import_block", bytes) / (8 * max(1, columns))))
 }
 
-# Runs code in the transaction that is open, or in one of its own.
+# Runs code in a transaction of its own, or in the one that is open, which can only be rolled back if the code fails.
 in_transaction <- function(store, code) {
-  if (store_state(store) == "transaction") force(code) else ufo_transaction(store, code)
+  if (store_state(store) != "transaction") {
+    ufo_transaction(store, code)
+    return(invisible())
+  }
+  is_done <- FALSE
+  on.exit(if (!is_done && store_state(store) == "transaction") .Call(ufor_store_spoil, store_pointer(store)))
+  force(code)
+  is_done <- TRUE
   invisible()
 }
 

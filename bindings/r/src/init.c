@@ -58,6 +58,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_store_path, 1),
     ENTRY(ufor_store_remove, 2),
     ENTRY(ufor_store_rollback, 1),
+    ENTRY(ufor_store_spoil, 1),
     ENTRY(ufor_store_state, 1),
     ENTRY(ufor_verify, 2),
     ENTRY(ufor_salvage, 3),

@@ -166,8 +166,7 @@ test_that("parquet files have a row group for each block", {
   t$i[1:1100] <- 1L # nothing is missing in the first block
   t$c[1:1100] <- "first"
   t$f <- factor(sample(c("u", "v", NA), 2500, TRUE))
-  # By itself nanoparquet adds to the last group until it has as many rows as this.
-  old <- options(ufostore.import_block = 8 * 1000, nanoparquet.num_rows_per_row_group = 1000L)
+  old <- options(ufostore.import_block = 8 * 1000)
   on.exit(options(old))
   file <- exported(t, extension = ".parquet")
   expect_gt(nanoparquet::read_parquet_info(file)$num_row_groups, 2)

@@ -416,6 +416,11 @@ test_that("an import of blocks that fails on the way leaves the store as it was"
     ufostore:::put_columns(s, "t", c("a", "b"), 2, function(i) if (i == 1) 1:2 else stop("gone")), "gone"
   )
   expect_identical(list(names(s), s$t), list("t", 1:3))
+  ufo_begin(s)
+  expect_error(ufostore:::put_columns(s, "t", c("a", "b"), 2, function(i) if (i == 1) 1:2 else stop("gone")), "gone")
+  expect_error(ufo_commit(s), class = "ufo_usage_error")
+  ufo_rollback(s)
+  expect_identical(list(names(s), s$t), list("t", 1:3))
   ufostore:::put_columns(s, "t", c("a", "b"), 2, function(i) c("x", "y"))
   expect_identical(list(names(s), s$t), list("t", data.frame(a = c("x", "y"), b = c("x", "y"))))
 })
