@@ -3,6 +3,7 @@
 #define UFOSTORE_UFOSTORE_H
 
 #include <ufostore/attributes.h>
+#include <ufostore/csv.h>
 #include <ufostore/error.h>
 #include <ufostore/pool.h>
 #include <ufostore/region.h>

@@ -75,10 +75,29 @@ types character '""' NA
 types character '"NA"' NA
 types character 1 x
 types character 1-2 1
+types Date 2013-02-28 NA 2012-02-29 ' 0001-01-01 ' '"1969-12-31"' 9999-12-31
+types character 2013-02-29
+types character 2013-13-01
+types character 2013-2-8
+types character 2013-02-28 1
+types character 2013-02-28 TRUE
+types character 2013-02-28 x
+types POSIXct 2013-02-28T05:15:00Z '2013-02-28 05:15' '2013-02-28 05:15:07.25' 2013-02-28T05:15:00+02:00 NA 2013-02-28
+types character '2013-02-28 24:00'
+types character '2013-02-28 05:15:60'
+types character '2013-02-28 05:15:00 CET'
+types character 2013-02-28T05
 types character . 1
 expect 0 import s.ufo one one.csv --na .
 expect 0 get s.ufo one
 output_is x NA 1
+
+# Dates and times come out in ISO form, the latter in UTC.
+printf 't,d\n2013-02-28T05:15:00+02:00,2013-02-28\n,\n1969-12-31 23:59:59.5,1900-03-01\n1600-02-29 12:00,1600-02-29\n' >dates.csv
+expect 0 import s.ufo dates dates.csv
+shows "4 rows, 2 columns (1 date, 1 time)"
+expect 0 export s.ufo dates dates.out
+same dates.out <(printf 't,d\n2013-02-28T03:15:00Z,2013-02-28\nNA,NA\n1969-12-31T23:59:59.5Z,1900-03-01\n1600-02-29T12:00:00Z,1600-02-29\n')
 
 # Shapes.
 printf 'a,b\n1,2\n\n\r\n3,4' >gaps.csv

@@ -6,10 +6,9 @@
 
 #include <math.h>
 
-#include "cli/csv_import.h"
-#include "cli/csv_rows.h"
 #include "cli/csv_writer.h"
-#include "cli/text.h"
+#include "csv/infer.h"
+#include "util/utf8.h"
 
 static int file = -1;
 
@@ -27,38 +26,45 @@ static bool is_same(double a, double b) {
   return bits[0] == bits[1];
 }
 
-static void check_number(const csv_field *field) {
-  char text[512], again[FORMAT_MAX];
-  double value = csv_double(field), other;
-  size_t length = field->length;
-  if (is_na_double(value) || isnan(value) || length >= sizeof text) return;
-  memcpy(text, field->text, length);
-  text[length] = 0;
+static void check_number(const ufo_csv_field *field) {
+  char text[512], again[UFO_CSV_ELEMENT_BYTES];
+  double value, other;
+  ufo_csv_span span = ufo_csv_trimmed(field);
+  if (span.length >= sizeof text || !ufo_csv_parse_double(span, true, '.', &value) || isnan(value)) return;
+  memcpy(text, span.text, span.length);
+  text[span.length] = 0;
   other = strtod(text, NULL);
   PROMISE(is_same(other, value));
-  csv_field written = {again, format_double(again, value), false};
-  PROMISE(written.length < FORMAT_MAX && again[written.length] == 0);
-  other = csv_double(&written);
-  if (fabs(value) < 9007199254740992.0 || !isfinite(value)) PROMISE(is_same(other, value));
+  ufo_csv_span written = {again, ufo_csv_format_double(again, value)};
+  PROMISE(written.length < UFO_CSV_ELEMENT_BYTES && again[written.length] == 0);
+  PROMISE(ufo_csv_parse_double(written, false, '.', &other) && is_same(other, value));
+}
+
+/* Dates and times are those that are written again, to the microsecond. */
+static void check_time(const ufo_csv_field *field) {
+  char again[UFO_CSV_ELEMENT_BYTES];
+  double value, other;
+  ufo_csv_span span = ufo_csv_trimmed(field);
+  if (ufo_csv_parse_date(span, &value)) {
+    PROMISE(ufo_csv_format_date(again, value) == span.length && !memcmp(again, span.text, span.length));
+    PROMISE(ufo_csv_parse_time(span, &other) && is_same(other, 86400 * value));
+  }
+  if (!ufo_csv_parse_time(span, &value) || value < 0 - 62135596800.0) return; /* before the year 1 */
+  ufo_csv_span written = {again, ufo_csv_format_time(again, value)};
+  if (value < 253402300799.0) PROMISE(ufo_csv_parse_time(written, &other) && fabs(other - value) < 2e-6);
 }
 
 /* The column's type is one that every field of it has. */
-static void check_field(csv_type type, const csv_field *field) {
-  for (size_t i = 0; i < field->length; i++) PROMISE(field->text[i] != 0);
-  PROMISE(utf8_valid(field->text, field->length));
-  if (!field->quoted) check_number(field);
-  (void)csv_logical(field), (void)csv_integer(field);
-  size_t length = field->length, start = 0;
-  while (start < length && (field->text[start] == ' ' || field->text[start] == '\t')) start++;
-  while (length > start && (field->text[length - 1] == ' ' || field->text[length - 1] == '\t')) length--;
-  if (start == length || (length - start == 2 && !memcmp(field->text + start, "NA", 2))) return;
-  if (type == CSV_LOGICAL) PROMISE(csv_logical(field) != NA_INT32);
-  if (type == CSV_INTEGER) PROMISE(csv_integer(field) != NA_INT32);
-  if (type == CSV_DOUBLE) PROMISE(!is_na_double(csv_double(field)));
+static void check_field(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_field *field) {
+  unsigned char element[8];
+  PROMISE(!field->length || ufo_utf8_is_text(field->text, field->length));
+  check_number(field);
+  check_time(field);
+  if (type != UFO_CSV_TEXT) PROMISE(ufo_csv_element(csv, type, field, true, element));
 }
 
 /* Writes a row of fields the way the tool does; reading must give the same texts. */
-static void check_rewritten(const csv_field *fields, size_t count, char delimiter) {
+static void check_rewritten(const ufo_csv_field *fields, size_t count, char delimiter) {
   if (delimiter != ',' || (count == 1 && !fields[0].length)) return; /* a blank line may be passed over */
   char *bytes = NULL;
   size_t size = 0;
@@ -74,23 +80,23 @@ static void check_rewritten(const csv_field *fields, size_t count, char delimite
   if (second < 0) PROMISE((second = memfd_create("csv2", MFD_CLOEXEC)) >= 0);
   PROMISE(!ftruncate(second, (off_t)size) && pwrite(second, bytes, size, 0) == (ssize_t)size);
   PROMISE(lseek(second, 0, SEEK_SET) == 0);
-  csv_reader *reader = csv_open(second, "again", ',');
+  ufo_csv_reader *reader = ufo_csv_reader_open(second, "again", ',');
   PROMISE(reader);
   ufo_error error = {0};
   size_t found;
   int has_mark = fields[0].length >= 3 && !memcmp(fields[0].text, "\xEF\xBB\xBF", 3);
-  ufo_status status = csv_next(reader, &error);
+  ufo_status status = ufo_csv_reader_next(reader, &error);
   if (!has_mark) {
     PROMISE(status == UFO_OK);
-    const csv_field *again = csv_fields(reader, &found);
+    const ufo_csv_field *again = ufo_csv_reader_fields(reader, &found);
     PROMISE(found == count);
     for (size_t i = 0; i < count; i++) {
       PROMISE(again[i].length == fields[i].length && !memcmp(again[i].text, fields[i].text, fields[i].length));
-      PROMISE(!csv_text_is_na(&again[i], "NA"));
+      PROMISE(again[i].quoted || (again[i].length && (again[i].length != 2 || memcmp(again[i].text, "NA", 2))));
     }
-    PROMISE(csv_next(reader, &error) == UFO_END);
+    PROMISE(ufo_csv_reader_next(reader, &error) == UFO_END);
   }
-  csv_close(reader);
+  ufo_csv_reader_close(reader);
   free(bytes);
 }
 
@@ -99,32 +105,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!size || size > GUARDED_MAX) return 0;
   char delimiter = delimiters[data[0] & 3];
   fill_file(data + 1, size - 1);
-  csv_source source = {
-      .fd = file, .file = "input.csv", .bytes = size - 1, .delimiter = delimiter, .header = !(data[0] & 4), .na = "NA"};
-  csv_table table;
+  ufo_csv_options options = {.struct_size = sizeof options, .delimiter = delimiter, .no_header = (data[0] & 4) != 0};
+  ufo_csv *csv = NULL;
   ufo_error error = {0};
-  progress p = progress_start("fuzz");
-  ufo_status status = csv_scan(&source, &table, &p, &error);
-  PROMISE(status == UFO_OK || (error.code == status && error.message[0]));
-  csv_reader *reader = NULL;
+  ufo_status status = ufo_csv_scan(file, "input.csv", &options, NULL, NULL, &csv, &error);
+  PROMISE(status == UFO_OK || (error.code == status && error.message[0] && !csv));
+  if (status) return 0;
+  ufo_csv_row_source source;
   uint64_t rows = 0, line = 0;
-  const csv_field *fields;
+  const ufo_csv_field *fields;
   size_t count;
-  if (!status) {
-    PROMISE(csv_rows_open(&source, &reader, &error) == UFO_OK);
-    ufo_status next = UFO_OK;
-    if (source.header) next = csv_rows_next(reader, 0, &fields, &count, &error);
-    while (!next &&
-           !(next = csv_rows_next(reader, source.header || rows ? table.column_count : 0, &fields, &count, &error))) {
-      rows++;
-      PROMISE(csv_line(reader) > line && count == table.column_count);
-      line = csv_line(reader);
-      for (size_t i = 0; i < count; i++) check_field(csv_inferred(&table.columns[i]), &fields[i]);
-      check_rewritten(fields, count, delimiter);
-    }
-    PROMISE(next == UFO_END && rows == table.row_count && csv_bytes(reader) == size - 1);
-    csv_close(reader);
+  bool is_stopped;
+  PROMISE(ufo_csv_rows_open(csv, 0, NULL, NULL, &source, &error) == UFO_OK);
+  ufo_status next = UFO_OK;
+  if (!options.no_header) next = ufo_csv_rows_next(&source, 0, &fields, &count, &is_stopped, &error);
+  while (!next && !(next = ufo_csv_rows_next(&source, !options.no_header || rows ? csv->column_count : 0, &fields,
+                                             &count, &is_stopped, &error))) {
+    rows++;
+    PROMISE(ufo_csv_reader_line(source.reader) > line && count == csv->column_count);
+    line = ufo_csv_reader_line(source.reader);
+    for (size_t i = 0; i < count; i++) check_field(csv, ufo_csv_inferred(csv, &csv->columns[i]), &fields[i]);
+    check_rewritten(fields, count, delimiter);
   }
-  csv_table_free(&table);
+  PROMISE(next == UFO_END && rows == ufo_csv_rows(csv) && ufo_csv_reader_bytes(source.reader) == size - 1);
+  ufo_csv_rows_close(&source);
+  ufo_csv_free(csv);
   return 0;
 }

@@ -12,6 +12,7 @@ allowed() {
   region) echo util os region ;;
   codec) echo util os codec ;;
   store) echo util os codec store ;;
+  csv) echo util csv ;; # over the public headers of the store
   view) echo util os region codec store view ;;
   source) echo util os region codec store view source ;;
   *) echo unknown ;;
@@ -45,7 +46,7 @@ if grep -lE '#include <lmdb' src/*/*.[ch] | grep -v '^src/store/'; then
 fi
 for file in tools/cli/*.[ch] tools/bench/*.[ch] tools/examples/*.c tools/demo/*.c bindings/r/src/*.[ch]; do
   [ -e "$file" ] || continue
-  if grep -nE '#include ["<](\.\./)*(src/)?(util|os|region|codec|store|view|source)/' "$file"; then
+  if grep -nE '#include ["<](\.\./)*(src/)?(util|os|region|codec|store|csv|view|source)/' "$file"; then
     echo "$file includes internal headers"
     status=1
   fi

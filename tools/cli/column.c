@@ -164,13 +164,13 @@ static ufo_status format_element(column *c, const unsigned char *element, cell *
   case UFO_LOGICAL:
     memcpy(&whole, element, sizeof whole);
     out->is_na = whole == NA_INT32;
-    out->length = format_logical(c->text, whole);
+    out->length = ufo_csv_format_logical(c->text, whole);
     return UFO_OK;
   case UFO_INTEGER:
     memcpy(&whole, element, sizeof whole);
     if (c->m.kind == KIND_FACTOR) return label_at(c, whole, out, error);
     out->is_na = whole == NA_INT32;
-    if (c->m.kind == KIND_PLAIN) return out->length = format_integer(c->text, whole), UFO_OK;
+    if (c->m.kind == KIND_PLAIN) return out->length = ufo_csv_format_integer(c->text, whole), UFO_OK;
     break;
   case UFO_DOUBLE:
     break;
@@ -184,9 +184,9 @@ static ufo_status format_element(column *c, const unsigned char *element, cell *
   }
   double number = number_at(c, element);
   out->is_na = is_na_double(number);
-  if (c->m.kind == KIND_DATE) out->length = format_date(c->text, number);
-  else if (c->m.kind == KIND_DATETIME) out->length = format_datetime(c->text, number);
-  else out->length = format_double(c->text, number);
+  if (c->m.kind == KIND_DATE) out->length = ufo_csv_format_date(c->text, number);
+  else if (c->m.kind == KIND_DATETIME) out->length = ufo_csv_format_time(c->text, number);
+  else out->length = ufo_csv_format_double(c->text, number);
   return UFO_OK;
 }
 

@@ -61,13 +61,13 @@ static void format_item(char *out, size_t out_size, const ufo_attribute *attribu
   uint32_t length;
   switch (attribute->type) {
   case UFO_ATTRIBUTE_LOGICAL:
-    format_logical(number, int_at(attribute, index));
+    ufo_csv_format_logical(number, int_at(attribute, index));
     break;
   case UFO_ATTRIBUTE_INTEGER:
-    format_integer(number, int_at(attribute, index));
+    ufo_csv_format_integer(number, int_at(attribute, index));
     break;
   case UFO_ATTRIBUTE_DOUBLE:
-    format_double(number, double_at(attribute, index));
+    ufo_csv_format_double(number, double_at(attribute, index));
     break;
   case UFO_ATTRIBUTE_RAW:
     snprintf(number, sizeof number, "%02x", ((const unsigned char *)attribute->data)[index]);

@@ -73,7 +73,7 @@ void json_signed(json *j, const char *key, int64_t number) {
 
 void json_double(json *j, const char *key, double number) {
   char text[FORMAT_MAX];
-  size_t length = format_double(text, number);
+  size_t length = ufo_csv_format_double(text, number);
   if (!isfinite(number)) {
     json_text(j, key, text, length);
     return;

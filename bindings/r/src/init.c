@@ -2,6 +2,7 @@
 #include "altrep.h"
 #include "append.h"
 #include "capi.h"
+#include "csv.h"
 #include "cumulate.h"
 #include "get.h"
 #include "info.h"
@@ -24,7 +25,10 @@
 static const R_CallMethodDef entries[] = {
     ENTRY(ufor_append, 5),
     ENTRY(ufor_append_shape, 2),
+    ENTRY(ufor_csv_import, 6),
+    ENTRY(ufor_csv_text, 4),
     ENTRY(ufor_cumulate, 3),
+    ENTRY(ufor_gather, 4),
     ENTRY(ufor_get, 5),
     ENTRY(ufor_info, 3),
     ENTRY(ufor_is_view, 1),
@@ -54,6 +58,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_store_path, 1),
     ENTRY(ufor_store_remove, 2),
     ENTRY(ufor_store_rollback, 1),
+    ENTRY(ufor_store_spoil, 1),
     ENTRY(ufor_store_state, 1),
     ENTRY(ufor_verify, 2),
     ENTRY(ufor_salvage, 3),

@@ -205,6 +205,11 @@ static ufo_status create_edit(ufo_txn *txn, void *user, ufo_error *error) {
 
 static ufo_status remove_edit(ufo_txn *txn, void *user, ufo_error *error) { return ufo_txn_remove(txn, user, error); }
 
+SEXP ufor_store_spoil(SEXP pointer) {
+  ufor_store_from(pointer)->txn_broken = 1;
+  return R_NilValue;
+}
+
 SEXP ufor_store_create(SEXP pointer, SEXP name, SEXP type, SEXP length, SEXP chunk) {
   ufor_store *handle = ufor_store_from(pointer);
   struct create_edit edit = {.name = ufor_name(name),

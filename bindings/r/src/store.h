@@ -52,6 +52,7 @@ SEXP ufor_store_names(SEXP pointer);
 SEXP ufor_store_begin(SEXP pointer);
 SEXP ufor_store_commit(SEXP pointer);
 SEXP ufor_store_rollback(SEXP pointer);
+SEXP ufor_store_spoil(SEXP pointer); /* the transaction of ufo_begin() can only be rolled back from here on */
 SEXP ufor_store_create(SEXP pointer, SEXP name, SEXP type, SEXP length, SEXP chunk);
 SEXP ufor_store_remove(SEXP pointer, SEXP name);
 SEXP ufor_store_compact(SEXP pointer, SEXP path);

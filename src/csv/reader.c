@@ -1,20 +1,20 @@
-/* csv_reader.c - see csv_reader.h.
+/* reader.c - see reader.h.
  *
  * A record is unquoted into `text` while it is read; fields are noted as offsets, since `text` may move as it grows,
  * and become pointers at the record's end. */
-#include "csv_reader.h"
-
-#include "cli.h"
-#include "text.h"
+#include "csv/reader.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "util/fail.h"
+#include "util/utf8.h"
+
 enum { INPUT_BYTES = 256 * 1024, NONE = -1 };
 
-struct csv_reader {
+struct ufo_csv_reader {
   int fd;
   const char *name;
   char delimiter;
@@ -23,17 +23,17 @@ struct csv_reader {
   uint64_t bytes;
   char *text;
   size_t text_used, text_capacity;
-  csv_field *fields;
+  ufo_csv_field *fields;
   size_t *ends; /* end of field i in text; it begins where field i - 1 ends */
   size_t field_count, field_capacity;
   size_t at, filled;
   char input[INPUT_BYTES];
 };
 
-csv_reader *csv_open(int fd, const char *name, char delimiter) {
-  csv_reader *reader = malloc(sizeof *reader);
+ufo_csv_reader *ufo_csv_reader_open(int fd, const char *name, char delimiter) {
+  ufo_csv_reader *reader = malloc(sizeof *reader);
   if (!reader) return NULL;
-  memset(reader, 0, offsetof(csv_reader, input));
+  memset(reader, 0, offsetof(ufo_csv_reader, input));
   reader->fd = fd;
   reader->name = name;
   reader->delimiter = delimiter;
@@ -41,7 +41,7 @@ csv_reader *csv_open(int fd, const char *name, char delimiter) {
   return reader;
 }
 
-void csv_close(csv_reader *reader) {
+void ufo_csv_reader_close(ufo_csv_reader *reader) {
   if (!reader) return;
   free(reader->text);
   free(reader->fields);
@@ -49,21 +49,21 @@ void csv_close(csv_reader *reader) {
   free(reader);
 }
 
-const csv_field *csv_fields(const csv_reader *reader, size_t *count_out) {
+const ufo_csv_field *ufo_csv_reader_fields(const ufo_csv_reader *reader, size_t *count_out) {
   *count_out = reader->field_count;
   return reader->fields;
 }
 
-uint64_t csv_line(const csv_reader *reader) { return reader->record_line; }
-uint64_t csv_bytes(const csv_reader *reader) { return reader->bytes; }
+uint64_t ufo_csv_reader_line(const ufo_csv_reader *reader) { return reader->record_line; }
+uint64_t ufo_csv_reader_bytes(const ufo_csv_reader *reader) { return reader->bytes; }
 
 /* ---- bytes in ---- */
 
-static ufo_status fill_input(csv_reader *reader, ufo_error *error) {
+static ufo_status fill_input(ufo_csv_reader *reader, ufo_error *error) {
   ssize_t got;
   do got = read(reader->fd, reader->input, sizeof reader->input);
-  while (got < 0 && errno == EINTR && !interrupted());
-  if (got < 0) return set_errno(error, "cannot read '%s'", reader->name);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) return ufo_fail_errno(error, errno, "cannot read '%s'", reader->name);
   reader->at = 0;
   reader->filled = (size_t)got;
   reader->bytes += (uint64_t)got;
@@ -76,7 +76,7 @@ static ufo_status fill_input(csv_reader *reader, ufo_error *error) {
 }
 
 /* The next byte without taking it, NONE at the end. */
-static ufo_status peek(csv_reader *reader, int *byte_out, ufo_error *error) {
+static ufo_status peek(ufo_csv_reader *reader, int *byte_out, ufo_error *error) {
   if (reader->at == reader->filled && !reader->ended) {
     ufo_status status = fill_input(reader, error);
     if (status) return status;
@@ -88,14 +88,14 @@ static ufo_status peek(csv_reader *reader, int *byte_out, ufo_error *error) {
 
 /* ---- the record out ---- */
 
-static ufo_status add_text(csv_reader *reader, const char *text, size_t length, ufo_error *error) {
+static ufo_status add_text(ufo_csv_reader *reader, const char *text, size_t length, ufo_error *error) {
   if (!reader->text || length > reader->text_capacity - reader->text_used) {
     size_t capacity = 2 * reader->text_capacity + length + 4096;
-    if (reader->text_used + length > CSV_RECORD_MAX)
-      return set_error(error, UFO_USAGE, "'%s', line %llu: a record of more than %zu MiB; is a quote missing?",
-                       reader->name, (unsigned long long)reader->record_line, CSV_RECORD_MAX >> 20);
+    if (reader->text_used + length > UFO_CSV_RECORD_MAX)
+      return ufo_fail(error, UFO_USAGE, "'%s', line %llu: a record of more than %zu MiB; is a quote missing?",
+                      reader->name, (unsigned long long)reader->record_line, UFO_CSV_RECORD_MAX >> 20);
     char *grown = realloc(reader->text, capacity);
-    if (!grown) return set_errno(error, "cannot read '%s'", reader->name);
+    if (!grown) return ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", reader->name);
     reader->text = grown;
     reader->text_capacity = capacity;
   }
@@ -104,13 +104,13 @@ static ufo_status add_text(csv_reader *reader, const char *text, size_t length, 
   return UFO_OK;
 }
 
-static ufo_status end_field(csv_reader *reader, bool quoted, ufo_error *error) {
+static ufo_status end_field(ufo_csv_reader *reader, bool quoted, ufo_error *error) {
   if (reader->field_count == reader->field_capacity) {
     size_t capacity = reader->field_capacity ? 2 * reader->field_capacity : 64;
-    csv_field *fields = realloc(reader->fields, capacity * sizeof *fields);
+    ufo_csv_field *fields = realloc(reader->fields, capacity * sizeof *fields);
     if (fields) reader->fields = fields;
     size_t *ends = fields ? realloc(reader->ends, capacity * sizeof *ends) : NULL;
-    if (!ends) return set_errno(error, "cannot read '%s'", reader->name);
+    if (!ends) return ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", reader->name);
     reader->ends = ends;
     reader->field_capacity = capacity;
   }
@@ -119,13 +119,13 @@ static ufo_status end_field(csv_reader *reader, bool quoted, ufo_error *error) {
   return UFO_OK;
 }
 
-static ufo_status malformed(const csv_reader *reader, uint64_t line, const char *what, ufo_error *error) {
-  return set_error(error, UFO_USAGE, "'%s', line %llu, field %zu: %s", reader->name, (unsigned long long)line,
-                   reader->field_count + 1, what);
+static ufo_status malformed(const ufo_csv_reader *reader, uint64_t line, const char *what, ufo_error *error) {
+  return ufo_fail(error, UFO_USAGE, "'%s', line %llu, field %zu: %s", reader->name, (unsigned long long)line,
+                  reader->field_count + 1, what);
 }
 
 /* From after an opening quote to after the closing one. */
-static ufo_status read_quoted(csv_reader *reader, ufo_error *error) {
+static ufo_status read_quoted(ufo_csv_reader *reader, ufo_error *error) {
   uint64_t opened = reader->line;
   for (;;) {
     int byte;
@@ -149,7 +149,7 @@ static ufo_status read_quoted(csv_reader *reader, ufo_error *error) {
 }
 
 /* Up to the delimiter or line end, which is left in place. */
-static ufo_status read_plain(csv_reader *reader, ufo_error *error) {
+static ufo_status read_plain(ufo_csv_reader *reader, ufo_error *error) {
   for (;;) {
     int byte;
     ufo_status status = peek(reader, &byte, error);
@@ -172,28 +172,47 @@ static ufo_status read_plain(csv_reader *reader, ufo_error *error) {
   }
 }
 
+/* ASCII without a NUL. */
+static bool is_plain(const char *text, size_t length) {
+  unsigned char odd = 0;
+  for (size_t i = 0; i < length; i++) odd |= (unsigned char)(text[i] - 1) >= 0x7F;
+  return !odd;
+}
+
 /* Points the fields at the text, now that it stays where it is, and checks it. */
-static ufo_status end_record(csv_reader *reader, ufo_error *error) {
+static ufo_status end_record(ufo_csv_reader *reader, ufo_error *error) {
   size_t start = 0;
-  bool doubtful = !is_ascii(reader->text, reader->text_used) || memchr(reader->text, 0, reader->text_used);
+  bool doubtful = !is_plain(reader->text, reader->text_used);
   for (size_t i = 0; i < reader->field_count; i++) {
-    csv_field *field = &reader->fields[i];
+    ufo_csv_field *field = &reader->fields[i];
     field->text = reader->text + start;
     field->length = reader->ends[i] - start;
     start = reader->ends[i];
     if (!doubtful) continue;
     const char *what = NULL;
     if (memchr(field->text, 0, field->length)) what = "contains a NUL byte, so this is not a text file";
-    else if (!utf8_valid(field->text, field->length))
+    else if (!ufo_utf8_is_text(field->text, field->length))
       what = "is not UTF-8; convert the file first, for example with iconv";
     if (what)
-      return set_error(error, UFO_USAGE, "'%s', line %llu, field %zu: %s", reader->name,
-                       (unsigned long long)reader->record_line, i + 1, what);
+      return ufo_fail(error, UFO_USAGE, "'%s', line %llu, field %zu: %s", reader->name,
+                      (unsigned long long)reader->record_line, i + 1, what);
   }
   return UFO_OK;
 }
 
-ufo_status csv_next(csv_reader *reader, ufo_error *error) {
+ufo_status ufo_csv_reader_skip(ufo_csv_reader *reader, uint64_t lines, ufo_error *error) {
+  while (lines) {
+    int byte;
+    ufo_status status = peek(reader, &byte, error);
+    if (status || byte == NONE) return status;
+    const char *from = reader->input + reader->at, *end = memchr(from, '\n', reader->filled - reader->at);
+    reader->at = end ? (size_t)(end + 1 - reader->input) : reader->filled;
+    if (end) lines--, reader->line++;
+  }
+  return UFO_OK;
+}
+
+ufo_status ufo_csv_reader_next(ufo_csv_reader *reader, ufo_error *error) {
   int byte;
   reader->text_used = reader->field_count = 0;
   reader->record_line = reader->line;

@@ -1,0 +1,32 @@
+/* value.h - what a field of a CSV file means as a value of a type. */
+#ifndef UFO_CSV_VALUE_H
+#define UFO_CSV_VALUE_H
+
+#include "csv/reader.h"
+
+#define UFO_CSV_NA INT32_MIN
+
+typedef struct ufo_csv_span {
+  const char *text;
+  size_t length;
+} ufo_csv_span;
+
+/* The field without the blanks around it. */
+ufo_csv_span ufo_csv_trimmed(const ufo_csv_field *field);
+bool ufo_csv_equals(ufo_csv_span span, const char *word);
+
+/* Each is false if the text is no such value. `strict` are the rules of guessing: only what can be written again as it
+ * was. */
+bool ufo_csv_parse_logical(ufo_csv_span s, bool strict, int32_t *value_out);
+bool ufo_csv_parse_integer(ufo_csv_span s, bool strict, int32_t *value_out);
+bool ufo_csv_parse_double(ufo_csv_span s, bool strict, char decimal, double *value_out);
+bool ufo_csv_parse_integer64(ufo_csv_span s, int64_t *value_out);
+bool ufo_csv_parse_date(ufo_csv_span s, double *days_out);
+/* A date alone is its midnight. */
+bool ufo_csv_parse_time(ufo_csv_span s, double *seconds_out);
+
+/* As R makes it; arithmetic may set the quiet bit, so it is found by its lower word, 1954. */
+double ufo_csv_na(void);
+bool ufo_csv_is_na(double value);
+
+#endif

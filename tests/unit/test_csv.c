@@ -1,0 +1,144 @@
+/* CSV: types that are found and asked for, what is refused, progress that stops, and elements as text. What the format
+ * is:
+ * ../cli/csv.sh; random files: ../fuzz/fuzz_csv.c; tables from R and back: bindings/r/tests. */
+#include "one_store.h"
+
+#include <math.h>
+#include <sys/mman.h>
+#include <ufostore/csv.h>
+
+TestSuite(csv, .init = store_make, .fini = store_end, .timeout = 60);
+
+static int file_of(const char *text) {
+  int fd = memfd_create("csv", MFD_CLOEXEC);
+  cr_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+  return fd;
+}
+
+/* Imports `text` as "t". */
+static ufo_status import(const char *text, const ufo_csv_options *options) {
+  ufo_csv *csv = NULL;
+  ufo_txn *txn = NULL;
+  int fd = file_of(text);
+  ufo_status status = ufo_csv_scan(fd, "test.csv", options, NULL, NULL, &csv, &error);
+  if (!status) status = ufo_txn_begin(store, &txn, &error);
+  if (!status) status = ufo_csv_load(csv, txn, "t", NULL, NULL, &error);
+  if (!status) status = ufo_txn_commit(txn, &error);
+  else ufo_txn_abort(txn);
+  ufo_csv_free(csv);
+  close(fd);
+  return status;
+}
+
+static const char *class_of(const char *name) {
+  static char class[64];
+  ufo_attributes *attributes = NULL;
+  ufo_attribute found;
+  uint32_t length;
+  class[0] = 0;
+  OK(ufo_store_attributes(store, NULL, name, 0, &attributes, &error));
+  if (ufo_attributes_find(attributes, "class", &found)) {
+    const char *first = ufo_attributes_string(&found, 0, &length);
+    snprintf(class, sizeof class, "%.*s", (int)length, first);
+  }
+  ufo_attributes_free(attributes);
+  return class;
+}
+
+Test(csv, types_are_found_and_asked_for) {
+  const ufo_csv_column columns[] = {{"big", 0, UFO_CSV_INTEGER64}, {NULL, 1, UFO_CSV_FACTOR}, {"no", 0, UFO_CSV_SKIP}};
+  const ufo_csv_options options = {.struct_size = sizeof options, .columns = columns, .column_count = 3};
+  const char *text = "i,f,big,day,time,no\n1,u,9007199254740993,2020-02-29,1970-01-02T00:00:00.5Z,x\n"
+                     ",v,-5,,1970-01-01 00:00,x\n3,u,,1970-01-01,,x\n";
+  int32_t whole[3];
+  int64_t large[3];
+  double days[3], seconds[3];
+  ufo_object_info info = {.struct_size = sizeof info};
+  OK(import(text, &options));
+  OK(ufo_store_info(store, NULL, "t", 0, &info, &error));
+  cr_expect_eq(info.length, 5);
+  OK(ufo_store_read(store, NULL, "t$i", 0, 0, 3, whole, &error));
+  cr_expect(whole[0] == 1 && whole[1] == INT32_MIN && whole[2] == 3);
+  OK(ufo_store_read(store, NULL, "t$f", 0, 0, 3, whole, &error));
+  cr_expect(whole[0] == 1 && whole[1] == 2 && whole[2] == 1);
+  cr_expect_str_eq(class_of("t$f"), "factor");
+  OK(ufo_store_read(store, NULL, "t$big", 0, 0, 3, large, &error));
+  cr_expect(large[0] == INT64_C(9007199254740993) && large[1] == -5 && large[2] == INT64_MIN);
+  cr_expect_str_eq(class_of("t$big"), "integer64");
+  OK(ufo_store_read(store, NULL, "t$day", 0, 0, 3, days, &error));
+  cr_expect(days[0] == 18321 && isnan(days[1]) && days[2] == 0);
+  cr_expect_str_eq(class_of("t$day"), "Date");
+  OK(ufo_store_read(store, NULL, "t$time", 0, 0, 3, seconds, &error));
+  cr_expect(seconds[0] == 86400.5 && seconds[1] == 0 && isnan(seconds[2]));
+  cr_expect_str_eq(class_of("t$time"), "POSIXct");
+}
+
+Test(csv, what_is_asked_for_must_fit) {
+  const ufo_csv_options whole = {.struct_size = sizeof whole, .all_type = UFO_CSV_INTEGER};
+  const ufo_csv_column column = {.index = 7, .type = UFO_CSV_DOUBLE};
+  const ufo_csv_options beyond = {.struct_size = sizeof beyond, .columns = &column, .column_count = 1};
+  const ufo_csv_options marks = {.struct_size = sizeof marks, .delimiter = ',', .decimal = ','};
+  const ufo_csv_options none = {.struct_size = sizeof none, .all_type = UFO_CSV_SKIP};
+  const ufo_csv_options newer = {.struct_size = sizeof newer + 8};
+  cr_expect_eq(import("x\n1\n1.5\n", &whole), UFO_USAGE);
+  cr_expect(strstr(error.message, "'test.csv', line 3, field 1: '1.5' is no integer"), "%s", error.message);
+  cr_expect_eq(import("x\n1\n", &beyond), UFO_USAGE);
+  cr_expect_eq(import("x\n1\n", &marks), UFO_USAGE);
+  cr_expect_eq(import("x\n1\n", &none), UFO_USAGE);
+  cr_expect_eq(import("x\n1\n", &newer), UFO_USAGE);
+  cr_expect_eq(import("", NULL), UFO_USAGE);
+  ufo_object_info info = {.struct_size = sizeof info};
+  cr_expect_eq(ufo_store_info(store, NULL, "t", 0, &info, &error), UFO_MISSING);
+}
+
+static int stop_at(void *user, uint64_t done, uint64_t total) {
+  cr_assert(done <= total);
+  return done > *(const uint64_t *)user;
+}
+
+Test(csv, progress_stops_either_pass) {
+  enum { ROWS = 200000 };
+  char *text = malloc(10 * ROWS + 3);
+  size_t at = (size_t)sprintf(text, "x\n");
+  for (int i = 0; i < ROWS; i++) at += (size_t)sprintf(text + at, "%d\n", 100000000 + i);
+  int fd = file_of(text);
+  free(text);
+  ufo_csv *csv = NULL;
+  ufo_txn *txn = NULL;
+  uint64_t limit = at / 2;
+  cr_expect_eq(ufo_csv_scan(fd, "long.csv", NULL, stop_at, &limit, &csv, &error), UFO_END);
+  cr_expect_null(csv);
+  limit = at + at / 2;
+  OK(ufo_csv_scan(fd, "long.csv", NULL, stop_at, &limit, &csv, &error));
+  cr_expect_eq(ufo_csv_rows(csv), ROWS);
+  cr_expect_eq(ufo_csv_columns(csv, UFO_CSV_INTEGER), 1);
+  cr_expect_eq(ufo_csv_columns(csv, UFO_CSV_GUESS), 1);
+  OK(ufo_txn_begin(store, &txn, &error));
+  cr_expect_eq(ufo_csv_load(csv, txn, "t", stop_at, &limit, &error), UFO_END);
+  ufo_txn_abort(txn);
+  /* A file that is another by then. */
+  cr_assert(ftruncate(fd, (off_t)at / 2) == 0);
+  OK(ufo_txn_begin(store, &txn, &error));
+  cr_expect_eq(ufo_csv_load(csv, txn, "t", NULL, NULL, &error), UFO_IO);
+  ufo_txn_abort(txn);
+  ufo_csv_free(csv);
+  close(fd);
+}
+
+Test(csv, elements_as_text) {
+  char text[UFO_CSV_ELEMENT_BYTES];
+  ufo_csv_format_logical(text, INT32_MIN);
+  cr_expect_str_eq(text, "NA");
+  ufo_csv_format_integer(text, -2147483647);
+  cr_expect_str_eq(text, "-2147483647");
+  ufo_csv_format_integer64(text, INT64_MAX);
+  cr_expect_str_eq(text, "9223372036854775807");
+  ufo_csv_format_double(text, 0.1);
+  cr_expect_str_eq(text, "0.1");
+  ufo_csv_format_double(text, NAN);
+  cr_expect_str_eq(text, "NaN");
+  ufo_csv_format_date(text, -719528);
+  cr_expect_str_eq(text, "0000-01-01");
+  ufo_csv_format_time(text, 1362028500.25);
+  cr_expect_str_eq(text, "2013-02-28T05:15:00.25Z");
+}
