@@ -13,7 +13,7 @@ check_cores <- function(cores) {
 # is computed in as many processes at a time, each of which reads its own.
 walk_pieces <- function(x, FUN, ..., cores, collect) {
   n <- length(x)
-  compute <- function(first, count) FUN(lazy_piece(x, first, count), ...)
+  compute <- piece_caller(x, FUN, list(...))
   if (cores == 1) return(each_piece(n, function(first, count) collect(first, compute(first, count))))
   size <- piece_elements()
   starts <- if (n > 0) seq(0, n - 1, by = size) else numeric()
@@ -35,6 +35,26 @@ walk_pieces <- function(x, FUN, ..., cores, collect) {
   }
 }
 
+# A function (first, count) that calls FUN with a piece of `x` and the other arguments, of which lazy ones give their
+# pieces, too.
+piece_caller <- function(x, FUN, others) {
+  lazy <- which(vapply(others, is_lazy, NA))
+  if (any(vapply(others[lazy], length, 0) != length(x))) {
+    raise_usage("Lazy vectors among the other arguments must be as long as the first, of which they give a piece each time")
+  }
+  # By names, so that no call has values in it, which R would write out in a message.
+  names <- paste0("..x", seq_along(others), recycle0 = TRUE)
+  call <- as.call(c(list(quote(FUN), quote(..x0)), structure(lapply(names, as.name), names = names(others))))
+  frame <- new.env(parent = baseenv())
+  frame$FUN <- FUN
+  for (i in seq_along(others)) assign(names[[i]], others[[i]], envir = frame)
+  function(first, count) {
+    frame$..x0 <- lazy_piece(x, first, count)
+    for (i in lazy) assign(names[[i]], lazy_piece(others[[i]], first, count), envir = frame)
+    eval(call, frame)
+  }
+}
+
 ufo_apply <- function(x, FUN, ..., cores = 1L) {
   x <- check_pieces_of(x)
   FUN <- match.fun(FUN)
@@ -52,7 +72,12 @@ ufo_map <- function(x, FUN, ..., type = NULL, cores = 1L) {
   FUN <- match.fun(FUN)
   if (!is.null(type)) type <- check_choice(if (identical(type, "numeric")) "double" else type, lazy_types, "The type")
   n <- length(x)
-  if (n == 0) return(lazy_of(check_mapped(FUN(lazy_prototype(x), ...), 0, type)))
+  if (n == 0) {
+    result <- piece_caller(x, FUN, list(...))(0, 0)
+    # Such as paste() gives even for nothing.
+    if (length(result) == 1) result <- result[0]
+    return(lazy_of(check_mapped(result, 0, type)))
+  }
   target <- meta <- NULL
   walk_pieces(x, FUN, ..., cores = check_cores(cores), collect = function(first, result) {
     result <- check_mapped(result, min(piece_elements(), n - first), if (is.null(target)) type else typeof(target))

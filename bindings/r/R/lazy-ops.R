@@ -34,7 +34,7 @@ check_operand <- function(e) {
     raise_unsupported("A lazy vector does not go together with an object of class ", deparse_short(class))
   }
   if (!is.null(dim(e))) raise_unsupported("A lazy vector does not go together with a matrix or an array")
-  if (!(typeof(e) %in% c(lazy_types, "character"))) {
+  if (!(typeof(e) %in% lazy_types)) {
     raise_unsupported("A lazy vector does not go together with an object of type ", typeof(e))
   }
 }
@@ -85,7 +85,7 @@ Math.ufo_lazy <- function(x, ...) {
 cumulate <- function(x, what) {
   get(what, envir = baseenv(), mode = "function")(lazy_prototype(x)) # refuses what base R refuses
   type <- typeof(lazy_values(x))
-  if (type %in% c("complex", "raw") || !is.null(lazy_meta(x))) {
+  if (type %in% c("complex", "raw", "character") || !is.null(lazy_meta(x))) {
     raise_unsupported(what, "() works on logical, integer and double lazy vectors, not on ", lazy_type(x))
   }
   target <- new_target(if (type == "double" || what == "cumprod") "double" else "integer", length(x))

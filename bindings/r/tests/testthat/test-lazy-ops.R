@@ -22,7 +22,7 @@ test_that("a lazy vector comes from a view or any vector, and goes back", {
 test_that("what cannot be lazy is refused with the reason", {
   expect_error(ufo_lazy(c(a = 1)), "names", class = "ufo_unsupported_error")
   expect_error(ufo_lazy(matrix(1)), "matrix", class = "ufo_unsupported_error")
-  expect_error(ufo_lazy("a"), "character", class = "ufo_unsupported_error")
+  expect_error(ufo_lazy(c(a = "a")), "names", class = "ufo_unsupported_error")
   expect_error(ufo_lazy(list(1)), "list", class = "ufo_unsupported_error")
   expect_error(ufo_lazy(structure(1, class = "integer64")), "integer64", class = "ufo_unsupported_error")
 })
@@ -195,7 +195,6 @@ test_that("conversions keep what base R keeps", {
     expect_as_base("as.raw", 0:300)
     expect_as_base("as.integer", factor(rep(c("b", "a"), 600)))
     expect_as_base("as.character", c(1.5, NA, 3))
-    expect_error(as.character(stored_lazy(1:2000)), class = "ufo_unsupported_error")
   })
 })
 
@@ -223,8 +222,8 @@ test_that("factors, dates and times keep their class and their rules", {
 test_that("what has no method is refused instead of reading the vector whole", {
   x <- stored_lazy(as.numeric(1:2000))
   for (code in expression(
-    order(x), which(x > 1), lapply(x, identity), sapply(x, identity), data.frame(x), rep(x, 2), match(1, x), var(x),
-    ifelse(x > 1, 1, 2), factor(x), split(x, 1), names(x) <- "a", dim(x) <- c(2, 1000), x$a, all.equal(x, x), cor(x, x),
+    order(x), which(x > 1), lapply(x, identity), sapply(x, identity), data.frame(x), match(1, x), match(x, 1), x %in% 1, var(x),
+    ifelse(x > 1, 1, 2), factor(x), names(x) <- "a", dim(x) <- c(2, 1000), x$a, all.equal(x, x), cor(x, x),
     tapply(x, 1, sum), for (i in x) 1, as.Date(x), scale(x), x %*% x, table(x)
   )) expect_error(eval(code), info = deparse(code))
 })

@@ -161,7 +161,7 @@ test_that("ufo_apply, ufo_map and ufo_reduce go piece by piece", {
     expect_error(ufo_map(x, function(v) if (v[1] == 1) as.integer(v) else v), "of type double", class = "ufo_usage_error")
     expect_error(ufo_map(x, function(v) factor(v)), class = "ufo_usage_error")
     expect_error(ufo_map(x, sum), class = "ufo_usage_error")
-    expect_error(ufo_map(x, as.character), class = "ufo_usage_error")
+    expect_error(ufo_map(x, as.list), class = "ufo_usage_error")
     expect_error(ufo_apply(x, function(v) stop("of mine"), cores = 2), "of mine")
     expect_error(ufo_apply(x, length, cores = 0), class = "ufo_usage_error")
     expect_identical(ufo_reduce(x, max, max), 2000)
