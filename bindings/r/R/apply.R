@@ -22,17 +22,28 @@ walk_pieces <- function(x, FUN, ..., cores, collect) {
   while (length(starts) > 0) {
     wave <- starts[seq_len(min(cores, length(starts)))]
     starts <- starts[-seq_along(wave)]
-    results <- parallel::mclapply(wave, function(first) {
+    # What a process dies of is told by what it left behind, which is nothing.
+    results <- suppressWarnings(parallel::mclapply(wave, function(first) {
       tryCatch(list(compute(first, min(size, n - first))), error = function(e) e)
-    }, mc.cores = cores)
+    }, mc.cores = cores, mc.preschedule = FALSE))
     for (i in seq_along(wave)) {
-      result <- results[[i]]
+      result <- if (i <= length(results)) results[[i]]
       if (inherits(result, "condition")) stop(result)
-      if (!is.list(result)) raise_usage("A process that computed a piece has ended without a result")
+      if (!is.list(result)) raise_lost_process(wave[[i]], min(size, n - wave[[i]]))
       collect(wave[[i]], result[[1]])
     }
     if (!is.null(meter)) meter$show(min(n, wave[[length(wave)]] + size))
   }
+}
+
+raise_lost_process <- function(first, count) {
+  raise_condition(
+    "full", paste0(
+      "The process that worked on elements ", format_count(first + 1), " to ", format_count(first + count),
+      " was ended before it had a result, perhaps for want of memory"
+    ),
+    hint = "Fewer `cores` take less of it. With one, errors are easier to find."
+  )
 }
 
 # A function (first, count) that calls FUN with a piece of `x` and the other arguments, of which lazy ones give their

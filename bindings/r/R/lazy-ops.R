@@ -50,12 +50,15 @@ recycled_length <- function(...) {
   n
 }
 
-Ops.ufo_lazy <- function(e1, e2) {
-  operator <- get(.Generic, envir = baseenv(), mode = "function")
+Ops.ufo_lazy <- function(e1, e2) lazy_operator(.Generic, e1, e2)
+
+# `e2` may be missing.
+lazy_operator <- function(name, e1, e2) {
+  operator <- get(name, envir = baseenv(), mode = "function")
   if (missing(e2)) return(map_lazy(e1, operator))
   check_operand(e1)
   check_operand(e2)
-  if (.Generic == "-" && is_time(e1) && is_time(e2)) return(time_difference(e1, e2))
+  if (name == "-" && is_time(e1) && is_time(e2)) return(time_difference(e1, e2))
   left <- operand_reader(e1)
   right <- operand_reader(e2)
   build_lazy(recycled_length(length(e1), length(e2)), function(first, count) operator(left(first, count), right(first, count)))

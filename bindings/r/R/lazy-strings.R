@@ -33,7 +33,16 @@ sort_strings <- function(keys, payload, decreasing, by) {
 
 # order() of strings, the earlier first among equal ones, and whether one comes strictly before another.
 string_order <- function(decreasing, by) {
-  in_locale <- function(x) order(x, decreasing = decreasing, method = "shell")
+  # To compare strings by a locale takes long: each is sorted once, however often it is there.
+  in_locale <- function(x) {
+    different <- unique(x)
+    in_order <- order(different, decreasing = decreasing, method = "shell")
+    sorted <- different[in_order]
+    codes <- integer(length(different))
+    # Different strings may have the same place.
+    codes[in_order] <- cumsum(c(TRUE, if (decreasing) sorted[-1] < sorted[-length(sorted)] else sorted[-1] > sorted[-length(sorted)]))
+    order(codes[match(x, different)], method = "radix")
+  }
   in_bytes <- function(x) order(if (by == "text") enc2utf8(x) else x, decreasing = decreasing, method = "radix")
   if (by == "locale") return(list(order = in_locale, before = function(a, b) if (decreasing) a > b else a < b))
   list(order = in_bytes, before = function(a, b) in_bytes(c(b, a))[[1]] == 2)

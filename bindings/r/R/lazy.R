@@ -11,6 +11,7 @@
 
 ufo_lazy <- function(x) {
   if (is_lazy(x)) return(x)
+  if (is_plain_list(x)) return(lazy_list(x))
   problem <- not_lazy_because(x)
   if (!is.null(problem)) raise_unsupported("A lazy vector cannot be made of this: ", problem)
   lazy_of(x)
@@ -43,7 +44,7 @@ new_lazy <- function(values, meta = NULL) {
   x$meta <- if (length(meta) > 0) meta
   lockEnvironment(x, bindings = TRUE)
   class(x) <- "ufo_lazy"
-  x
+  marked(x)
 }
 
 # Of a vector that is fit for it, be it a piece that base R has computed; names and the like are left out.
@@ -109,9 +110,14 @@ unlazy_deeply <- function(x) {
 }
 holds_lazy <- function(x) is_lazy(x) || (is.list(x) && any(vapply(unclass(x), holds_lazy, NA)))
 
-# What s$x gives where options(ufostore.lazy = TRUE) asks for it: lazy if it can be.
+# What s$x gives where options(ufostore.lazy = TRUE) asks for it: lazy if it can be. Data frames have to be what they are.
 lazy_if_wanted <- function(x) {
-  if (isTRUE(getOption("ufostore.lazy")) && is_ufo(x) && is.null(not_lazy_because(x))) lazy_of(x) else x
+  if (!isTRUE(getOption("ufostore.lazy"))) return(x)
+  if (is_plain_list(x) && !is.data.frame(x)) {
+    x[] <- lapply(x, lazy_if_wanted)
+    return(x)
+  }
+  if (is.atomic(x) && is_ufo(x) && is.null(not_lazy_because(x))) lazy_of(x) else x
 }
 
 # ---- what base R asks of any vector ------------------------------------------------------------------------------
@@ -207,7 +213,6 @@ refuse <- function(what, instead = "as.vector() makes an ordinary vector") {
 xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
 mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match()")
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
-as.data.frame.ufo_lazy <- refuse("data.frame()", "ufo_unlazy() gives a stored vector, which can be a column")
 all.equal.ufo_lazy <- function(target, current, ...) {
   raise_unsupported("all.equal() does not work on a lazy vector; use all(x == y)")
 }

@@ -57,7 +57,7 @@ test_that("split gives a list of what base R gives, lazy", {
     split_as_base(as.Date("2026-01-01") + 0:2999, rep(1:3, 1000))
     split_as_base(factor(rep(c("u", "v", NA), 1000)), rep(1:2, 1500))
     parts <- split(stored_lazy(x), rep(1:2, 1500))
-    expect_s3_class(parts[[1]], "ufo_lazy")
+    expect_true(inherits(parts[[1]], "ufo_lazy"))
     expect_true(is_ufo(parts[[1]]))
     expect_error(split(stored_lazy(x), list(1, 2)), "interaction", class = "ufo_unsupported_error")
     expect_error(split(ufo_lazy(1:3000), 1:3000), "2,000 groups", class = "ufo_unsupported_error")
