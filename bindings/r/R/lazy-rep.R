@@ -15,7 +15,7 @@ rep.ufo_lazy <- function(x, times = 1, length.out = NA, each = 1, ...) {
 check_repetition <- function(count, what, unless = 1) {
   if (is_lazy(count)) count <- ufo_materialize(count)
   if (length(count) == 1 && is.na(count) && !is.null(unless)) return(unless)
-  if (length(count) != 1 || !is.numeric(count) || is.na(count) || count < 0) {
+  if (length(count) != 1 || !(is.numeric(count) || is.logical(count)) || is.na(count) || count < 0) {
     stop("invalid '", what, "' argument", call. = FALSE)
   }
   trunc(count)
@@ -25,7 +25,7 @@ check_repetition <- function(count, what, unless = 1) {
 repeat_each <- function(x, times, each) {
   times <- ufo_lazy(times)
   n <- length(x)
-  if (length(times) != n * each || !is.numeric(times)) stop("invalid 'times' argument", call. = FALSE)
+  if (length(times) != n * each || !(typeof(lazy_values(times)) %in% c("logical", "integer", "double"))) stop("invalid 'times' argument", call. = FALSE)
   times <- new_lazy(lazy_values(times))
   if (anyNA(times) || (length(times) > 0 && min(times) < 0)) stop("invalid 'times' argument", call. = FALSE)
   times <- trunc(times)

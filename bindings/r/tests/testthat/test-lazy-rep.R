@@ -5,7 +5,7 @@ test_that("rep gives what base R gives, for vectors of all kinds", {
   with_small_pieces(for (type in all_kinds) for (n in c(0, 2, 700)) {
     x <- any_vector(type, n)
     info <- paste(type, n)
-    for (times in list(0, 1, 3, 2.7)) expect_as_base(function(x) rep(x, times), x, info = info)
+    for (times in list(0, 1, 3, 2.7, TRUE)) expect_as_base(function(x) rep(x, times), x, info = info)
     for (length in c(0, 1, 650, 2500)) expect_as_base(function(x) rep(x, length.out = length), x, info = info)
     expect_as_base(function(x) rep(x, each = 3), x, info = info)
     expect_as_base(function(x) rep(x, 2, each = 2), x, info = info)
@@ -13,6 +13,7 @@ test_that("rep gives what base R gives, for vectors of all kinds", {
     expect_as_base(function(x) rep(x, times = 5, length.out = 10), x, info = info)
     if (n == 0) next
     expect_as_base(function(x, times) rep(x, times), x, sample(0:4, n, TRUE), info = info)
+    expect_as_base(function(x, times) rep(x, times), x, sample(c(TRUE, FALSE), n, TRUE), info = info)
     expect_as_base(function(x, times) rep(x, times, each = 2), x, sample(0:2, 2 * n, TRUE), info = info)
     expect_as_base(function(x, times) rep(x, times), x, rep(c(0, 1300), length.out = n), info = info)
   })
