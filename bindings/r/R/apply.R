@@ -17,7 +17,7 @@ check_cores <- function(cores) {
 # is computed in as many processes at a time, each of which reads its own.
 walk_pieces <- function(x, FUN, ..., cores, collect) {
   n <- size_of(x)
-  compute <- function(first, count) FUN(piece_of(x, first, count), ...)
+  compute <- piece_caller(x, FUN, list(...))
   if (cores == 1) return(each_piece(n, function(first, count) collect(first, compute(first, count))))
   size <- piece_elements()
   starts <- if (n > 0) seq(0, n - 1, by = size) else numeric()
@@ -26,16 +26,47 @@ walk_pieces <- function(x, FUN, ..., cores, collect) {
   while (length(starts) > 0) {
     wave <- starts[seq_len(min(cores, length(starts)))]
     starts <- starts[-seq_along(wave)]
-    results <- parallel::mclapply(wave, function(first) {
+    # What a process dies of is told by what it left behind, which is nothing.
+    results <- suppressWarnings(parallel::mclapply(wave, function(first) {
       tryCatch(list(compute(first, min(size, n - first))), error = function(e) e)
-    }, mc.cores = cores)
+    }, mc.cores = cores, mc.preschedule = FALSE))
     for (i in seq_along(wave)) {
-      result <- results[[i]]
+      result <- if (i <= length(results)) results[[i]]
       if (inherits(result, "condition")) stop(result)
-      if (!is.list(result)) raise_usage("A process that computed a piece has ended without a result")
+      if (!is.list(result)) raise_lost_process(wave[[i]], min(size, n - wave[[i]]))
       collect(wave[[i]], result[[1]])
     }
     if (!is.null(meter)) meter$show(min(n, wave[[length(wave)]] + size))
+  }
+}
+
+raise_lost_process <- function(first, count) {
+  raise_condition(
+    "full", paste0(
+      "The process that worked on elements ", format_count(first + 1), " to ", format_count(first + count),
+      " was ended before it had a result, perhaps for want of memory"
+    ),
+    hint = "Fewer `cores` take less of it. With one, errors are easier to find."
+  )
+}
+
+# A function (first, count) that calls FUN with a piece of `x` and the other arguments, of which lazy ones give their
+# pieces, too.
+piece_caller <- function(x, FUN, others) {
+  lazy <- which(vapply(others, is_lazy, NA))
+  if (any(vapply(others[lazy], length, 0) != size_of(x))) {
+    raise_usage("Lazy vectors among the other arguments must be as long as the first, of which they give a piece each time")
+  }
+  # By names, so that no call has values in it, which R would write out in a message.
+  names <- paste0("..x", seq_along(others), recycle0 = TRUE)
+  call <- as.call(c(list(quote(FUN), quote(..x0)), structure(lapply(names, as.name), names = names(others))))
+  frame <- new.env(parent = baseenv())
+  frame$FUN <- FUN
+  for (i in seq_along(others)) assign(names[[i]], others[[i]], envir = frame)
+  function(first, count) {
+    frame$..x0 <- piece_of(x, first, count)
+    for (i in lazy) assign(names[[i]], lazy_piece(others[[i]], first, count), envir = frame)
+    eval(call, frame)
   }
 }
 
@@ -57,8 +88,11 @@ ufo_map <- function(x, FUN, ..., type = NULL, cores = 1L) {
   if (!is.null(type)) type <- check_choice(if (identical(type, "numeric")) "double" else type, lazy_types, "The type")
   n <- size_of(x)
   if (n == 0) {
-    result <- FUN(piece_of(x, 0, 0), ...)
-    return(if (is.data.frame(result)) ufo_lazy(result) else lazy_of(check_mapped(result, 0, type)))
+    result <- piece_caller(x, FUN, list(...))(0, 0)
+    if (is.data.frame(result)) return(ufo_lazy(result))
+    # Such as paste() gives even for nothing.
+    if (length(result) == 1) result <- result[0]
+    return(lazy_of(check_mapped(result, 0, type)))
   }
   target <- NULL
   walk_pieces(x, FUN, ..., cores = check_cores(cores), collect = function(first, result) {

@@ -86,27 +86,32 @@ grouped_results <- function(vectors, codes, FUN, ...) {
   }
   n <- length(codes)
   if (n == 0) return(list(codes = numeric(), results = lapply(vectors, function(x) list())))
-  found <- starts <- NULL
+  runs <- runs_of(codes)
+  found <- runs$values
+  starts <- c(runs$starts, n)
   results <- list()
   for (k in seq_along(vectors)) {
-    sorted <- external_sort(lazy_values(codes), lazy_values(vectors[[k]]), FALSE)
-    if (is.null(found)) {
-      runs <- runs_of(sorted$keys)
-      found <- runs$values
-      starts <- c(runs$starts, n)
-    }
+    sorted <- values_by_code(vectors[[k]], codes)
     meta <- lazy_meta(vectors[[k]])
     results[[k]] <- vector("list", length(found))
     for (i in seq_along(found)) {
-      result <- FUN(group_values(sorted$payload, meta, starts[[i]], starts[[i + 1]] - starts[[i]]), ...)
+      result <- FUN(group_values(sorted, meta, starts[[i]], starts[[i + 1]] - starts[[i]]), ...)
       if (!is.null(result)) results[[k]][[i]] <- result
     }
   }
   list(codes = found, results = results)
 }
 
-# Where runs of equal elements begin, from 0 on, and what they are of.
-runs_of <- function(sorted) {
+# Which codes there are, in order, and where the elements of each begin when they are sorted, from 0 on.
+runs_of <- function(codes) {
+  greatest <- max(codes)
+  if (greatest <= groups_max) {
+    counts <- numeric(greatest)
+    each_piece(length(codes), function(first, count) counts <<- counts + tabulate(lazy_piece(codes, first, count), greatest))
+    there <- which(counts > 0)
+    return(list(values = there, starts = c(0, cumsum(counts[there])[-length(there)])))
+  }
+  sorted <- external_sort(lazy_values(codes), NULL, FALSE)$keys
   values <- starts <- list()
   last <- NULL
   each_piece(length(sorted), function(first, count) {
@@ -149,14 +154,14 @@ simplify_results <- function(results, simplify) {
 }
 
 # Rows in the order of several columns: stable sorts, from the last column to the first.
-order_frame <- function(x, decreasing, na.last) {
+order_frame <- function(x, decreasing, na.last, method) {
   keys <- frame_columns(x)
   if (length(keys) == 0) raise_usage("ufo_order() of a lazy data frame needs a column to order by")
   decreasing <- rep_len(decreasing, length(keys))
   positions <- NULL
   for (k in rev(seq_along(keys))) {
     key <- if (is.null(positions)) keys[[k]] else take_positions(keys[[k]], positions)
-    within <- ufo_order(key, decreasing[[k]], na.last)
+    within <- ufo_order(key, decreasing[[k]], na.last, method)
     positions <- if (is.null(positions)) within else take_positions(positions, within)
   }
   positions

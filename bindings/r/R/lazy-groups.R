@@ -78,7 +78,7 @@ ufo_tapply <- function(x, g, FUN, ..., simplify = TRUE) {
     codes <- codes[present]
     x <- x[present]
   }
-  sorted <- external_sort(lazy_values(codes), lazy_values(x), FALSE)$payload
+  sorted <- values_by_code(x, codes)
   starts <- c(0, cumsum(counts))
   results <- vector("list", length(counts))
   for (i in which(counts > 0)) {
@@ -93,6 +93,13 @@ group_values <- function(sorted, meta, first, count) {
   with_meta(if (count <= run_elements()) read_piece(sorted, first, count) else lazy_values(slice(new_lazy(sorted), first, count)), meta)
 }
 
+# The values of `x` in the order of `codes`. Strings go where they belong only once.
+values_by_code <- function(x, codes) {
+  if (!is.character(lazy_values(x))) return(external_sort(lazy_values(codes), lazy_values(x), FALSE)$payload)
+  positions <- external_sort(lazy_values(codes), lazy_values(positions_of(length(x))), FALSE)$payload
+  lazy_values(take_positions(x, new_lazy(positions)))
+}
+
 # In the form that tapply() gives.
 group_array <- function(results, there, labels, simplify) {
   size <- lengths(labels, use.names = FALSE)
@@ -104,3 +111,37 @@ group_array <- function(results, there, labels, simplify) {
   all_values[there] <- values
   array(all_values, size, labels)
 }
+
+# As split(x, f): a list of lazy vectors, one for each group. `x` is read once; each element goes to the end of its group.
+split.ufo_lazy <- function(x, f, drop = FALSE, ...) {
+  if (!is_lazy(f) && is.list(f)) raise_unsupported("split() of a lazy vector takes one factor; interaction() makes one of several")
+  f <- ufo_lazy(f)
+  n <- length(x)
+  if (length(f) == 0 && n > 0) stop("group length is 0 but data length > 0", call. = FALSE)
+  groups <- groups_of(f, "split()")
+  if (drop) groups <- lapply(groups, `[`, count_groups(f, groups) > 0)
+  if (length(groups$values) > split_groups_max) {
+    raise_unsupported(
+      "split() makes at most ", format_count(split_groups_max), " groups, not ", format_count(length(groups$values)),
+      "; ufo_tapply() can do with more"
+    )
+  }
+  if (length(f) > 0 && n %% length(f) != 0) warning("data length is not a multiple of split variable", call. = FALSE)
+  code_of <- operand_reader(new_lazy(lazy_values(f)), expand = TRUE)
+  codes_at <- function(first, count) match(code_of(first, count), groups$values)
+  counts <- numeric(length(groups$values))
+  each_piece(n, function(first, count) counts <<- counts + tabulate(codes_at(first, count), length(counts)))
+  # Short ones are ordinary vectors only if all of them together are short, too.
+  longest <- if (n <= piece_elements()) n else short_group
+  sinks <- lapply(counts, function(count) new_sink_beside(lazy_values(x), lazy_meta(x), count, longest))
+  each_piece(n, function(first, count) {
+    codes <- codes_at(first, count)
+    at <- split(seq_len(count), factor(codes, seq_along(sinks)))
+    for (i in sort(unique(codes))) sinks[[i]]$take(lazy_values(x), first + at[[i]])
+  })
+  structure(lapply(sinks, function(sink) sink$close()), names = groups$labels)
+}
+
+# Each group is a view, of which a process can have some thousands, or else stays in memory, if it is short.
+split_groups_max <- 2000
+short_group <- 512

@@ -1,13 +1,28 @@
 # Parts of a lazy vector, and vectors put together. The result is always lazy; `[[` gives an ordinary element.
 
 # A lazy vector of known length that is made of parts, one after the other.
-new_sink <- function(type, meta, n) {
-  target <- new_target(type, n)
+new_sink <- function(type, meta, n, longest = piece_elements()) sink_into(new_target(type, n, longest), meta, n)
+
+# The same for elements of `values`. Strings leave their text where it is, if they can.
+new_sink_beside <- function(values, meta, n, longest = piece_elements()) {
+  target <- if (is.character(values) && n > longest) .Call(ufor_words_beside, scratch_pointer(), n, values)
+  if (is.null(target)) return(new_sink(typeof(values), meta, n, longest))
+  sink_into(target, meta, n, beside = values)
+}
+
+# add(part), or take(values, positions) for some of `values`, which are the same each time.
+sink_into <- function(target, meta, n, beside = NULL) {
+  force(target)
   at <- 0
   list(
     add = function(part) {
       write_piece(target, at, part)
       at <<- at + length(part)
+    },
+    take = function(values, positions) {
+      if (is.null(beside)) write_piece(target, at, values[positions])
+      else .Call(ufor_words_take, target, at, beside, positions)
+      at <<- at + length(positions)
     },
     close = function() {
       stopifnot(at == n)
@@ -17,7 +32,17 @@ new_sink <- function(type, meta, n) {
 }
 
 # Elements first + 1 ... first + count.
-slice <- function(x, first, count) build_lazy(count, function(at, size) lazy_piece(x, first + at, size))
+slice <- function(x, first, count) {
+  if (is.character(lazy_values(x))) return(gather(x, count, function(at, size) first + at + seq_len(size)))
+  build_lazy(count, function(at, size) lazy_piece(x, first + at, size))
+}
+
+# `n` elements of `x`: positions_of(first, count) are the places where those of a piece are.
+gather <- function(x, n, positions_of, size = piece_elements()) {
+  sink <- new_sink_beside(lazy_values(x), lazy_meta(x), n)
+  each_piece(n, function(first, count) sink$take(lazy_values(x), positions_of(first, count)), size = size)
+  sink$close()
+}
 
 # A subscript as a lazy vector without attributes; NULL for texts, which name nothing here.
 subscript <- function(i) {
@@ -72,10 +97,11 @@ take_true <- function(x, i) {
     chosen <- read(first, count)
     total <<- total + sum(is.na(chosen) | chosen)
   })
-  sink <- new_sink(typeof(lazy_values(x)), lazy_meta(x), total)
+  sink <- new_sink_beside(lazy_values(x), lazy_meta(x), total)
   each_piece(n, function(first, count) {
     chosen <- read(first, count)
     if (!any(is.na(chosen) | chosen)) return()
+    if (is.character(lazy_values(x))) return(sink$take(lazy_values(x), first + which_or_na(chosen)))
     there <- max(0, min(count, length(x) - first))
     part <- read_piece(lazy_values(x), min(first, length(x)), there)
     sink$add(part[if (length(part) < count) which_or_na(chosen) else chosen])
@@ -98,15 +124,19 @@ take_positions <- function(x, i) {
   if (length(i) > 0 && isTRUE(suppressWarnings(min(i, na.rm = TRUE)) < 1)) {
     each_piece(length(i), function(first, count) zeros <<- zeros + sum(trunc(lazy_piece(i, first, count)) == 0, na.rm = TRUE))
   }
-  sink <- new_sink(typeof(values), lazy_meta(x), length(i) - zeros)
-  each_piece(length(i), function(first, count) sink$add(values[lazy_piece(i, first, count)]), size = subscripts_at_a_time())
+  sink <- new_sink_beside(values, lazy_meta(x), length(i) - zeros)
+  each_piece(length(i), function(first, count) {
+    positions <- lazy_piece(i, first, count)
+    if (zeros > 0) positions <- positions[is.na(positions) | trunc(positions) != 0]
+    sink$take(values, positions)
+  }, size = subscripts_at_a_time())
   sink$close()
 }
 
 `[[.ufo_lazy` <- function(x, i, ...) {
   i <- check_position(i)
   if (i > length(x)) stop("subscript out of bounds", call. = FALSE)
-  lazy_piece(x, i - 1, 1)
+  lazy_piece(x, i - 1, 1)[[1]]
 }
 
 check_position <- function(i) {
@@ -135,6 +165,7 @@ check_whole <- function(n) {
 
 rev.ufo_lazy <- function(x) {
   n <- length(x)
+  if (is.character(lazy_values(x))) return(gather(x, n, function(first, count) n - first - seq_len(count) + 1))
   build_lazy(n, function(first, count) rev(lazy_piece(x, n - first - count, count)))
 }
 
@@ -142,6 +173,7 @@ rev.ufo_lazy <- function(x) {
   value <- check_length(value, NULL, "x")
   n <- length(x)
   if (value <= n) return(slice(x, 0, value))
+  if (is.character(lazy_values(x))) return(gather(x, value, function(first, count) first + seq_len(count)))
   build_lazy(value, function(first, count) {
     there <- max(0, min(count, n - first))
     piece <- lazy_piece(x, min(first, n), there)
@@ -171,9 +203,9 @@ diff.ufo_lazy <- function(x, lag = 1L, differences = 1L, ...) {
   if (length(lag) != 1 || length(differences) != 1 || !isTRUE(lag >= 1) || !isTRUE(differences >= 1)) {
     raise_usage("'lag' and 'differences' must be integers >= 1")
   }
-  if (is.null(lazy_meta(x)) && lag * differences >= length(x)) return(slice(x, 0, 0))
+  # Base R says what is left of a short one: of times not always an empty vector of them.
+  if (lag * differences >= length(x)) return(lazy_of(diff(lazy_prototype(x), lag, differences)))
   for (i in seq_len(differences)) {
-    if (lag >= length(x)) return(slice(x, 0, 0))
     n <- length(x) - lag
     x <- slice_difference(x, lag, n)
   }

@@ -34,7 +34,7 @@ check_operand <- function(e) {
     raise_unsupported("A lazy vector does not go together with an object of class ", deparse_short(class))
   }
   if (!is.null(dim(e))) raise_unsupported("A lazy vector does not go together with a matrix or an array")
-  if (!(typeof(e) %in% c(lazy_types, "character"))) {
+  if (!(typeof(e) %in% lazy_types)) {
     raise_unsupported("A lazy vector does not go together with an object of type ", typeof(e))
   }
 }
@@ -50,12 +50,15 @@ recycled_length <- function(...) {
   n
 }
 
-Ops.ufo_lazy <- function(e1, e2) {
-  operator <- get(.Generic, envir = baseenv(), mode = "function")
+Ops.ufo_lazy <- function(e1, e2) lazy_operator(.Generic, e1, e2)
+
+# `e2` may be missing.
+lazy_operator <- function(name, e1, e2) {
+  operator <- get(name, envir = baseenv(), mode = "function")
   if (missing(e2)) return(map_lazy(e1, operator))
   check_operand(e1)
   check_operand(e2)
-  if (.Generic == "-" && is_time(e1) && is_time(e2)) return(time_difference(e1, e2))
+  if (name == "-" && is_time(e1) && is_time(e2)) return(time_difference(e1, e2))
   left <- operand_reader(e1)
   right <- operand_reader(e2)
   build_lazy(recycled_length(length(e1), length(e2)), function(first, count) operator(left(first, count), right(first, count)))
@@ -85,7 +88,7 @@ Math.ufo_lazy <- function(x, ...) {
 cumulate <- function(x, what) {
   get(what, envir = baseenv(), mode = "function")(lazy_prototype(x)) # refuses what base R refuses
   type <- typeof(lazy_values(x))
-  if (type %in% c("complex", "raw") || !is.null(lazy_meta(x))) {
+  if (type %in% c("complex", "raw", "character") || !is.null(lazy_meta(x))) {
     raise_unsupported(what, "() works on logical, integer and double lazy vectors, not on ", lazy_type(x))
   }
   target <- new_target(if (type == "double" || what == "cumprod") "double" else "integer", length(x))

@@ -35,9 +35,7 @@ quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names =
 # Each is (1 - weight) of the element of rank `low` and weight of the next; how, differs from type to type.
 quantiles_at <- function(x, probs, type) {
   n <- length(x)
-  na <- read_piece(lazy_values(x), 0, 0)[NA_integer_]
-  if (n == 0) return(rep(if (type == 7) as.double(na) else na, length(probs)))
-  place <- if (type == 7) 1 + (n - 1) * probs else {
+  place <- if (type == 7) 1 + max(n - 1, 0) * probs else {
     offsets <- switch(type, c(0, 0), c(0, 0), c(-0.5, 0), c(0, 1), c(0.5, 0.5), c(0, 0), NULL, c(1, 1) / 3, c(3, 3) / 8)
     if (type <= 3) n * probs + offsets[[1]] else offsets[[1]] + probs * (n + 1 - offsets[[1]] - offsets[[2]])
   }
@@ -45,21 +43,24 @@ quantiles_at <- function(x, probs, type) {
   low <- floor(place + fuzz)
   weight <- switch(
     min(type, 4),
-    as.double(place > low),
+    as.double(is.na(place) | place > low),
     ((place > low) + 1) / 2,
-    as.double(place != low | low %% 2 == 1),
+    as.double(is.na(place) | place != low | low %% 2 == 1),
     place - low
   )
   if (fuzz > 0) weight[!is.na(weight) & abs(weight) < fuzz] <- 0
   inside <- function(rank) pmin(n, pmax(1, rank))
-  at <- rank_reader(x, inside(c(low, low + 1)[!is.na(c(low, low))]))
+  at <- if (n > 0) rank_reader(x, inside(c(low, low + 1)[!is.na(c(low, low))]))
+  else function(ranks) rep(read_piece(lazy_values(x), 0, 0)[NA_integer_], length(ranks))
   below <- at(inside(low))
   above <- at(inside(low + 1))
-  result <- if (type == 7) as.double(below) else below
-  mixed <- which(weight > 0 & weight < 1 & below != above)
+  result <- below
   result[which(weight == 1)] <- above[which(weight == 1)]
-  if (length(mixed) > 0) result[mixed] <- (1 - weight[mixed]) * below[mixed] + weight[mixed] * above[mixed]
-  result
+  mixed <- weight > 0 & weight < 1 & below != above
+  # Where something is missing, the result is, and a number.
+  mixed[is.na(mixed)] <- TRUE
+  if (any(mixed)) result[mixed] <- ((1 - weight) * below + weight * above)[mixed]
+  if (type == 7) as.double(result) else result
 }
 
 check_ranked <- function(x, what) {

@@ -3,11 +3,12 @@
 run_elements <- function() 4 * piece_elements()
 runs_merged_at_once <- 64
 
-# Keys, numbers none of which is missing, in order, and a payload in the order of its keys: list(keys, payload) of
-# values. Equal keys keep their order. Without a payload, NULL.
-external_sort <- function(keys, payload, decreasing) {
+# Keys, numbers or strings none of which is missing, in order, and a payload, which has no strings, in the order of its
+# keys: list(keys, payload) of values. Equal keys keep their order. Without a payload, NULL. `by` as in sort_strings().
+external_sort <- function(keys, payload, decreasing, by = "text") {
   n <- length(keys)
   if (n == 0) return(list(keys = keys, payload = payload))
+  if (is.character(keys)) return(sort_strings(keys, payload, decreasing, by))
   to <- list(keys = new_target(typeof(keys), n), payload = if (!is.null(payload)) new_target(typeof(payload), n))
   each_piece(n, function(first, count) {
     part <- read_piece(keys, first, count)
@@ -36,7 +37,7 @@ external_sort <- function(keys, payload, decreasing) {
 check_sortable <- function(x, what) {
   x <- ufo_lazy(x)
   type <- typeof(lazy_values(x))
-  if (!(type %in% c("logical", "integer", "double"))) {
+  if (!(type %in% c("logical", "integer", "double", "character"))) {
     raise_unsupported(what, " does not work on a lazy vector of type ", type)
   }
   x
@@ -47,8 +48,14 @@ check_flag <- function(value, what, na = FALSE) {
   raise_usage(what, " must be TRUE", if (na) ", FALSE or NA" else " or FALSE", ", not ", deparse_short(value))
 }
 
-sort.ufo_lazy <- function(x, decreasing = FALSE, na.last = NA, ...) {
+sort_methods <- c("auto", "shell", "radix", "quick")
+
+# Base R sorts strings by the locale, but for the method "radix"; for numbers all methods come to the same.
+order_by <- function(method) if (check_choice(method, sort_methods, "The method") == "radix") "bytes" else "locale"
+
+sort.ufo_lazy <- function(x, decreasing = FALSE, na.last = NA, method = c("auto", "shell", "radix", "quick"), ...) {
   x <- check_sortable(x, "sort()")
+  by <- order_by(method)
   decreasing <- check_flag(decreasing, "decreasing")
   na.last <- check_flag(na.last, "na.last", na = TRUE)
   missing <- NULL
@@ -59,14 +66,15 @@ sort.ufo_lazy <- function(x, decreasing = FALSE, na.last = NA, ...) {
   }
   known <- known_statistics(x)
   is_sorted <- !is.null(known) && known[[if (decreasing) "descending" else "ascending"]] == 1
-  if (!is_sorted) x <- new_lazy(external_sort(lazy_values(x), NULL, decreasing)$keys, lazy_meta(x))
+  if (!is_sorted) x <- new_lazy(external_sort(lazy_values(x), NULL, decreasing, by)$keys, lazy_meta(x))
   if (is.null(missing)) x else if (na.last) c(x, missing) else c(missing, x)
 }
 
-ufo_order <- function(x, decreasing = FALSE, na.last = TRUE) {
+ufo_order <- function(x, decreasing = FALSE, na.last = TRUE, method = c("auto", "shell", "radix")) {
   if (is.data.frame(x)) x <- ufo_lazy(x)
-  if (is_lazy_frame(x)) return(order_frame(x, decreasing, na.last))
+  if (is_lazy_frame(x)) return(order_frame(x, decreasing, na.last, method))
   x <- check_sortable(x, "ufo_order()")
+  by <- order_by(if (length(method) == 1) method else sort_methods)
   decreasing <- check_flag(decreasing, "decreasing")
   na.last <- check_flag(na.last, "na.last", na = TRUE)
   missing <- NULL
@@ -78,7 +86,7 @@ ufo_order <- function(x, decreasing = FALSE, na.last = TRUE) {
   } else {
     positions <- positions_of(length(x))
   }
-  result <- new_lazy(external_sort(lazy_values(x), lazy_values(positions), decreasing)$payload)
+  result <- new_lazy(external_sort(lazy_values(x), lazy_values(positions), decreasing, by)$payload)
   if (is.null(missing)) result else if (na.last) c(result, missing) else c(missing, result)
 }
 
@@ -123,7 +131,8 @@ firsts_by_sorting <- function(x) {
   }
   missing <- double()
   if (anyNA(x)) {
-    for (kind in list(is.nan(x), is.na(x) & !is.nan(x))) missing <- c(missing, as.vector(head(ufo_which(kind), 1)))
+    not_a_number <- if (typeof(lazy_values(x)) == "double") is.nan(x)
+    for (kind in if (is.null(not_a_number)) list(is.na(x)) else list(not_a_number, is.na(x) & !not_a_number)) missing <- c(missing, as.vector(head(ufo_which(kind), 1)))
     absent <- is.na(x)
     positions <- ufo_which(!absent)
     x <- x[!absent]
@@ -144,7 +153,8 @@ unique.ufo_lazy <- function(x, incomparables = FALSE, ...) {
   if (!identical(incomparables, FALSE) || length(list(...)) > 0) {
     raise_unsupported("unique() of a lazy vector takes no other arguments")
   }
-  take_positions(x, first_positions(x))
+  # Not all classes keep all of their attributes here.
+  new_lazy(lazy_values(take_positions(x, first_positions(x))), meta_of(unique(lazy_prototype(x))))
 }
 
 duplicated.ufo_lazy <- function(x, incomparables = FALSE, ...) {

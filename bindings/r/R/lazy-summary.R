@@ -21,6 +21,8 @@ Summary.ufo_lazy <- function(..., na.rm = FALSE) {
   arguments$finite <- NULL
   if (.Generic == "range") {
     if (finite) arguments <- lapply(arguments, function(x) x[is.finite(x)])
+    # Unlike min() and max(), range() compares numbers as strings if there are strings.
+    if (any(vapply(arguments, has_strings, NA))) arguments <- lapply(arguments, as.character)
     extremes <- lapply(c("min", "max"), function(what) summarize(what, arguments, na.rm || finite))
     return(c(extremes[[1]], extremes[[2]]))
   }
@@ -33,7 +35,10 @@ summarize <- function(what, arguments, na.rm) {
   meta <- Find(Negate(is.null), metas)
   if (!is.null(meta)) check_classed_summary(what, arguments, meta)
   if (what %in% c("all", "any")) arguments <- lapply(arguments, as_condition)
-  value <- if (length(arguments) == 1 && what %in% c("min", "max")) known_extreme(arguments[[1]], what, na.rm)
+  if (what %in% c("min", "max") && any(vapply(arguments, has_strings, NA))) {
+    arguments <- lapply(arguments, extreme_of_pieces, what, na.rm)
+  }
+  value <- if (length(arguments) == 1 && is_lazy(arguments[[1]]) && what %in% c("min", "max")) known_extreme(arguments[[1]], what, na.rm)
   if (is.null(value)) value <- call_on_values(what, lapply(arguments, function(x) if (is_lazy(x)) lazy_values(x) else x), na.rm)
   with_meta(value, meta)
 }
@@ -62,6 +67,7 @@ check_classed_summary <- function(what, arguments, meta) {
 }
 
 anyNA.ufo_lazy <- function(x, recursive = FALSE) {
+  if (typeof(lazy_values(x)) == "character") return(.Call(ufor_words_any_na, lazy_values(x)))
   known <- known_statistics(x)
   if (is.null(known)) anyNA(lazy_values(x)) else known[["missing"]] > 0
 }
@@ -88,6 +94,7 @@ mean.ufo_lazy <- function(x, trim = 0, na.rm = FALSE, ...) {
 ufo_var <- function(x, na.rm = FALSE) {
   x <- check_numbers(x, "ufo_var()")
   if (!is.null(lazy_meta(x))) raise_unsupported("ufo_var() works on numbers, not on ", lazy_type(x))
+  if (typeof(lazy_values(x)) == "character") stop("is.numeric(x) || is.logical(x) is not TRUE", call. = FALSE)
   if (na.rm) x <- without_missing(x)
   values <- lazy_values(as.double(x))
   var(values)
@@ -101,6 +108,10 @@ summary.ufo_lazy <- function(object, ..., digits) {
     counts <- ufo_table(object, useNA = "ifany")
     values <- c("logical", as.character(counts))
     names(values) <- c("Mode", ifelse(is.na(names(counts)), "NA's", names(counts)))
+    return(structure(values, class = c("summaryDefault", "table")))
+  }
+  if (typeof(lazy_values(object)) == "character") {
+    values <- c(Length = as.character(length(object)), Class = "character", Mode = "character")
     return(structure(values, class = c("summaryDefault", "table")))
   }
   if (!(typeof(lazy_values(object)) %in% c("integer", "double"))) {

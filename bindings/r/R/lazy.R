@@ -11,6 +11,7 @@
 
 ufo_lazy <- function(x) {
   if (is_lazy(x) || is_lazy_frame(x)) return(x)
+  if (is_plain_list(x)) return(lazy_list(x))
   problem <- not_lazy_because(x)
   if (!is.null(problem)) raise_unsupported("A lazy ", if (is.data.frame(x)) "data frame" else "vector", " cannot be made of this: ", problem)
   if (is.data.frame(x)) lazy_frame_of(x) else lazy_of(x)
@@ -21,7 +22,8 @@ kept_attributes <- c("class", "levels", "units", "tzone")
 kept_classes <- list(
   "factor", c("ordered", "factor"), "Date", "difftime", c("POSIXct", "POSIXt")
 )
-lazy_types <- c("logical", "integer", "double", "complex", "raw")
+# In the order in which they take each other in; raw stands beside it.
+lazy_types <- c("logical", "integer", "double", "complex", "character", "raw")
 
 not_lazy_because <- function(x) {
   if (is.data.frame(x)) return(frame_not_lazy_because(x))
@@ -43,7 +45,7 @@ new_lazy <- function(values, meta = NULL) {
   x$meta <- if (length(meta) > 0) meta
   lockEnvironment(x, bindings = TRUE)
   class(x) <- "ufo_lazy"
-  x
+  marked(x)
 }
 
 # Of a vector that is fit for it, be it a piece that base R has computed; names and the like are left out.
@@ -110,9 +112,14 @@ unlazy_deeply <- function(x) {
 }
 holds_lazy <- function(x) is_lazy(x) || is_lazy_frame(x) || (is.list(x) && any(vapply(unclass(x), holds_lazy, NA)))
 
-# What s$x gives where options(ufostore.lazy = TRUE) asks for it: lazy if it can be.
+# What s$x gives where options(ufostore.lazy = TRUE) asks for it: lazy if it can be. Data frames have to be what they are.
 lazy_if_wanted <- function(x) {
-  if (isTRUE(getOption("ufostore.lazy")) && is_ufo(x) && is.null(not_lazy_because(x))) ufo_lazy(x) else x
+  if (!isTRUE(getOption("ufostore.lazy"))) return(x)
+  if (is_plain_list(x)) {
+    x[] <- lapply(x, lazy_if_wanted)
+    return(x)
+  }
+  if ((is.atomic(x) || is.data.frame(x)) && is_ufo(x) && is.null(not_lazy_because(x))) ufo_lazy(x) else x
 }
 
 # ---- what base R asks of any vector ------------------------------------------------------------------------------
@@ -137,12 +144,25 @@ convert_lazy <- function(x, convert) {
   map_lazy(plain, convert)
 }
 
-# Texts are not stored in pieces here: only what is short becomes one.
 as.character.ufo_lazy <- function(x, ...) {
-  if (length(x) <= piece_elements()) return(as.character(lazy_piece(x, 0, length(x)), ...))
-  raise_unsupported("as.character() works on up to ", format_count(piece_elements()), " elements of a lazy vector, not ",
-    format_count(length(x)), "; take a part, or use ufo_apply()"
-  )
+  if (is_pasted(sys.nframe())) {
+    if (length(x) <= piece_elements()) return(as.character(ufo_materialize(x)))
+    raise_unsupported("paste() does not work on a lazy vector; use ufo_map(x, paste, ...)")
+  }
+  if (typeof(lazy_values(x)) == "character") return(x)
+  # How much of a time is written depends on all of them.
+  if (is_time(x) && length(list(...)) == 0 && length(x) > piece_elements()) {
+    raise_unsupported("as.character() of a long lazy vector of times needs to be told a `format`")
+  }
+  map_lazy(x, function(piece) as.character(piece, ...))
+}
+
+# Was the method in this frame called by paste(), which needs an ordinary vector? as.character() itself may come between.
+is_pasted <- function(frame) {
+  for (caller in frame - seq_len(min(2, frame - 1))) {
+    if (identical(sys.function(caller), base::paste) || identical(sys.function(caller), base::paste0)) return(TRUE)
+  }
+  FALSE
 }
 
 as.vector.ufo_lazy <- function(x, mode = "any") as.vector(ufo_materialize(x), mode)
@@ -173,10 +193,14 @@ print.ufo_lazy <- function(x, n = 10L, ...) {
 str.ufo_lazy <- function(object, ...) {
   n <- min(length(object), 5)
   cat(" <ufo_lazy> ", lazy_type(object), " [1:", format_count(length(object)), "] ",
-    paste(format(lazy_piece(object, 0, n), trim = TRUE, digits = 3), collapse = " "), if (n < length(object)) " ...", "\n",
+    paste(format_short(lazy_piece(object, 0, n)), collapse = " "), if (n < length(object)) " ...", "\n",
     sep = ""
   )
   invisible()
+}
+
+format_short <- function(piece) {
+  if (is.character(piece)) encodeString(piece, quote = "\"", na.encode = TRUE) else format(piece, trim = TRUE, digits = 3)
 }
 
 # ---- what is refused ---------------------------------------------------------------------------------------------
@@ -189,13 +213,11 @@ refuse <- function(what, instead = "as.vector() makes an ordinary vector") {
 }
 
 xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
-rep.ufo_lazy <- refuse("rep()")
+mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match()")
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
-as.data.frame.ufo_lazy <- refuse("data.frame()", "ufo_unlazy() gives a stored vector, which can be a column")
 all.equal.ufo_lazy <- function(target, current, ...) {
   raise_unsupported("all.equal() does not work on a lazy vector; use all(x == y)")
 }
-split.ufo_lazy <- refuse("split()", "use ufo_tapply()")
 as.Date.ufo_lazy <- refuse("as.Date()", "use ufo_map()")
 as.POSIXct.ufo_lazy <- refuse("as.POSIXct()", "use ufo_map()")
 scale.ufo_lazy <- refuse("scale()", "use (x - mean(x)) / ufo_sd(x)")

@@ -16,17 +16,19 @@ scratch_pointer <- function() {
   store_pointer(scratch_state$store)
 }
 
-# Zeros, FALSE or 00.
-new_target <- function(type, length) {
-  if (length <= piece_elements()) vector(type, length) else .Call(ufor_scratch, scratch_pointer(), type, length)
+# Zeros, FALSE, 00 or "". `longest`: up to which length it is an ordinary vector.
+new_target <- function(type, length, longest = piece_elements()) {
+  if (length <= longest) return(vector(type, length))
+  if (type == "character") return(.Call(ufor_words, scratch_pointer(), length))
+  .Call(ufor_scratch, scratch_pointer(), type, length)
 }
 
-write_piece <- function(target, first, values) .Call(ufor_piece_write, target, first, values)
+write_piece <- function(target, first, values) .Call(ufor_piece_write, scratch_pointer(), target, first, values)
 
 # Elements from number first + 1 on, of a vector without attributes.
 read_piece <- function(values, first, count) {
   # R by itself would let the pieces that are done with pile up, to 64 MiB and more.
-  scratch_state$read <- scratch_state$read + count
+  scratch_state$read <- scratch_state$read + count * (if (is.character(values)) string_weight else 1)
   if (scratch_state$read >= elements_between_collections) {
     gc(full = FALSE)
     scratch_state$read <- 0
@@ -34,6 +36,7 @@ read_piece <- function(values, first, count) {
   .Call(ufor_piece, values, first, count)
 }
 elements_between_collections <- 2^19
+string_weight <- 4 # what a string takes of memory, in numbers
 
 # A copy to be written to, without attributes.
 own_values <- function(values) {

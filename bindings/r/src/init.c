@@ -15,6 +15,7 @@
 #include "store.h"
 #include "verify.h"
 #include "view.h"
+#include "words.h"
 
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
@@ -39,7 +40,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_merge, 6),
     ENTRY(ufor_own, 1),
     ENTRY(ufor_piece, 3),
-    ENTRY(ufor_piece_write, 3),
+    ENTRY(ufor_piece_write, 4),
     ENTRY(ufor_plain_offered, 0),
     ENTRY(ufor_put, 5),
     ENTRY(ufor_scratch, 3),
@@ -63,6 +64,10 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_verify, 2),
     ENTRY(ufor_salvage, 3),
     ENTRY(ufor_versions, 2),
+    ENTRY(ufor_words, 2),
+    ENTRY(ufor_words_any_na, 1),
+    ENTRY(ufor_words_beside, 3),
+    ENTRY(ufor_words_take, 4),
     {NULL, NULL, 0},
 };
 

@@ -138,7 +138,7 @@ static ufo_status put_strings(struct put_job *job, const char *name, SEXP value)
 /* The view behind `value` if its chunks can be put as they are. The library also takes a view of another store. */
 static ufor_view *view_to_put(const struct put_job *job, SEXP value) {
   ufor_view *view = ufor_view_behind(value);
-  if (view == NULL) return NULL;
+  if (view == NULL || (view->strings != NULL && !ufor_strings_are_of_object(view))) return NULL;
   return job->chunk_bytes == 0 || job->chunk_bytes == view->chunk_bytes ? view : NULL;
 }
 

@@ -4,7 +4,9 @@
 #include "condition.h"
 #include "memory.h"
 #include "store.h"
+#include "strings.h"
 #include "view.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -48,7 +50,7 @@ SEXP ufor_own(SEXP x) { return Rf_shallow_duplicate(x); }
 static R_xlen_t position(SEXP number) { return (R_xlen_t)Rf_asReal(number); }
 
 static void check_range(SEXP x, R_xlen_t first, R_xlen_t count) {
-  if (ufor_element_bytes(TYPEOF(x)) == 0)
+  if (TYPEOF(x) != STRSXP && ufor_element_bytes(TYPEOF(x)) == 0)
     ufor_raise_format(UFO_USAGE, NULL, NULL, "A piece of a vector of type %s cannot be taken", Rf_type2char(TYPEOF(x)));
   if (first < 0 || count < 0 || first > Rf_xlength(x) || count > Rf_xlength(x) - first)
     ufor_raise_format(UFO_USAGE, NULL, NULL, "Elements %.0f to %.0f are not in a vector of length %.0f",
@@ -58,18 +60,31 @@ static void check_range(SEXP x, R_xlen_t first, R_xlen_t count) {
 SEXP ufor_piece(SEXP x, SEXP first, SEXP count) {
   R_xlen_t from = position(first), length = position(count);
   check_range(x, from, length);
+  if (TYPEOF(x) == STRSXP) return ufor_strings_range(x, from, length);
   SEXP piece = PROTECT(Rf_allocVector(TYPEOF(x), length));
   if (length > 0) ufor_copy_elements(x, from, length, ufor_vector_data(piece));
   UNPROTECT(1);
   return piece;
 }
 
-SEXP ufor_piece_write(SEXP x, SEXP first, SEXP values) {
+static void write_strings(SEXP pointer, SEXP x, R_xlen_t first, SEXP values) {
+  if (ufor_view_behind(x) != NULL) {
+    ufor_words_write(pointer, x, first, values);
+    return;
+  }
+  for (R_xlen_t i = 0; i < Rf_xlength(values); i++) SET_STRING_ELT(x, first + i, STRING_ELT(values, i));
+}
+
+SEXP ufor_piece_write(SEXP pointer, SEXP x, SEXP first, SEXP values) {
   R_xlen_t from = position(first), length = Rf_xlength(values);
   check_range(x, from, length);
   if (TYPEOF(x) != TYPEOF(values))
     ufor_raise_format(UFO_USAGE, NULL, NULL, "Values of type %s cannot be written to a vector of type %s",
                       Rf_type2char(TYPEOF(values)), Rf_type2char(TYPEOF(x)));
+  if (TYPEOF(x) == STRSXP) {
+    write_strings(pointer, x, from, values);
+    return R_NilValue;
+  }
   char *target = length > 0 ? ufor_vector_data(x) : NULL;
   if (length > 0) ufor_copy_elements(values, 0, length, target + (size_t)from * ufor_element_bytes(TYPEOF(x)));
   return R_NilValue;
@@ -77,7 +92,7 @@ SEXP ufor_piece_write(SEXP x, SEXP first, SEXP values) {
 
 SEXP ufor_statistics(SEXP x) {
   const ufor_view *view = ufor_view_behind(x);
-  if (view == NULL) return R_NilValue;
+  if (view == NULL || view->strings != NULL) return R_NilValue;
   ufo_view_info info = {.struct_size = sizeof info};
   ufo_view_statistics known = {.struct_size = sizeof known};
   ufo_error error;

@@ -28,6 +28,7 @@ static R_altrep_class_t class_strings;
 void ufor_strings_free(ufor_strings *strings) {
   if (strings == NULL) return;
   ufo_view_release(strings->text);
+  ufo_view_release(strings->next_text);
   ufo_text_free(strings->added);
   free(strings->keys);
   free(strings);
@@ -62,6 +63,10 @@ ufo_status ufor_strings_open(SEXP shell, ufo_store *store, ufo_txn *txn, const c
   if (status == UFO_OK) return ufor_strings_fill(shell, words, text, shape, error);
   ufo_view_release(words);
   return status;
+}
+
+int ufor_strings_are_of_object(const ufor_view *view) {
+  return view->strings->room == 0 && strcmp(ufo_view_name(view->view), UFO_VIEW_OF_NOTHING) != 0;
 }
 
 const char *ufor_strings_name(const ufor_view *view) {
@@ -352,8 +357,14 @@ static SEXP duplicate_method(SEXP x, Rboolean deep) {
   if (status == UFO_OK) {
     ufo_object_info shape = {.type = UFO_CHARACTER, .chunk_bytes = source->chunk_bytes};
     status = ufor_strings_fill(shell, words, text, &shape, &error);
-    if (status == UFO_OK) ufor_view_in(shell)->strings->added = added;
-    else ufo_text_free(added);
+    if (status == UFO_OK) {
+      ufor_strings *own = ufor_view_in(shell)->strings;
+      own->added = added;
+      own->length = source->strings->length;
+      own->room = source->strings->room;
+    } else {
+      ufo_text_free(added);
+    }
   }
   if (status == UFO_OK) {
     ufor_view_in(shell)->was_read = source->was_read;

@@ -14,11 +14,14 @@
 #include <R_ext/Rdynload.h>
 
 typedef struct ufor_strings {
-  ufo_view *text; /* never written to */
+  ufo_view *text; /* never written to, but by words.c */
   const char *bytes;
-  uint64_t length; /* of the text in the view */
-  ufo_text *added; /* behind that: strings that were assigned. NULL: none yet */
-  uint64_t *keys;  /* of what is kept in data2, a table of `places` strings; NULL: nothing is */
+  uint64_t length;     /* of the text in the view */
+  uint64_t room;       /* for text in the view, if it is one of no object (words.h); else 0 */
+  ufo_view *next_text; /* while the text is copied to a larger view; else NULL */
+  int is_beside;       /* words are taken from another vector with the same text: see words.h */
+  ufo_text *added;     /* behind that: strings that were assigned. NULL: none yet */
+  uint64_t *keys;      /* of what is kept in data2, a table of `places` strings; NULL: nothing is */
   size_t places, kept;
   int is_expanded;
 } ufor_strings;
@@ -35,6 +38,9 @@ ufo_status ufor_strings_open(SEXP shell, ufo_store *store, ufo_txn *txn, const c
 ufo_status ufor_strings_fill(SEXP shell, ufo_view *words, ufo_view *text, const ufo_object_info *shape,
                              ufo_error *error);
 void ufor_strings_free(ufor_strings *strings); /* NULL is allowed */
+
+/* Are words and text views of one object, the text as it is there? Such strings are put by what was changed. */
+int ufor_strings_are_of_object(const ufor_view *view);
 
 /* Strings first .. first + count - 1 of any character vector, as a vector of their own; none is kept by a view. */
 SEXP ufor_strings_range(SEXP x, R_xlen_t first, R_xlen_t count);

@@ -38,7 +38,7 @@ any_lazy <- function(x) {
 # f() of lazy vectors gives what it gives of ordinary ones.
 expect_as_base <- function(f, ..., info = NULL, same_message = TRUE) {
   arguments <- list(...)
-  lazy <- lapply(arguments, function(x) if (is.atomic(x) && !is.null(x) && length(x) != 1 && !is.character(x)) any_lazy(x) else x)
+  lazy <- lapply(arguments, function(x) if (is.atomic(x) && !is.null(x) && length(x) != 1) any_lazy(x) else x)
   expected <- outcome(do.call(f, arguments))
   got <- outcome(do.call(f, lazy))
   if (inherits(expected$value, "failure") && !same_message) {
@@ -48,6 +48,14 @@ expect_as_base <- function(f, ..., info = NULL, same_message = TRUE) {
   }
 }
 
+# Short ones, which are in their words, and long ones; of all encodings, and equal ones of two.
+latin1 <- "caf\xe9 au lait"
+Encoding(latin1) <- "latin1"
+some_strings <- c(
+  "", "a", "B", "b", "A", "NA", "7", "-1.5e3", "TRUE", "seven b", "eight by", "a rather long string", "A rather long string",
+  "\u00e9t\u00e9", "z\u00fcrich am see", "\u4e2d\u6587\u5b57\u7b26\u4e32", latin1, enc2utf8(latin1), strrep("xyz", 50)
+)
+
 # `n` elements of a type with NA and extremes among them.
 any_vector <- function(type, n, missing = TRUE) {
   x <- switch(
@@ -56,7 +64,8 @@ any_vector <- function(type, n, missing = TRUE) {
     integer = sample(c(-3:3, .Machine$integer.max, -.Machine$integer.max), n, TRUE),
     double = sample(c(-2.5, -1, -0, 0, 0.1, 1, 3, 1e300, Inf, -Inf, rnorm(5)), n, TRUE),
     complex = complex(real = rnorm(n), imaginary = sample(c(0, 1, -1), n, TRUE)),
-    raw = as.raw(sample(0:255, n, TRUE))
+    raw = as.raw(sample(0:255, n, TRUE)),
+    character = sample(some_strings, n, TRUE)
   )
   if (missing && n > 0 && type != "raw") x[sample(n, ceiling(n / 20))] <- NA
   if (missing && n > 0 && type == "double") x[sample(n, ceiling(n / 30))] <- NaN
@@ -73,4 +82,28 @@ peak_bytes <- function(code) {
   writeLines("5", "/proc/self/clear_refs")
   force(code)
   status_bytes("VmHWM")
+# Calls `[` or `[<-` of a lazy vector and of an ordinary one.
+expect_same_part <- function(x, i, info) expect_identical(outcome(any_lazy(x)[i])$value, outcome(x[i])$value, info = info)
+expect_same_assignment <- function(x, i, value, info) {
+  assign_into <- function(x, i) {
+    x[i] <- value
+    x
+  }
+  expected <- outcome(assign_into(x, i))
+  got <- outcome(assign_into(any_lazy(x), i))
+  if (inherits(expected$value, "failure")) expect_true(inherits(got$value, "failure"), info = info)
+  else expect_identical(got, expected, info = info)
+}
+
+# A subscript of each kind into `n` elements.
+subscripts <- function(n) {
+  m <- max(n, 1)
+  list(
+    positive = sample(m, 700, TRUE), one = 1L, none = integer(), zeros = c(0, 3, 0, 1), behind = c(1, n + 1, n + 5),
+    missing = c(2, NA, 1), negative = -sample(m, 100, TRUE), negative_behind = c(-1, -(n + 3)), fractions = c(1.9, 2.2),
+    minus_half = c(-0.5, 1), logical = sample(c(TRUE, FALSE), n, TRUE), with_na = sample(c(TRUE, FALSE, NA), n, TRUE),
+    short = c(TRUE, FALSE, FALSE), all = TRUE, na = NA, no = FALSE, long = rep(c(TRUE, FALSE), length.out = n + 10),
+    range = seq_len(n), backwards = rev(seq_len(n)), factor = factor(c("b", "a")), text = c("a", "b"), null = NULL,
+    mixed = c(-1, 1), negative_na = c(-1, NA), double = as.double(sample(m, 600, TRUE))
+  )
 }

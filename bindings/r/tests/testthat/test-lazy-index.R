@@ -1,29 +1,3 @@
-# Calls `[` or `[<-` of a lazy vector and of an ordinary one.
-expect_same_part <- function(x, i, info) expect_identical(outcome(any_lazy(x)[i])$value, outcome(x[i])$value, info = info)
-expect_same_assignment <- function(x, i, value, info) {
-  assign_into <- function(x, i) {
-    x[i] <- value
-    x
-  }
-  expected <- outcome(assign_into(x, i))
-  got <- outcome(assign_into(any_lazy(x), i))
-  if (inherits(expected$value, "failure")) expect_true(inherits(got$value, "failure"), info = info)
-  else expect_identical(got, expected, info = info)
-}
-
-# A subscript of each kind into `n` elements.
-subscripts <- function(n) {
-  m <- max(n, 1)
-  list(
-    positive = sample(m, 700, TRUE), one = 1L, none = integer(), zeros = c(0, 3, 0, 1), behind = c(1, n + 1, n + 5),
-    missing = c(2, NA, 1), negative = -sample(m, 100, TRUE), negative_behind = c(-1, -(n + 3)), fractions = c(1.9, 2.2),
-    minus_half = c(-0.5, 1), logical = sample(c(TRUE, FALSE), n, TRUE), with_na = sample(c(TRUE, FALSE, NA), n, TRUE),
-    short = c(TRUE, FALSE, FALSE), all = TRUE, na = NA, no = FALSE, long = rep(c(TRUE, FALSE), length.out = n + 10),
-    range = seq_len(n), backwards = rev(seq_len(n)), factor = factor(c("b", "a")), text = c("a", "b"), null = NULL,
-    mixed = c(-1, 1), negative_na = c(-1, NA), double = as.double(sample(m, 600, TRUE))
-  )
-}
-
 test_that("a part is what base R gives, for subscripts of every kind", {
   set.seed(11)
   with_small_pieces(for (n in c(0, 1, 1100)) for (type in c("logical", "integer", "double", "complex", "raw")) {
@@ -65,6 +39,8 @@ test_that("[[ gives one ordinary element", {
   expect_identical(x[[1500]], 1500)
   expect_identical(x[[1500.7]], 1500)
   expect_error(x[[2001]], "subscript out of bounds")
+  minutes <- as.difftime(1:700, units = "mins")
+  expect_identical(ufo_lazy(minutes)[[600]], minutes[[600]])
   for (i in list(0, -1, NA, 1:2, "a")) expect_error(x[[i]], class = "ufo_usage_error")
   expect_error(x[1, 2], class = "ufo_unsupported_error")
   expect_error(x[list(1)], "invalid subscript type")
@@ -95,6 +71,11 @@ test_that("head, tail, rev, length<-, c and diff are those of base R", {
     expect_as_base("diff", time)
     expect_as_base(function(x, y) x - y, time, rev(time))
     expect_as_base("c", day, day)
+    for (x in list(day, time, as.difftime(1:9, units = "mins"), 1:3, "a", factor("a"))) {
+      for (lag in c(1, 2, 9)) expect_as_base(function(x) diff(x, lag), x[0:min(1, length(x) - 1)], info = paste(class(x), lag))
+      expect_as_base(function(x) diff(x, 3000), x[seq_len(min(length(x), 2))])
+      if (inherits(x, c("Date", "POSIXct"))) expect_as_base(function(x) diff(x, 3, 2), x)
+    }
     expect_error(c(any_lazy(day), any_lazy(time)), class = "ufo_unsupported_error")
     expect_as_base(function(x) `length<-`(x, 1400), day)
   })
@@ -137,7 +118,7 @@ test_that("assignment into factors and dates follows their rules", {
     expect_same_assignment(f, c(TRUE, FALSE), "a", "level")
     expect_same_assignment(f, 1:3, "other", "no level")
     expect_same_assignment(day, 5:700, as.Date("2000-01-01"), "date")
-    expect_error(`[<-`(any_lazy(1:5), 1, value = "a"), class = "ufo_unsupported_error")
+    expect_same_assignment(1:5, 1, "a", "string")
     expect_error(`[<-`(any_lazy(1:5), 1, value = list(1)), class = "ufo_unsupported_error")
   })
 })

@@ -47,6 +47,75 @@ test_that("vectors of four times the budget are worked on within it", {
   })
 })
 
+test_that("strings of four times the budget are worked on within it", {
+  skip_on_cran() # it takes long
+  skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
+  with_budget("16MB", {
+    options(ufostore.progress = FALSE)
+    gc(full = TRUE)
+    s <- new_store()
+    n <- 2^20 # 8 MB of words, 56 MB of text
+    set.seed(33)
+    tail <- ", with the same fifty-six bytes in all"
+    s$x <- ufo_map(sample(n), function(v) paste0(sprintf("a string %09d", v), tail))
+    gc(full = TRUE)
+    lazy <- ufo_lazy(s$x)
+    few <- ufo_map(lazy, function(v) paste("the group whose number is", substr(v, 18, 18)))
+    start <- status_bytes("VmRSS")
+    peaks <- c(
+      comparison = peak_bytes(chosen <- lazy < "a string 000500"),
+      logical_index = peak_bytes(part <- lazy[chosen]),
+      computed = peak_bytes(made <- ufo_map(lazy, toupper)),
+      again = peak_bytes(twice <- rep(made, 2)),
+      assignment = peak_bytes({
+        changed <- lazy
+        changed[chosen] <- made[chosen]
+      }),
+      sorted = peak_bytes(sorted <- sort(lazy, method = "radix")),
+      sorted_by_locale = peak_bytes(sorted_few <- sort(few)),
+      split = peak_bytes(groups <- split(lazy, few)),
+      groups = peak_bytes(counts <- ufo_table(few)),
+      extremes = peak_bytes(ends <- range(lazy)),
+      stored = peak_bytes(s$y <- sorted)
+    )
+    expect_lt(max(peaks) - start, (16 + 64) * mb)
+    # They are right, too.
+    i <- sample(n, 200)
+    all_of_them <- function(numbers) paste0(sprintf("a string %09d", numbers), tail)
+    expect_identical(ufo_materialize(ufo_lazy(s$y)[i]), all_of_them(i))
+    expect_identical(ends, all_of_them(c(1, n)))
+    expect_length(part, 500000 - 1)
+    expect_identical(as.vector(twice[n + i]), toupper(as.vector(lazy[i])))
+    expect_identical(as.vector(changed[i]), as.vector(ufo_ifelse(chosen[i], made[i], lazy[i])))
+    expect_identical(unname(lengths(groups)), as.integer(unname(counts)))
+    expect_false(is.unsorted(as.vector(sorted_few[seq(1, n, by = 997)])))
+    rm(made, twice, changed, sorted, part)
+    ufo_close(s)
+  })
+})
+
+test_that("numbers of four times the budget are repeated and split within it", {
+  skip_on_cran()
+  skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
+  with_budget("16MB", {
+    options(ufostore.progress = FALSE)
+    x <- ufo_map(1:2^23, as.numeric) # 64 MB
+    g <- ufo_map(x, function(v) as.integer(v %% 50))
+    gc(full = TRUE)
+    start <- status_bytes("VmRSS")
+    peaks <- c(
+      each = peak_bytes(y <- rep(head(x, 2^22), each = 2)),
+      times = peak_bytes(z <- rep(x, times = g == 0L)),
+      split = peak_bytes(parts <- split(x, g))
+    )
+    expect_lt(max(peaks) - start, (16 + 64) * mb)
+    expect_identical(as.vector(y[c(1:3, 2^23)]), c(1, 1, 2, 2^22))
+    expect_identical(z[[2]], 100)
+    expect_named(parts, as.character(0:49))
+    expect_identical(parts[["7"]][[3]], 107)
+  })
+})
+
 test_that("the scratch of results that nothing refers to is given back", {
   with_budget("16MB", {
     gc(full = TRUE)

@@ -54,6 +54,7 @@ test_that("unique and duplicated are those of base R, for few and for many value
       expect_as_base("duplicated", x)
     }
     expect_as_base("unique", factor(rep(c("b", "a", NA), 500)))
+    for (x in list(as.difftime(rep(1:700, 2), units = "mins"), as.Date("2026-01-01") + 0:999 %% 7)) expect_as_base("unique", x)
     expect_error(unique(any_lazy(1:3), fromLast = TRUE), class = "ufo_unsupported_error")
   })
 })
@@ -83,6 +84,9 @@ test_that("quantiles of all types, and medians, are exactly those of base R", {
     for (type in 1:9) for (n in c(0, 1, 7, 1101)) for (p in probs) {
       x <- sample(c(rnorm(n), sample(-5:5, n, TRUE)), n)
       expect_as_base(function(x) quantile(x, p, type = type), x, info = paste(type, n, deparse(p)))
+    }
+    for (type in 1:9) for (n in c(0, 1, 2, 5, 700)) for (p in list(c(0.5, NA), c(0, NA), c(0, 1), 0.3, numeric(), NA_real_)) {
+      expect_as_base(function(x) quantile(x, p, type = type), sample(n), info = paste(type, n, deparse(p)))
     }
     for (kind in c("logical", "integer")) for (type in c(1, 3, 7)) {
       expect_as_base(function(x) quantile(x, c(0.2, 0.5, 1), na.rm = TRUE, type = type), any_vector(kind, 1300), info = paste(kind, type))
@@ -161,7 +165,7 @@ test_that("ufo_apply, ufo_map and ufo_reduce go piece by piece", {
     expect_error(ufo_map(x, function(v) if (v[1] == 1) as.integer(v) else v), "of type double", class = "ufo_usage_error")
     expect_error(ufo_map(x, function(v) factor(v)), class = "ufo_usage_error")
     expect_error(ufo_map(x, sum), class = "ufo_usage_error")
-    expect_error(ufo_map(x, as.character), class = "ufo_usage_error")
+    expect_error(ufo_map(x, as.list), class = "ufo_usage_error")
     expect_error(ufo_apply(x, function(v) stop("of mine"), cores = 2), "of mine")
     expect_error(ufo_apply(x, length, cores = 0), class = "ufo_usage_error")
     expect_identical(ufo_reduce(x, max, max), 2000)

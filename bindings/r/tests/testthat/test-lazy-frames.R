@@ -1,0 +1,99 @@
+test_that("a lazy vector is no column: the error says what to do", {
+  x <- stored_lazy(as.numeric(1:3))
+  d <- data.frame(a = 1:3)
+  refused <- function(code, what) expect_error(code, "ufo_unlazy", class = "ufo_unsupported_error", info = what)
+  refused(data.frame(x), "data.frame")
+  refused(data.frame(a = 1:3, x = x), "data.frame")
+  refused(as.data.frame(list(x = x)), "as.data.frame")
+  refused(cbind(d, x), "cbind")
+  refused(d$b <- x, "$<-")
+  refused(d[["b"]] <- x, "[[<-")
+  refused(d[, "b"] <- x, "[<-")
+  refused(within(d, b <- x), "within")
+  refused(transform(d, b = x), "transform")
+  expect_identical(d, data.frame(a = 1:3))
+  d$b <- ufo_unlazy(x)
+  expect_identical(ufo_materialize(d$b), c(1, 2, 3))
+  expect_null(dim(x))
+})
+
+# The error of the verb has ours as its cause.
+expect_refused_within <- function(code) {
+  error <- tryCatch(code, error = identity)
+  while (!inherits(error, "ufo_unsupported_error") && !is.null(error$parent)) error <- error$parent
+  expect_s3_class(error, "ufo_unsupported_error")
+  expect_match(conditionMessage(error), "ufo_unlazy")
+}
+
+test_that("tibble, dplyr and ggplot2 say the same", {
+  x <- stored_lazy(as.numeric(1:3))
+  d <- data.frame(a = 1:3)
+  skip_if_not_installed("tibble")
+  expect_refused_within(tibble::tibble(x = x))
+  expect_refused_within(tibble::as_tibble(list(x = x)))
+  expect_match(paste(format(tibble::tibble(x = list(x))), collapse = " "), "lazy double \\[3\\]")
+  skip_if_not_installed("dplyr")
+  expect_refused_within(dplyr::mutate(d, b = x))
+  expect_refused_within(dplyr::filter(d, x > 1))
+  expect_refused_within(dplyr::bind_cols(a = 1:3, b = x))
+  expect_identical(dplyr::mutate(d, b = ufo_materialize(x))$b, c(1, 2, 3))
+  skip_if_not_installed("ggplot2")
+  file <- tempfile(fileext = ".pdf")
+  grDevices::pdf(file)
+  on.exit({
+    grDevices::dev.off()
+    unlink(file)
+  })
+  expect_refused_within(print(ggplot2::ggplot(d, ggplot2::aes(x = x)) + ggplot2::geom_histogram(bins = 3)))
+  expect_refused_within(ggplot2::ggplot(x))
+})
+
+test_that("ufo_lazy makes a list of lazy vectors of a data frame or a list", {
+  s <- new_store()
+  s$trips <- data.frame(fare = c(3, 4.5, 10), zone = c("a", "b", "a"), day = as.Date("2026-01-01") + 0:2)
+  trips <- ufo_lazy(s$trips)
+  expect_identical(class(trips), "list")
+  expect_named(trips, c("fare", "zone", "day"))
+  expect_true(all(vapply(trips, inherits, NA, "ufo_lazy")))
+  expect_identical(as.vector(trips$fare[trips$zone == "a"]), c(3, 10))
+  s$l <- list(a = 1:3, 4, "five", list(b = c(6, 7), f = sum, m = matrix(1:4, 2)))
+  l <- ufo_lazy(s$l)
+  expect_true(inherits(l[[4]]$b, "ufo_lazy"))
+  expect_identical(l[[4]]$f, sum)
+  expect_identical(ufo_materialize(l[[4]]$m), matrix(1:4, 2))
+  expect_identical(ufo_materialize(l), ufo_materialize(s$l))
+  ufo_close(s)
+})
+
+test_that("options(ufostore.lazy = TRUE) makes vectors, strings and the elements of lists lazy", {
+  s <- new_store()
+  s$x <- as.numeric(1:5)
+  s$words <- c("one", "two", NA)
+  s$named <- c(a = 1)
+  s$l <- list(a = 1:3, b = list(c = letters), g = mean)
+  s$d <- data.frame(x = 1:3, y = letters[1:3])
+  old <- options(ufostore.lazy = TRUE)
+  on.exit(options(old))
+  is_lazy_vector <- function(x) inherits(x, "ufo_lazy")
+  expect_true(is_lazy_vector(s$x))
+  expect_true(is_lazy_vector(s$words))
+  expect_true(is_lazy_vector(s[["words"]]))
+  expect_identical(as.vector(s$words == "two"), c(FALSE, TRUE, NA))
+  expect_identical(ufo_materialize(s$named), c(a = 1))
+  expect_true(is_lazy_vector(s$l$a))
+  expect_true(is_lazy_vector(s$l$b$c))
+  expect_identical(s$l$g, mean)
+  # A data frame stays one, of stored columns.
+  expect_s3_class(s$d, "data.frame")
+  expect_identical(ufo_materialize(s$d), data.frame(x = 1:3, y = letters[1:3]))
+  # What was got lazily is put back, and changed in place.
+  s$l2 <- s$l
+  s$words <- s$words
+  s$x[2] <- 7
+  s$words[3] <- "three"
+  options(ufostore.lazy = FALSE)
+  expect_identical(ufo_materialize(s$l2), list(a = 1:3, b = list(c = letters), g = mean))
+  expect_identical(ufo_materialize(s$words), c("one", "two", "three"))
+  expect_identical(ufo_materialize(s$x), c(1, 7, 3, 4, 5))
+  ufo_close(s)
+})
