@@ -82,6 +82,8 @@ peak_bytes <- function(code) {
   writeLines("5", "/proc/self/clear_refs")
   force(code)
   status_bytes("VmHWM")
+}
+
 # Calls `[` or `[<-` of a lazy vector and of an ordinary one.
 expect_same_part <- function(x, i, info) expect_identical(outcome(any_lazy(x)[i])$value, outcome(x[i])$value, info = info)
 expect_same_assignment <- function(x, i, value, info) {

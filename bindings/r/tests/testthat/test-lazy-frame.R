@@ -3,7 +3,8 @@
 any_frame <- function(n) {
   data.frame(
     a = sample(c(1:7, NA), n, TRUE), b = round(rnorm(n), 1), g = factor(sample(c("x", "y", "z", NA), n, TRUE), c("z", "x", "y")),
-    day = as.Date("2026-01-01") + sample(90, n, TRUE), ok = sample(c(TRUE, FALSE), n, TRUE)
+    day = as.Date("2026-01-01") + sample(90, n, TRUE), ok = sample(c(TRUE, FALSE), n, TRUE),
+    town = sample(c("Ume\u00e5", "Aarhus and around", "Oslo", "", NA), n, TRUE)
   )
 }
 
@@ -80,7 +81,7 @@ test_that("columns and rows are assigned as into a data frame, and to nobody els
       function(x) { x$two <- c(1L, 2L); x }, function(x) { x[x$b > 0, "b"] <- 0; x }, function(x) { x[some, "g"] <- "y"; x },
       function(x) { x[some, c("a", "b")] <- list(9L, -1); x }, function(x) { x["b"] <- 2; x }, function(x) { x$b[some] <- NA; x },
       function(x) { x[c("b", "new")] <- list(x$a, TRUE); x }, function(x) { names(x)[2] <- "value"; x },
-      function(x) { colnames(x) <- LETTERS[1:5]; x },
+      function(x) { colnames(x) <- LETTERS[1:6]; x },
       function(x) transform(x, twice = b * 2, ok = NULL), function(x) transform(x, b = -b, a = a + 1L),
       function(x) within(x, { s <- b + 1; t <- s * 2; rm(a) })
     )) expect_as_frame(f, df, lazy, info = deparse(body(f)))
@@ -101,12 +102,15 @@ test_that("groups of several columns are those of base R", {
     expect_as_frame(function(x) aggregate(x[c("a", "b")], by = list(x$day, x$ok), sum), df, lazy)
     expect_as_frame(function(x) aggregate(x["b"], by = x[c("g", "a")], several), df, lazy)
     expect_as_frame(function(x) aggregate(x["b"], by = list(k = x$a), range), df, lazy)
+    expect_as_frame(function(x) aggregate(x["town"], by = x[c("ok", "town")], length), df, lazy)
+    expect_as_frame(function(x) aggregate(x[c("b", "a")], by = list(town = x$town), sum), df, lazy)
     for (simplify in c(TRUE, FALSE)) {
       expect_identical(ufo_tapply(lazy$b, lazy[c("a", "g")], sum, simplify = simplify), tapply(df$b, df[c("a", "g")], sum, simplify = simplify))
     }
     expect_identical(ufo_tapply(lazy$b, list(lazy$ok, lazy$g), range), tapply(df$b, list(df$ok, df$g), range))
     expect_identical(ufo_table(lazy[c("g", "a")]), table(df[c("g", "a")]))
     expect_identical(ufo_table(list(lazy$ok, lazy$g)), table(list(df$ok, df$g)))
+    expect_identical(ufo_tapply(lazy$town, lazy[c("g", "ok")], toString), tapply(df$town, df[c("g", "ok")], toString))
     parts <- split(lazy, lazy$g)
     expected <- split(df, df$g)
     expect_named(parts, names(expected))
@@ -124,6 +128,7 @@ test_that("rows are ordered by several columns", {
     expect_identical(
       as.vector(ufo_order(lazy[c("ok", "b")], c(TRUE, FALSE))), order(df$ok, df$b, decreasing = c(TRUE, FALSE), method = "radix")
     )
+    expect_identical(as.vector(ufo_order(lazy[c("town", "a")])), order(df$town, df$a))
     expect_same_table(lazy[ufo_order(lazy$b), ], df[order(df$b), ])
   })
 })
@@ -140,10 +145,13 @@ test_that("a table that fits into memory is joined", {
       expected$row <- NULL
       expect_same_table(merge(lazy, zones, by = "a", all.x = all.x), expected, info = all.x)
     }
+    towns <- data.frame(town = c("Oslo", "Ume\u00e5", "Rome"), land = c("Norway", "Sweden", "Italy"))
+    joined <- merge(lazy, towns)
+    expect_identical(sort(table(ufo_materialize(joined)$land)), sort(table(c(Oslo = "Norway", "Ume\u00e5" = "Sweden")[df$town])))
     names(zones)[1] <- "key"
     got <- merge(lazy, ufo_lazy(zones)[c("key", "weight")], by.x = "a", by.y = "key")
     expect_identical(nrow(got), as.integer(sum(df$a %in% c(1, 5)) + 2 * sum(df$a %in% 3)))
-    expect_identical(dim(merge(lazy, data.frame(a = 100L, z = 1))), c(0L, 6L))
+    expect_identical(dim(merge(lazy, data.frame(a = 100L, z = 1))), c(0L, 7L))
     expect_error(merge(lazy, data.frame(z = 1)), class = "ufo_unsupported_error")
   })
 })
@@ -177,9 +185,9 @@ test_that("it is shown in a few lines, reading what is shown", {
     before <- ufo_stats()$fills
     lazy <- ufo_lazy(s$df)
     out <- capture.output(print(lazy))
-    expect_match(out[[1]], "<ufo_lazy_frame> 50,000 rows of 5 columns", fixed = TRUE)
+    expect_match(out[[1]], "<ufo_lazy_frame> 50,000 rows of 6 columns", fixed = TRUE)
     expect_length(out, 13)
-    expect_match(capture.output(str(lazy))[[3]], "$ b  :", fixed = TRUE)
+    expect_match(capture.output(str(lazy))[[3]], "$ b   :", fixed = TRUE)
     expect_lte(ufo_stats()$fills - before, 5 * 5)
     expect_identical(summary(lazy["b"]), summary(df["b"]))
     expect_output(print(summary(lazy)), "NA's")
