@@ -4,7 +4,7 @@
 #   tests:FOLDER         the scripts in a folder, which they run in a copy of
 #   FILE.R               one script
 #   --form=FORM          forms of the stored vectors: see swapped/swap.R of the R package's tests (default: each)
-#   --where=WHERE        values, everywhere or both: see swapped/run.R there (default: both)
+#   --where=WHERE        values, everywhere or inside: see swapped/run.R there (default: inside)
 #   --only=PATTERN       only scripts whose name matches
 #   --minutes=NUMBER     that one run of a corpus may take (default: 20)
 #
@@ -16,8 +16,7 @@ option <- function(name, default) {
   if (length(given) == 0) default else sub("^[^=]*=", "", given[length(given)])
 }
 form <- option("form", "each")
-where <- option("where", "both")
-if (where == "both") where <- c("values", "everywhere")
+where <- option("where", "inside")
 only <- option("only", "")
 minutes <- as.numeric(option("minutes", "20"))
 arguments <- arguments[!startsWith(arguments, "--")]
@@ -27,7 +26,7 @@ out <- arguments[1]
 dir.create(out, showWarnings = FALSE, recursive = TRUE)
 out <- normalizePath(out)
 # Copies, so that an edit meanwhile does not make runs differ.
-file.copy(file.path(swapped, c("swap.R", "run.R")), out, overwrite = TRUE)
+invisible(file.copy(file.path(swapped, c("swap.R", "run.R")), out, overwrite = TRUE))
 
 # ---- corpora -----------------------------------------------------------------------------------------------------------
 
@@ -73,8 +72,9 @@ run <- function(corpus, form, where, name) {
     seconds <- ceiling(as.numeric(difftime(ends, Sys.time(), units = "secs")))
     if (seconds <= 0) break
     status <- system(sprintf(
-      "cd %s && LC_ALL=C.UTF-8 TZ=UTC R_PROFILE_USER= exec timeout %d Rscript --no-init-file --no-environ %s %s %s %s %d </dev/null >>%s 2>&1",
-      shQuote(work), seconds, shQuote(file.path(out, "run.R")), form, where, shQuote(list_file), next_one,
+      paste("cd %s && UFO_SWAP_FORM=%s UFO_SWAP_WHERE=%s LC_ALL=C.UTF-8 TZ=UTC exec timeout %d",
+            "Rscript --no-init-file --no-environ %s %s %d </dev/null >>%s 2>&1"),
+      shQuote(work), form, where, seconds, shQuote(file.path(out, "run.R")), shQuote(list_file), next_one,
       shQuote(transcript)
     ))
     lines <- readLines(transcript, warn = FALSE)
@@ -92,7 +92,7 @@ run <- function(corpus, form, where, name) {
 # What differs from process to process without anything being wrong.
 normal <- function(lines) {
   lines <- gsub("0x[0-9a-f]+", "0x", lines, useBytes = TRUE)
-  lines <- gsub("(plain|swap)[0-9]?-(values|everywhere)", "RUN", lines, useBytes = TRUE)
+  lines <- gsub("(plain|swap)[0-9]?-(values|everywhere|inside)", "RUN", lines, useBytes = TRUE)
   lines <- gsub("/tmp/Rtmp[A-Za-z0-9]+", "TMP", lines, useBytes = TRUE)
   gsub("(file|Rf|gg)[0-9a-f]{8,}", "FILE", lines, useBytes = TRUE)
 }
@@ -124,9 +124,11 @@ is_allowed <- function(key) any(vapply(allowed, function(pattern) grepl(pattern,
 
 views <- 0
 compare <- function(corpus, where) {
-  plain_file <- run(corpus, "none", where, paste0("plain-", where))
-  swap_file <- run(corpus, form, where, paste0("swap-", where))
-  plain <- expressions(plain_file)
+  files <- parallel::mclapply(c(plain = "none", swap = form), function(form) {
+    run(corpus, form, where, paste0(if (form == "none") "plain-" else "swap-", where))
+  }, mc.cores = 2)
+  swap_file <- files$swap
+  plain <- expressions(files$plain)
   swap <- expressions(swap_file)
   differ <- Filter(function(key) !identical(plain[[key]], swap[[key]]), union(names(plain), names(swap)))
   if (length(differ) > 0) {
@@ -154,8 +156,7 @@ compare <- function(corpus, where) {
 }
 
 corpora <- lapply(arguments[-1], corpus_of)
-jobs <- do.call(c, lapply(corpora, function(corpus) lapply(where, function(w) list(corpus, w))))
-counts <- parallel::mclapply(jobs, function(job) compare(job[[1]], job[[2]]), mc.cores = 2, mc.preschedule = FALSE)
+counts <- lapply(corpora, function(corpus) tryCatch(compare(corpus, where), error = identity))
 bad <- !vapply(counts, is.numeric, NA)
-for (problem in counts[bad]) cat("cannot compare: ", format(problem), "\n", sep = "")
+for (problem in counts[bad]) cat("cannot compare: ", conditionMessage(problem), "\n", sep = "")
 quit(status = as.integer(any(bad) || sum(unlist(counts[!bad])) > 0))

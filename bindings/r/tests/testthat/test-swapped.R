@@ -5,9 +5,9 @@ transcript <- function(form, where, script) {
   list_file <- tempfile()
   writeLines(script, list_file)
   command <- file.path(R.home("bin"), "Rscript")
-  variables <- c(paste0("R_LIBS=", paste(.libPaths(), collapse = ":")), "TZ=UTC", "LC_ALL=C.UTF-8")
-  system2(command, c("--vanilla", test_path("swapped", "run.R"), form, where, list_file, 1), stdout = TRUE, stderr = TRUE,
-          env = variables)
+  variables <- c(paste0("R_LIBS=", paste(.libPaths(), collapse = ":")), "TZ=UTC", "LC_ALL=C.UTF-8",
+                 paste0("UFO_SWAP_FORM=", form), paste0("UFO_SWAP_WHERE=", where))
+  system2(command, c("--vanilla", test_path("swapped", "run.R"), list_file, 1), stdout = TRUE, stderr = TRUE, env = variables)
 }
 
 test_that("a script does the same on stored vectors", {

@@ -1,22 +1,27 @@
-# run.R FORM WHERE SCRIPTS FIRST: runs the scripts named in the lines of the file SCRIPTS, from line FIRST on, each in an
-# emptied global environment, and writes down on standard output what each expression did: what it printed, its errors
-# and warnings, a digest of its value, and of each variable that it changed.
+# run.R SCRIPTS FIRST: runs the scripts named in the lines of the file SCRIPTS, from line FIRST on, each in an emptied
+# global environment, and writes down on standard output what each expression did: what it printed, its errors and
+# warnings, a digest of its value, and of each variable that it changed.
 #
-# FORM is that of swap.R. WHERE is "values": after each expression, all variables are replaced; or "everywhere": constants
-# in the code and what the makers of swap.R return, too.
+# The rest is said by environment variables, which scripts do not look at:
+#   UFO_SWAP_FORM    a form of swap.R
+#   UFO_SWAP_WHERE   "values": after each expression, all variables are replaced; "everywhere": constants in the code and
+#                    what the makers of swap.R return, too; "inside": what they return to functions of R's own packages,
+#                    too
+#   UFO_SWAP_KEEP    a folder for the value of each expression, to look into a difference
 # Above the base package, so that what the script defines or attaches is not found from here.
 local({
   arguments <- commandArgs(trailingOnly = TRUE)
-  where <- arguments[2]
-  scripts <- readLines(arguments[3])
-  first <- as.integer(arguments[4])
+  where <- Sys.getenv("UFO_SWAP_WHERE")
+  scripts <- readLines(arguments[1])
+  first <- as.integer(arguments[2])
   keep <- Sys.getenv("UFO_SWAP_KEEP")
   here <- new.env(parent = baseenv())
   sys.source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "swap.R"), here)
   suppressMessages(loadNamespace("ufostore"))
-  swap <- here$new_swapper(arguments[1])
-  masked <- where == "everywhere"
+  swap <- here$new_swapper(Sys.getenv("UFO_SWAP_FORM"))
+  masked <- where != "values"
   masks <- here$make_masks(swap)
+  if (where == "inside") for (package in c("stats", "utils", "graphics", "grDevices")) here$mask_inside(package, masks$masks)
   scratch <- tempfile("digest", tmpdir = if (file.access("/dev/shm", 2) == 0) "/dev/shm" else tempdir())
   dir.create(scratch)
   on.exit(unlink(scratch, recursive = TRUE))
@@ -25,31 +30,36 @@ local({
   # Not to be seen by sink(), and whatever connections the script closes.
   note <- function(...) cat(..., "\n", sep = "", file = "/dev/stdout", append = TRUE)
 
-  # Attributes in one order: R's own depends on whether it could use a vector again for a result.
+  # Attributes in one order: R's own depends on whether it could use a vector again for a result. Strings without a mark
+  # of their encoding are UTF-8 here, and come back from a store with that mark.
   canonical <- function(x) {
     if (!(typeof(x) %in% c(here$atomic_types, "list"))) return(x)
+    if (typeof(x) == "character" && any(unmarked <- Encoding(x) == "unknown")) {
+      with <- attributes(x)
+      attributes(x) <- NULL
+      x[unmarked] <- enc2utf8(x[unmarked])
+      attributes(x) <- with
+    }
     with <- attributes(x)
     is_s4 <- isS4(x)
     if (length(with) > 0 || typeof(x) == "list") attributes(x) <- NULL
     if (typeof(x) == "list") x <- lapply(x, canonical)
+    else x <- c(x) # without R's note that a vector has room to grow
     if (length(with) == 0) return(x)
     parts <- lapply(unname(with), canonical)
     names(parts) <- names(with)
     list(x, parts[order(names(with), method = "radix")], is_s4)
   }
 
-  digest <- function(values) {
-    if (length(values) == 0) return(character())
-    files <- file.path(scratch, paste0("v", seq_along(values)))
-    for (i in seq_along(values)) {
-      # References are to be alike, and not followed.
-      bytes <- tryCatch(serialize(canonical(values[[i]]), NULL, version = 2L, refhook = function(e) "reference"),
-                        error = function(e) charToRaw("?"))
-      writeBin(bytes, files[i])
-    }
-    sums <- unname(tools::md5sum(files))
-    unlink(files)
-    paste(vapply(values, typeof, ""), vapply(values, function(x) tryCatch(format(length(unclass(x))), error = function(e) "?"), ""), sums)
+  # References are to be alike, and not followed.
+  bytes_of <- function(value) {
+    tryCatch(serialize(canonical(value), NULL, version = 2L, refhook = function(e) "reference"),
+             error = function(e) charToRaw("?"))
+  }
+  digest <- function(value, bytes) {
+    file <- file.path(scratch, "value")
+    writeBin(bytes, file)
+    paste(typeof(value), tryCatch(length(unclass(value)), error = function(e) "?"), unname(tools::md5sum(file)))
   }
 
   globals <- function() {
@@ -92,7 +102,6 @@ local({
     closeAllConnections()
     RNGkind("default", "default", "default")
     set.seed(1)
-    gc(FALSE)
   }
 
   run <- function(script) {
@@ -100,7 +109,7 @@ local({
       note("cannot be parsed: ", conditionMessage(e))
       expression()
     })
-    known <- character()
+    known <- list()
     if (masked) attach(masks$masks, name = "makers", warn.conflicts = FALSE)
     for (i in seq_along(code)) {
       expression <- code[[i]]
@@ -120,14 +129,16 @@ local({
         if (outcome$visible) {
           tryCatch(if (isS4(value)) methods::show(value) else eval(call("print", quote(value)), environment()), error = function(e) note("Error in print: ", conditionMessage(e)))
         }
-        note("== value ", digest(list(value)))
+        note("== value ", digest(value, bytes_of(value)))
         if (nzchar(keep)) saveRDS(value, file.path(keep, sprintf("%s-%d.rds", basename(script), i)), version = 2L)
       }
       now <- globals()
-      sums <- structure(digest(now), names = names(now))
-      for (name in names(sums)) if (!identical(unname(known[name]), unname(sums[name]))) note("== ", name, " ", sums[name])
-      known <- sums
-      rm(now)
+      bytes <- lapply(now, bytes_of)
+      for (name in names(now)) {
+        if (!identical(known[[name]], bytes[[name]])) note("== ", name, " ", digest(now[[name]], bytes[[name]]))
+      }
+      known <- bytes
+      rm(now, bytes)
       replace_globals()
     }
   }
@@ -137,7 +148,7 @@ local({
     clean()
     note("@@@ ", at, " ", scripts[at])
     run(scripts[at])
-    clean()
   }
+  clean()
   note("@@@ end ", attr(swap, "count")(), " views")
 }, new.env(parent = baseenv()))

@@ -110,14 +110,17 @@ makers <- list(
   utils = c("read.table", "read.csv", "head", "tail", "stack", "type.convert")
 )
 
-# Replaces at most `most` results between two calls of attr(, "restart").
-make_masks <- function(swap, most = 300) {
+# Replaces at most `most` results between two calls of restart().
+make_masks <- function(swap, most = 500) {
   masks <- new.env()
-  home <- new.env(parent = baseenv())
+  home <- new.env(parent = asNamespace("methods"))
   left <- most
   home$swapped <- function(x) {
     if (left <= 0) return(x)
-    left <<- left - 1
+    # What putting and getting a vector calls may be masked, too.
+    before <- left
+    left <<- 0
+    on.exit(left <<- before - 1)
     swap(x)
   }
   for (package in names(makers)) for (name in makers[[package]]) {
@@ -125,4 +128,20 @@ make_masks <- function(swap, most = 300) {
     masks[[name]] <- eval(bquote(function(...) swapped(.(original)(...))), home)
   }
   list(masks = masks, restart = function() left <<- most)
+}
+
+# Makes the functions of a package use the masks. Where they are kept in several places they are changed in each.
+mask_inside <- function(package, masks) {
+  space <- asNamespace(package)
+  within <- list2env(as.list(masks), parent = space)
+  places <- list(space, as.environment(paste0("package:", package)), space$.__S3MethodsTable__.,
+                 get(".__S3MethodsTable__.", baseenv()))
+  for (place in places) for (name in ls(place, all.names = TRUE)) {
+    f <- place[[name]]
+    if (typeof(f) != "closure" || !identical(environment(f), space)) next
+    environment(f) <- within
+    if (locked <- bindingIsLocked(name, place)) unlockBinding(name, place)
+    assign(name, f, place)
+    if (locked) lockBinding(name, place)
+  }
 }
