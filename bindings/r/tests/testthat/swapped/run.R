@@ -34,7 +34,7 @@ local({
   # of their encoding are UTF-8 here, and come back from a store with that mark.
   canonical <- function(x) {
     if (!(typeof(x) %in% c(here$atomic_types, "list"))) return(x)
-    if (typeof(x) == "character" && any(unmarked <- Encoding(x) == "unknown")) {
+    if (typeof(x) == "character" && any(unmarked <- Encoding(x) == "unknown" & validUTF8(x))) {
       with <- attributes(x)
       attributes(x) <- NULL
       x[unmarked] <- enc2utf8(x[unmarked])
