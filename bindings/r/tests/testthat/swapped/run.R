@@ -32,7 +32,9 @@ local({
 
   # Attributes in one order: R's own depends on whether it could use a vector again for a result. Strings without a mark
   # of their encoding are UTF-8 here, and come back from a store with that mark.
+  # Of functions, what they say: whether one was compiled depends on what ran before.
   canonical <- function(x) {
+    if (typeof(x) == "closure") return(list(formals(x), body(x)))
     if (!(typeof(x) %in% c(here$atomic_types, "list"))) return(x)
     if (typeof(x) == "character" && any(unmarked <- Encoding(x) == "unknown" & validUTF8(x))) {
       with <- attributes(x)
