@@ -130,7 +130,10 @@ compare <- function(corpus, where) {
   swap_file <- files$swap
   plain <- expressions(files$plain)
   swap <- expressions(swap_file)
-  differ <- Filter(function(key) !identical(plain[[key]], swap[[key]]), union(names(plain), names(swap)))
+  # What one run did not come to, because its process ended or time was up, is one difference, however much it is.
+  missing <- setdiff(names(plain), names(swap))
+  unfinished <- c(missing, setdiff(names(swap), names(plain)))
+  differ <- Filter(function(key) !identical(plain[[key]], swap[[key]]), intersect(names(plain), names(swap)))
   if (length(differ) > 0) {
     again <- expressions(run(corpus, "none", where, paste0("plain2-", where)))
     volatile <- Filter(function(key) !identical(plain[[key]], again[[key]]), names(plain))
@@ -148,11 +151,15 @@ compare <- function(corpus, where) {
     text <- c(text, paste0("---- ", corpus$name, " ", where, " ", key), a[1],
               paste("<", utils::head(a[!(a %in% b)], 12)), paste(">", utils::head(b[!(b %in% a)], 12)))
   }
+  if (length(unfinished) > 0) {
+    text <- c(text, paste("----", corpus$name, where, "not reached:", length(missing), "expressions on stored vectors,",
+                          length(unfinished) - length(missing), "on ordinary ones, from", unfinished[1], "on"))
+  }
   writeLines(text, file.path(corpus$folder, paste0("differences-", where, ".txt")), useBytes = TRUE)
   writeLines(text, useBytes = TRUE)
   cat(sprintf("%s, %s: %d scripts, %d expressions, %.0f views, %d volatile, %d forgiven, %d differ\n", corpus$name, where,
-              length(corpus$scripts), length(plain), sum(made), length(volatile), length(forgiven), length(differ)))
-  length(differ)
+              length(corpus$scripts), length(plain), sum(made), length(volatile), length(forgiven), length(differ) + (length(unfinished) > 0)))
+  length(differ) + (length(unfinished) > 0)
 }
 
 corpora <- lapply(arguments[-1], corpus_of)
