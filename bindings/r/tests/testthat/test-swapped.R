@@ -7,12 +7,12 @@ transcript <- function(form, where, script) {
   command <- file.path(R.home("bin"), "Rscript")
   variables <- c(paste0("R_LIBS=", paste(.libPaths(), collapse = ":")), "TZ=UTC", "LC_ALL=C.UTF-8",
                  paste0("UFO_SWAP_FORM=", form), paste0("UFO_SWAP_WHERE=", where))
-  system2(command, c("--vanilla", test_path("swapped", "run.R"), list_file, 1), stdout = TRUE, stderr = TRUE, env = variables)
+  system2(command, c("--vanilla", file.path("swapped", "run.R"), list_file, 1), stdout = TRUE, stderr = TRUE, env = variables)
 }
 
 test_that("a script does the same on stored vectors", {
   skip_on_cran()
-  script <- normalizePath(test_path("swapped", "small.R"))
+  script <- normalizePath(file.path("swapped", "small.R"))
   for (where in c("values", "everywhere")) {
     plain <- transcript("none", where, script)
     expect_match(plain[length(plain)], "^@@@ end 0 views")
