@@ -5,6 +5,8 @@
 #include "serialize.h"
 
 #include <Rversion.h>
+#include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #define HIDDEN_PREFIX "R."
@@ -198,8 +200,26 @@ struct apply_job {
   const char *object;
 };
 
+/* R compares the times of a series with its rows when they are set, but lets both part later: arithmetic of arrays
+ * gives its result dimensions after the times, and a vector that grows without its class keeps the times it had. So
+ * they are copied, which R does not look at, from an object of as many rows. FALSE if there is none. */
+static int apply_times(SEXP x, SEXP times) {
+  if (TYPEOF(times) != REALSXP || XLENGTH(times) != 3) return 0;
+  double rows = nearbyint((REAL(times)[1] - REAL(times)[0]) * REAL(times)[2]) + 1;
+  if (!(rows >= 1 && rows <= INT_MAX)) return 0;
+  SEXP like = PROTECT(Rf_allocMatrix(LGLSXP, (int)rows, 0));
+  Rf_setAttrib(like, R_TspSymbol, times);
+  Rf_copyMostAttrib(like, x);
+  UNPROTECT(1);
+  return 1;
+}
+
 static void apply_key(struct apply_job *job, const ufo_attribute *attribute) {
   SEXP value = PROTECT(ufor_attribute_value(attribute));
+  if (strcmp(attribute->key, "tsp") == 0 && apply_times(job->x, value)) {
+    UNPROTECT(1);
+    return;
+  }
   SEXP name = PROTECT(Rf_mkCharCE(attribute->key, CE_UTF8));
   Rf_setAttrib(job->x, Rf_installTrChar(name), value);
   UNPROTECT(2);

@@ -57,7 +57,7 @@ static ufo_status try_view(struct get_job *job, const struct place *place, ufo_v
   const ufor_store *handle = job->handle;
   const ufo_view_options options = {.struct_size = sizeof options,
                                     .version = job->version,
-                                    .header_bytes = job->is_plain ? UFOR_PLAIN_HEADER_BYTES : 0};
+                                    .header_bytes = job->is_plain ? UFOR_PLAIN_HEADER_BYTES : UFOR_ROOM_BYTES};
   if (place->parent == NULL)
     return ufo_view_open(handle->store, handle->txn, job->pool, place->path, &options, view, &job->error);
   return ufo_view_open_child(handle->store, handle->txn, job->pool, place->parent, place->index, &options, view,

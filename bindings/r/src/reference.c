@@ -102,7 +102,7 @@ static int read_number(SEXP state, int field, uint64_t *number) {
 static ufo_status open_in(ufo_store *store, SEXP state, int fields, const char *name, ufo_access access,
                           ufo_view **view_out, ufo_object_info *info, ufo_error *error) {
   char uuid[37];
-  ufo_view_options options = {.struct_size = sizeof options, .access = access};
+  ufo_view_options options = {.struct_size = sizeof options, .access = access, .header_bytes = UFOR_ROOM_BYTES};
   uint64_t id;
   if (!read_number(state, fields, &id) || !read_number(state, fields + 1, &options.version))
     return ufor_fail(error, UFO_CORRUPT, "This is not a reference to a stored vector");

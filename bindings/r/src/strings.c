@@ -3,6 +3,7 @@
 #include "altrep.h"
 #include "compat.h"
 #include "condition.h"
+#include "mark.h"
 #include "memory.h"
 #include "reference.h"
 #include "sortkey.h"
@@ -92,10 +93,7 @@ static SEXP make_string(const ufor_view *view, uint64_t word, R_xlen_t i) {
   if (ufo_text_decode(&word, strings->bytes, strings->length, strings->added, &string, &error) != UFO_OK)
     raise_damaged(view, i, &error);
   if (string.bytes == NULL) return NA_STRING;
-  cetype_t encoding = string.encoding == UFO_ENCODING_LATIN1  ? CE_LATIN1
-                      : string.encoding == UFO_ENCODING_BYTES ? CE_BYTES
-                                                              : CE_UTF8;
-  return Rf_mkCharLenCE(string.bytes, (int)string.length, encoding);
+  return Rf_mkCharLenCE(string.bytes, (int)string.length, ufor_mark_of(&string));
 }
 
 static uint64_t word_at(const ufor_view *view, R_xlen_t i) { return ((const uint64_t *)view->data)[i]; }

@@ -25,6 +25,11 @@ typedef struct ufor_view {
   struct ufor_view *previous, *next; /* in the list of all views */
 } ufor_view;
 
+/* What a view of numbers is opened with (ufo_view_options.header_bytes): memory before its first element. order() of
+ * several vectors by radix reads element -1 of the second one on, where `na.last = NA` and the first ones have NA.
+ * Before the elements of an ordinary vector is its header. */
+#define UFOR_ROOM_BYTES 16
+
 /* An external pointer to an empty ufor_view of the store at `path`, a string. May run a garbage collection first (see
  * ufor_memory_relieve). */
 SEXP ufor_view_shell(SEXP path);

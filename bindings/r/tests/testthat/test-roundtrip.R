@@ -205,3 +205,28 @@ test_that("lists under names of any length are kept", {
     expect_identical(s[[name]], iris)
   }
 })
+
+test_that("time series come back whatever became of their times and dimensions", {
+  a <- structure(matrix(1:6 / 2, 3), tsp = c(2001, 2003, 1), class = c("mts", "ts"))
+  b <- structure(a + a, tsp = NULL, dim = NULL, class = NULL)
+  attributes(b) <- NULL
+  attr(b, "tsp") <- c(1, 6, 1)
+  dim(b) <- c(3, 2) # times of six rows, of which there are three
+  expect_round_trip(b)
+  # Arithmetic gives times first, then dimensions; so do sweep(), scale() and acf().
+  x <- sweep(EuStockMarkets, 2, colMeans(EuStockMarkets))
+  expect_lt(match("tsp", names(attributes(x))), match("dim", names(attributes(x))))
+  expect_round_trip(x)
+  grown <- unclass(ts(1:10, start = 1990, frequency = 4))
+  grown[12] <- 1L
+  expect_round_trip(grown)
+  expect_round_trip(ts.union(mdeaths, fdeaths))
+  expect_round_trip(list(grown, x))
+  s <- new_store()
+  s$x <- x
+  y <- s$x
+  y[2, 1] <- 0
+  s$x <- y
+  x[2, 1] <- 0
+  expect_identical(s$x, x)
+})

@@ -381,3 +381,29 @@ test_that("a session of another locale changes no byte of strings that are not m
   expect_identical(s$x[1], "c\u00e9")
   expect_identical(lapply(c(1:3), function(i) charToRaw(s$y[i])), bytes[c(1, 2, 1)])
 })
+
+test_that("strings without a mark that are no UTF-8 come back without one", {
+  skip_if_not(l10n_info()$`UTF-8`)
+  # As from a file of Latin 1 that was read without saying so; the others look like it at first.
+  x <- c("fa\xe7ile", "a\xe9b", "much longer than a word\xe9", "plain", NA, "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\xaf",
+         "\xe2\x82", "12345678\xe2\x82\xac")
+  s <- new_store()
+  s$x <- x
+  y <- s$x
+  expect_identical(Encoding(y), c(rep("unknown", 9), "UTF-8"))
+  expect_identical(y, x)
+  expect_identical(match(x, y), seq_along(x))
+  expect_identical(match(y, x), seq_along(x))
+  expect_identical(trimws(y[1:2]), trimws(x[1:2]))
+  expect_identical(iconv(y[1], "latin1", "UTF-8"), "fa\u00e7ile")
+  y[2] <- "changed"
+  s$x <- y
+  expect_identical(s$x, replace(x, 2, "changed"))
+  ufo_append(s, "x", x[1])
+  expect_identical(s$x[11], x[1])
+  # What is UTF-8 keeps the mark, up to the last character there is.
+  z <- c("\u00e9", "12345678\u20ac", "\ud7ff", "\ue000", "\U10FFFF", "\U10000")
+  s$z <- z
+  expect_identical(Encoding(s$z), rep("UTF-8", 6))
+  expect_identical(s$z, z)
+})

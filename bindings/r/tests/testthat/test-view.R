@@ -317,3 +317,25 @@ test_that("vectors do not take each other's place", {
   gctorture(FALSE)
   expect_identical(z, 1.25 + 2.5 + 1:3 + 0.25)
 })
+
+test_that("order() of several views may read the element before the first", {
+  # By radix and with NA left out it does, of the second vector on. It is as likely as not that something is mapped there,
+  # so there are many, and in a session of their own, which ended at once.
+  lines <- in_new_session(c(
+    "s <- ufo_open(tempfile(fileext = '.ufo'), mode = 'create')",
+    "kept <- list()",
+    "for (n in 20 * 1:40) {",
+    "  d <- list2DF(list(a = rep(c(2, NA, NA, 1, 1), n), b = rep(c(5, 4, 3, 2, 1), n)))",
+    "  s$d <- d",
+    "  e <- s$d",
+    "  stopifnot(identical(order(e$a, e$b, na.last = NA), order(d$a, d$b, na.last = NA)))",
+    "  stopifnot(identical(order(e$a, -e$b, e$b, na.last = NA), order(d$a, -d$b, d$b, na.last = NA)))",
+    "  kept[[n]] <- s$d",
+    "}",
+    "f <- e$b; f[1] <- 5; g <- unserialize(serialize(e$b, NULL))", # a clone; by reference
+    "stopifnot(is_ufo(f), is_ufo(g))",
+    "for (b in list(f, g)) stopifnot(identical(order(e$a, b, na.last = NA), order(d$a, d$b, na.last = NA)))",
+    "cat('done\\n')"
+  ))
+  expect_identical(lines[length(lines)], "done")
+})

@@ -1,0 +1,156 @@
+# run.R SCRIPTS FIRST: runs the scripts named in the lines of the file SCRIPTS, from line FIRST on, each in an emptied
+# global environment, and writes down on standard output what each expression did: what it printed, its errors and
+# warnings, a digest of its value, and of each variable that it changed.
+#
+# The rest is said by environment variables, which scripts do not look at:
+#   UFO_SWAP_FORM    a form of swap.R
+#   UFO_SWAP_WHERE   "values": after each expression, all variables are replaced; "everywhere": constants in the code and
+#                    what the makers of swap.R return, too; "inside": what they return to functions of R's own packages,
+#                    too
+#   UFO_SWAP_KEEP    a folder for the value of each expression, to look into a difference
+# Above the base package, so that what the script defines or attaches is not found from here.
+local({
+  arguments <- commandArgs(trailingOnly = TRUE)
+  where <- Sys.getenv("UFO_SWAP_WHERE")
+  scripts <- readLines(arguments[1])
+  first <- as.integer(arguments[2])
+  keep <- Sys.getenv("UFO_SWAP_KEEP")
+  here <- new.env(parent = baseenv())
+  sys.source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "swap.R"), here)
+  suppressMessages(loadNamespace("ufostore"))
+  swap <- here$new_swapper(Sys.getenv("UFO_SWAP_FORM"))
+  masked <- where != "values"
+  masks <- here$make_masks(swap)
+  if (where == "inside") for (package in c("stats", "utils", "graphics", "grDevices")) here$mask_inside(package, masks$masks)
+  scratch <- tempfile("digest", tmpdir = if (file.access("/dev/shm", 2) == 0) "/dev/shm" else tempdir())
+  dir.create(scratch)
+  on.exit(unlink(scratch, recursive = TRUE))
+  device_file <- file.path(scratch, "plots.pdf")
+  start_device <- function(...) grDevices::pdf(device_file, compress = FALSE)
+  # Not to be seen by sink(), and whatever connections the script closes.
+  note <- function(...) cat(..., "\n", sep = "", file = "/dev/stdout", append = TRUE)
+
+  # Attributes in one order: R's own depends on whether it could use a vector again for a result. Strings without a mark
+  # of their encoding are UTF-8 here, and come back from a store with that mark.
+  # Of functions, what they say: whether one was compiled depends on what ran before.
+  canonical <- function(x) {
+    if (typeof(x) == "closure") return(list(formals(x), body(x)))
+    if (!(typeof(x) %in% c(here$atomic_types, "list"))) return(x)
+    if (typeof(x) == "character" && any(unmarked <- Encoding(x) == "unknown" & validUTF8(x))) {
+      with <- attributes(x)
+      attributes(x) <- NULL
+      x[unmarked] <- enc2utf8(x[unmarked])
+      attributes(x) <- with
+    }
+    with <- attributes(x)
+    is_s4 <- isS4(x)
+    if (length(with) > 0 || typeof(x) == "list") attributes(x) <- NULL
+    if (typeof(x) == "list") x <- lapply(x, canonical)
+    else x <- c(x) # without R's note that a vector has room to grow
+    if (length(with) == 0) return(x)
+    parts <- lapply(unname(with), canonical)
+    names(parts) <- names(with)
+    list(x, parts[order(names(with), method = "radix")], is_s4)
+  }
+
+  # References are to be alike, and not followed.
+  bytes_of <- function(value) {
+    tryCatch(serialize(canonical(value), NULL, version = 2L, refhook = function(e) "reference"),
+             error = function(e) charToRaw("?"))
+  }
+  digest <- function(value, bytes) {
+    file <- file.path(scratch, "value")
+    writeBin(bytes, file)
+    paste(typeof(value), tryCatch(length(unclass(value)), error = function(e) "?"), unname(tools::md5sum(file)))
+  }
+
+  globals <- function() {
+    all_names <- ls(globalenv(), all.names = TRUE, sorted = TRUE)
+    values <- list()
+    for (name in all_names) {
+      if (bindingIsActive(as.name(name), globalenv())) next
+      value <- get(name, globalenv())
+      if (!missing(value) && (typeof(value) %in% here$atomic_types || typeof(value) == "list")) values[name] <- list(value)
+    }
+    values
+  }
+
+  replace_globals <- function() {
+    for (name in names(values <- globals())) {
+      if (bindingIsLocked(name, globalenv())) next
+      if (where == "values" || name != ".Random.seed") assign(name, swap(values[[name]]), globalenv())
+    }
+  }
+
+  attached <- search()
+  settings <- options(warn = 1, digits = 7, keep.source = FALSE, device = start_device, width = 80, useFancyQuotes = FALSE,
+                      ufostore.serialize = "value", browser = "false", pager = "cat", menu.graphics = FALSE,
+                      example.ask = FALSE, demo.ask = FALSE, device.ask.default = FALSE, timeout = 5)
+  settings <- options()
+  clean <- function() {
+    while (sink.number() > 0) sink()
+    tryCatch(grDevices::graphics.off(), error = function(e) NULL)
+    if (file.exists(device_file)) {
+      drawn <- readLines(device_file, warn = FALSE)
+      drawn <- drawn[!grepl("CreationDate|ModDate", drawn, useBytes = TRUE)]
+      writeLines(drawn, file.path(scratch, "drawn"), useBytes = TRUE)
+      note("== drawn ", unname(tools::md5sum(file.path(scratch, "drawn"))))
+      unlink(device_file)
+    }
+    for (name in setdiff(search(), attached)) try(detach(name, character.only = TRUE), silent = TRUE)
+    rm(list = ls(globalenv(), all.names = TRUE), envir = globalenv())
+    options(settings)
+    Sys.setlocale("LC_ALL", "C.UTF-8")
+    closeAllConnections()
+    RNGkind("default", "default", "default")
+    set.seed(1)
+  }
+
+  run <- function(script) {
+    code <- tryCatch(parse(script, keep.source = FALSE, encoding = "UTF-8"), error = function(e) {
+      note("cannot be parsed: ", conditionMessage(e))
+      expression()
+    })
+    known <- list()
+    if (masked) attach(masks$masks, name = "makers", warn.conflicts = FALSE)
+    for (i in seq_along(code)) {
+      expression <- code[[i]]
+      text <- deparse(expression, nlines = 1L)[1]
+      note("@@ ", i, " ", substr(text, 1, 100))
+      # What ends or stops the session, or waits for somebody.
+      if (grepl("^(q|quit|browser|repeat|Sys.sleep|rm\\(list ?= ?ls)\\b", text)) next
+      masks$restart()
+      if (masked && !is.null(expression)) expression <- here$swap_constants(expression, swap)
+      failed <- FALSE
+      outcome <- tryCatch(withVisible(eval(expression, globalenv())), error = function(e) {
+        note("Error: ", conditionMessage(e))
+        failed <<- TRUE
+      }, interrupt = function(e) failed <<- TRUE)
+      if (!failed) {
+        value <- outcome$value
+        if (outcome$visible) {
+          tryCatch(if (isS4(value)) methods::show(value) else eval(call("print", quote(value)), environment()), error = function(e) note("Error in print: ", conditionMessage(e)))
+        }
+        note("== value ", digest(value, bytes_of(value)))
+        if (nzchar(keep)) saveRDS(value, file.path(keep, sprintf("%s-%d.rds", basename(script), i)), version = 2L)
+      }
+      now <- globals()
+      bytes <- lapply(now, bytes_of)
+      for (name in names(now)) {
+        if (!identical(known[[name]], bytes[[name]])) note("== ", name, " ", digest(now[[name]], bytes[[name]]))
+      }
+      known <- bytes
+      rm(now, bytes)
+      replace_globals()
+    }
+  }
+
+  for (at in seq_along(scripts)) {
+    if (at < first) next
+    clean()
+    note("@@@ ", at, " ", scripts[at])
+    run(scripts[at])
+  }
+  clean()
+  note("@@@ end ", attr(swap, "count")(), " views")
+}, new.env(parent = baseenv()))
