@@ -32,17 +32,22 @@ quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names =
   values
 }
 
-# Each is (1 - weight) of the element of rank `low` and weight of the next; how, differs from type to type.
+# Each is (1 - weight) of the element of rank `low` and weight of the next; how, differs from type to type. R 4.5 began to
+# round ranks of types 1 to 3 too, and to give doubles always.
 quantiles_at <- function(x, probs, type) {
   n <- length(x)
-  na <- read_piece(lazy_values(x), 0, 0)[NA_integer_]
-  if (n == 0) return(rep(if (type == 7) as.double(na) else na, length(probs)))
+  new <- getRversion() >= "4.5"
+  converted <- if (type == 7 || new) as.double else identity
+  if (n == 0) {
+    result <- rep(converted(read_piece(lazy_values(x), 0, 0)[NA_integer_]), length(probs))
+    return(if (new) replace(result, is.na(probs), probs[is.na(probs)]) else result)
+  }
   place <- if (type == 7) 1 + (n - 1) * probs else {
     offsets <- switch(type, c(0, 0), c(0, 0), c(-0.5, 0), c(0, 1), c(0.5, 0.5), c(0, 0), NULL, c(1, 1) / 3, c(3, 3) / 8)
     if (type <= 3) n * probs + offsets[[1]] else offsets[[1]] + probs * (n + 1 - offsets[[1]] - offsets[[2]])
   }
-  fuzz <- if (type %in% 4:6 || type > 7) 4 * .Machine$double.eps else 0
-  low <- floor(place + fuzz)
+  fuzz <- if (type %in% 4:6 || type > 7 || (new && type <= 3)) 4 * .Machine$double.eps else 0
+  low <- floor(if (new) place * (1 + fuzz) else place + fuzz)
   weight <- switch(
     min(type, 4),
     as.double(place > low),
@@ -50,15 +55,16 @@ quantiles_at <- function(x, probs, type) {
     as.double(place != low | low %% 2 == 1),
     place - low
   )
-  if (fuzz > 0) weight[!is.na(weight) & abs(weight) < fuzz] <- 0
+  if (fuzz > 0 && type > 3) weight[!is.na(weight) & abs(weight) < fuzz] <- 0
   inside <- function(rank) pmin(n, pmax(1, rank))
   at <- rank_reader(x, inside(c(low, low + 1)[!is.na(c(low, low))]))
   below <- at(inside(low))
   above <- at(inside(low + 1))
-  result <- if (type == 7) as.double(below) else below
+  result <- converted(below)
   mixed <- which(weight > 0 & weight < 1 & below != above)
   result[which(weight == 1)] <- above[which(weight == 1)]
   if (length(mixed) > 0) result[mixed] <- (1 - weight[mixed]) * below[mixed] + weight[mixed] * above[mixed]
+  if (new) result[is.na(probs)] <- probs[is.na(probs)]
   result
 }
 
