@@ -21,7 +21,9 @@ static ufo_stats_part begin(bool doubles, const void *values, size_t n) {
   if (__builtin_cpu_supports("avx2")) return doubles ? ufo_stats_f64_avx2(values, n) : ufo_stats_i32_avx2(values, n);
 #endif
   (void)values, (void)n;
-  ufo_stats_part none = {.min = doubles ? INFINITY : INT32_MAX, .max = doubles ? -INFINITY : INT32_MIN};
+  /* Both in double: INFINITY is a float, which INT32_MAX would become, too, and then be too great for an integer. */
+  ufo_stats_part none = {.min = doubles ? (double)INFINITY : (double)INT32_MAX,
+                         .max = doubles ? -(double)INFINITY : (double)INT32_MIN};
   return none;
 }
 

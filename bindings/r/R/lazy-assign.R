@@ -46,8 +46,10 @@ prepare_assignment <- function(x, value, n) {
   if (n > length(x)) length(x) <- n
   if (typeof(trial) == typeof(lazy_values(x))) return(own_values(lazy_values(x)))
   lazy_values(map_lazy(new_lazy(lazy_values(x)), function(piece) {
-    storage.mode(piece) <- typeof(trial)
-    piece
+    # Converted by an assignment, which since R 4.4 makes another complex number of NA than as.complex() does.
+    count <- length(piece)
+    piece[count + 1] <- vector(typeof(trial), 1)
+    piece[seq_len(count)]
   }))
 }
 

@@ -58,10 +58,21 @@ lazy_operator <- function(name, e1, e2) {
   if (missing(e2)) return(map_lazy(e1, operator))
   check_operand(e1)
   check_operand(e2)
+  check_factors(e1, e2)
   if (name == "-" && is_time(e1) && is_time(e2)) return(time_difference(e1, e2))
   left <- operand_reader(e1)
   right <- operand_reader(e2)
   build_lazy(recycled_length(length(e1), length(e2)), function(first, count) operator(left(first, count), right(first, count)))
+}
+
+# Base R warns, and then makes a "factor" of what are no whole numbers, or compares dates with codes.
+check_factors <- function(e1, e2) {
+  classes <- lapply(list(e1, e2), function(e) (if (is_lazy(e)) lazy_meta(e) else attributes(e))$class)
+  if (!any(vapply(classes, function(class) "factor" %in% class, NA)) || any(lengths(classes) == 0)) return(invisible())
+  if (!identical(classes[[1]], classes[[2]])) {
+    raise_unsupported("A factor does not go together with an object of class ",
+      deparse_short(classes[[if ("factor" %in% classes[[1]]) 2 else 1]]))
+  }
 }
 
 is_time <- function(e) "POSIXct" %in% (if (is_lazy(e)) lazy_meta(e) else attributes(e))$class

@@ -32,15 +32,17 @@ quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names =
   values
 }
 
-# Each is (1 - weight) of the element of rank `low` and weight of the next; how, differs from type to type.
+# Each is (1 - weight) of the element of rank `low` and weight of the next; how, differs from type to type. R 4.5 began to
+# round ranks of types 1 to 3 too, and to give doubles always.
 quantiles_at <- function(x, probs, type) {
   n <- length(x)
+  new <- getRversion() >= "4.5"
   place <- if (type == 7) 1 + max(n - 1, 0) * probs else {
     offsets <- switch(type, c(0, 0), c(0, 0), c(-0.5, 0), c(0, 1), c(0.5, 0.5), c(0, 0), NULL, c(1, 1) / 3, c(3, 3) / 8)
     if (type <= 3) n * probs + offsets[[1]] else offsets[[1]] + probs * (n + 1 - offsets[[1]] - offsets[[2]])
   }
-  fuzz <- if (type %in% 4:6 || type > 7) 4 * .Machine$double.eps else 0
-  low <- floor(place + fuzz)
+  fuzz <- if (type %in% 4:6 || type > 7 || (new && type <= 3)) 4 * .Machine$double.eps else 0
+  low <- floor(if (new) place * (1 + fuzz) else place + fuzz)
   weight <- switch(
     min(type, 4),
     as.double(is.na(place) | place > low),
@@ -48,19 +50,19 @@ quantiles_at <- function(x, probs, type) {
     as.double(is.na(place) | place != low | low %% 2 == 1),
     place - low
   )
-  if (fuzz > 0) weight[!is.na(weight) & abs(weight) < fuzz] <- 0
+  if (fuzz > 0 && type > 3) weight[!is.na(weight) & abs(weight) < fuzz] <- 0
   inside <- function(rank) pmin(n, pmax(1, rank))
   at <- if (n > 0) rank_reader(x, inside(c(low, low + 1)[!is.na(c(low, low))]))
   else function(ranks) rep(read_piece(lazy_values(x), 0, 0)[NA_integer_], length(ranks))
   below <- at(inside(low))
   above <- at(inside(low + 1))
-  result <- below
+  result <- if (type == 7 || new) as.double(below) else below
   result[which(weight == 1)] <- above[which(weight == 1)]
   mixed <- weight > 0 & weight < 1 & below != above
   # Where something is missing, the result is, and a number.
   mixed[is.na(mixed)] <- TRUE
   if (any(mixed)) result[mixed] <- ((1 - weight) * below + weight * above)[mixed]
-  if (type == 7) as.double(result) else result
+  if (new) replace(result, is.na(probs), probs[is.na(probs)]) else result
 }
 
 check_ranked <- function(x, what) {

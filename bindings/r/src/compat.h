@@ -28,8 +28,26 @@ static inline SEXP ufor_parent_environment(SEXP environment) {
 #endif
 }
 
-/* The value of a variable in `frame` itself, NULL if there is none yet: no promise is forced. */
+/* The value that a variable in `frame` itself was given, NULL if there is none. */
 static inline SEXP ufor_variable(SEXP frame, const char *name) {
+  SEXP symbol = Rf_install(name);
+#if R_VERSION >= R_Version(4, 6, 0)
+  return R_GetBindingType(symbol, frame) == R_BindingTypeValue ? R_getVarEx(symbol, frame, FALSE, R_NilValue)
+                                                               : R_NilValue;
+#else
+  SEXP value = Rf_findVarInFrame(frame, symbol);
+  return value == R_UnboundValue || TYPEOF(value) == PROMSXP ? R_NilValue : value;
+#endif
+}
+
+#if R_VERSION >= R_Version(4, 5, 0) && R_VERSION < R_Version(4, 6, 0)
+static inline SEXP ufor_force(void *promise) { return Rf_eval(promise, R_EmptyEnv); }
+static inline SEXP ufor_no_value(SEXP problem, void *data) { return (void)problem, (void)data, R_NilValue; }
+#endif
+
+/* The same of an argument; NULL as long as it is not evaluated. R 4.5 does not tell: it is evaluated then, which gives
+ * NULL while its evaluation is under way, and nobody hears of an error. */
+static inline SEXP ufor_argument(SEXP frame, const char *name) {
   SEXP symbol = Rf_install(name);
 #if R_VERSION >= R_Version(4, 6, 0)
   R_BindingType_t type = R_GetBindingType(symbol, frame);
@@ -37,17 +55,16 @@ static inline SEXP ufor_variable(SEXP frame, const char *name) {
   return R_getVarEx(symbol, frame, FALSE, R_NilValue);
 #else
   SEXP value = Rf_findVarInFrame(frame, symbol);
-  if (TYPEOF(value) == PROMSXP) value = PRVALUE(value);
-  return value == R_UnboundValue ? R_NilValue : value;
-#endif
-}
-
-/* The strings of an ordinary character vector, to be changed. */
-static inline void *ufor_strings_pointer(SEXP x) {
-#if R_VERSION >= R_Version(4, 6, 0)
-  return DATAPTR_RW(x);
+  if (TYPEOF(value) == PROMSXP) {
+#if R_VERSION >= R_Version(4, 5, 0)
+    PROTECT(value);
+    value = R_tryCatchError(ufor_force, value, ufor_no_value, NULL);
+    UNPROTECT(1);
 #else
-  return DATAPTR(x);
+    value = PRVALUE(value);
+#endif
+  }
+  return value == R_UnboundValue ? R_NilValue : value;
 #endif
 }
 

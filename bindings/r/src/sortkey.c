@@ -56,8 +56,9 @@ static int is_frame_of_base(SEXP frame) {
 void ufor_sortkey_check_frame(ufor_view *view, SEXP frame) {
   SEXP function = ufor_variable(frame, "FUN");
   SEXP home = TYPEOF(function) == CLOSXP ? ufor_closure_environment(function) : R_NilValue;
+  /* sort.int() and sort.list() give `decreasing` a value of their own before they ask anything of `x`. */
   int is_key = home != R_NilValue ? is_frame_of_base(home) && has_key(home, view)
-                                  : has_key(frame, view) || (R_existsVarInFrame(frame, Rf_install("decreasing")) &&
-                                                             is_vector_of(view, ufor_variable(frame, "x")));
+                                  : has_key(frame, view) || (ufor_variable(frame, "decreasing") != R_NilValue &&
+                                                             is_vector_of(view, ufor_argument(frame, "x")));
   if (is_key) ufor_sortkey_read(view);
 }

@@ -1,7 +1,6 @@
 #include "strings.h"
 
 #include "altrep.h"
-#include "compat.h"
 #include "condition.h"
 #include "mark.h"
 #include "memory.h"
@@ -234,7 +233,8 @@ static void expand(SEXP x) {
 static void *dataptr_method(SEXP x, Rboolean writable) {
   (void)writable;
   if (!ufor_altrep_view(x)->strings->is_expanded) expand(x);
-  return ufor_strings_pointer(R_altrep_data2(x));
+  /* Of an ordinary vector, whose pointer for writing is not in R's interface. */
+  return (void *)STRING_PTR_RO(R_altrep_data2(x));
 }
 
 static const void *dataptr_or_null_method(SEXP x) {

@@ -29,3 +29,11 @@ test_that("the package takes nothing from R that is not in the list of what it m
 test_that("nothing is taken that this R calls no part of its interface", {
   expect_identical(intersect(imported_names(), tools:::nonAPI), character())
 })
+
+# Both list what "Writing R Extensions" and the headers say; before 4.6 some of it was in no list.
+test_that("everything that is taken is in this R's own lists of its interface", {
+  lists <- c("funAPI", "varAPI")
+  skip_if_not(all(vapply(lists, exists, NA, envir = asNamespace("tools"))), "this R has no list of its whole interface")
+  interface <- unlist(lapply(lists, function(list) get(list, asNamespace("tools"))()$name))
+  expect_identical(setdiff(sub("^Rf_", "", imported_names()), sub("^Rf_", "", interface)), character())
+})
