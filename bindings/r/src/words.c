@@ -31,36 +31,33 @@ static ufo_status create_text(const ufor_store *handle, uint64_t room, ufo_view 
   return create_view(handle, &spec, text, error);
 }
 
-/* A vector of `length` empty strings, whose words these are, beside `text`, which it takes in every case. */
-static SEXP make(const ufor_store *handle, R_xlen_t length, ufo_view *text) {
-  SEXP shell = PROTECT(ufor_view_shell(handle->path));
+/* The vector of `length` empty strings in `shell`, beside `text`, which it takes in every case. */
+static SEXP make(SEXP shell, const ufor_store *handle, R_xlen_t length, ufo_view *text) {
   ufo_object_spec spec = words_spec;
   spec.length = (uint64_t)length;
   ufo_view *words = NULL;
+  ufo_view_info info = {.struct_size = sizeof info};
   ufo_error error;
   ufo_status status = create_view(handle, &spec, &words, &error);
-  if (status == UFO_OK) {
-    ufo_view_info info = {.struct_size = sizeof info};
-    status = ufo_view_get_info(words, &info, &error);
-    const ufo_object_info shape = {.name = UFO_VIEW_OF_NOTHING, .type = UFO_CHARACTER, .chunk_bytes = info.chunk_bytes};
-    if (status == UFO_OK) status = ufor_strings_fill(shell, words, text, &shape, &error);
-    else ufo_view_release(words), ufo_view_release(text);
-  } else {
+  if (status == UFO_OK) status = ufo_view_get_info(words, &info, &error);
+  if (status != UFO_OK) {
+    ufo_view_release(words);
     ufo_view_release(text);
+    ufor_raise(&error, NULL, NULL);
   }
-  if (status != UFO_OK) ufor_raise(&error, NULL, NULL);
-  SEXP vector = ufor_view_vector(shell);
-  UNPROTECT(1);
-  return vector;
+  const ufo_object_info shape = {.name = UFO_VIEW_OF_NOTHING, .type = UFO_CHARACTER, .chunk_bytes = info.chunk_bytes};
+  if (ufor_strings_fill(shell, words, text, &shape, &error) != UFO_OK) ufor_raise(&error, NULL, NULL);
+  return ufor_view_vector(shell);
 }
 
 SEXP ufor_words(SEXP pointer, SEXP length) {
   const ufor_store *handle = ufor_store_from(pointer);
+  SEXP shell = PROTECT(ufor_view_shell(handle->path));
   ufo_view *text;
   ufo_error error;
   if (create_text(handle, ROOM_MIN, &text, &error) != UFO_OK) ufor_raise(&error, NULL, NULL);
-  SEXP vector = PROTECT(make(handle, (R_xlen_t)Rf_asReal(length), text));
-  ufor_strings *strings = ufor_view_behind(vector)->strings;
+  SEXP vector = make(shell, handle, (R_xlen_t)Rf_asReal(length), text);
+  ufor_strings *strings = ufor_view_in(shell)->strings;
   strings->room = ROOM_MIN;
   strings->length = 0;
   UNPROTECT(1);
@@ -73,11 +70,12 @@ SEXP ufor_words_beside(SEXP pointer, SEXP length, SEXP x) {
   const R_xlen_t count = (R_xlen_t)Rf_asReal(length);
   /* To clone what was written costs as much as to write it. */
   if (source == NULL || (source->strings->room > 0 && count < source->length / 4)) return R_NilValue;
+  SEXP shell = PROTECT(ufor_view_shell(handle->path));
   ufo_view *text;
   ufo_error error;
   if (ufo_view_clone(source->strings->text, &text, &error) != UFO_OK) ufor_raise(&error, NULL, NULL);
-  SEXP vector = PROTECT(make(handle, count, text));
-  ufor_strings *strings = ufor_view_behind(vector)->strings;
+  SEXP vector = make(shell, handle, count, text);
+  ufor_strings *strings = ufor_view_in(shell)->strings;
   strings->room = source->strings->room;
   strings->length = source->strings->length;
   strings->is_beside = 1;
