@@ -64,7 +64,10 @@ run <- function(corpus, form, where, name) {
   unlink(transcript)
   work <- file.path(corpus$folder, name)
   dir.create(work)
-  on.exit(unlink(work, recursive = TRUE))
+  # Of processes that end early the files are left. In memory, because each vector is a commit.
+  scratch <- tempfile("rswap-", tmpdir = if (file.access("/dev/shm", 2) == 0) "/dev/shm" else tempdir())
+  dir.create(scratch)
+  on.exit(unlink(c(work, scratch), recursive = TRUE))
   if (!is.null(corpus$beside)) file.copy(list.files(corpus$beside, full.names = TRUE), work, recursive = TRUE)
   next_one <- 1
   ends <- Sys.time() + 60 * minutes
@@ -72,9 +75,9 @@ run <- function(corpus, form, where, name) {
     seconds <- ceiling(as.numeric(difftime(ends, Sys.time(), units = "secs")))
     if (seconds <= 0) break
     status <- system(sprintf(
-      paste("cd %s && UFO_SWAP_FORM=%s UFO_SWAP_WHERE=%s LC_ALL=C.UTF-8 TZ=UTC exec timeout %d",
+      paste("cd %s && UFO_SWAP_SCRATCH=%s UFO_SWAP_FORM=%s UFO_SWAP_WHERE=%s LC_ALL=C.UTF-8 TZ=UTC exec timeout %d",
             "Rscript --no-init-file --no-environ %s %s %d </dev/null >>%s 2>&1"),
-      shQuote(work), form, where, seconds, shQuote(file.path(out, "run.R")), shQuote(list_file), next_one,
+      shQuote(work), shQuote(scratch), form, where, seconds, shQuote(file.path(out, "run.R")), shQuote(list_file), next_one,
       shQuote(transcript)
     ))
     lines <- readLines(transcript, warn = FALSE)

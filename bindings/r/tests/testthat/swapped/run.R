@@ -7,6 +7,7 @@
 #   UFO_SWAP_WHERE   "values": after each expression, all variables are replaced; "everywhere": constants in the code and
 #                    what the makers of swap.R return, too; "inside": what they return to functions of R's own packages,
 #                    too
+#   UFO_SWAP_SCRATCH a folder for the store and other files that come and go, best in memory (default: tempdir())
 #   UFO_SWAP_KEEP    a folder for the value of each expression, to look into a difference
 # Above the base package, so that what the script defines or attaches is not found from here.
 local({
@@ -22,7 +23,7 @@ local({
   masked <- where != "values"
   masks <- here$make_masks(swap)
   if (where == "inside") for (package in c("stats", "utils", "graphics", "grDevices")) here$mask_inside(package, masks$masks)
-  scratch <- tempfile("digest", tmpdir = if (file.access("/dev/shm", 2) == 0) "/dev/shm" else tempdir())
+  scratch <- tempfile("digest", tmpdir = Sys.getenv("UFO_SWAP_SCRATCH", tempdir()))
   dir.create(scratch)
   on.exit(unlink(scratch, recursive = TRUE))
   device_file <- file.path(scratch, "plots.pdf")

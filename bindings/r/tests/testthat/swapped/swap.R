@@ -16,7 +16,7 @@ atomic_types <- c("logical", "integer", "double", "complex", "character", "raw")
 new_swapper <- function(form) {
   # Taken apart and put together again they are all the same, so that what only this does is no difference.
   if (form == "none") return(structure(walker(identity, function(x) FALSE), count = function() 0))
-  path <- tempfile("swapped-", tmpdir = if (file.access("/dev/shm", 2) == 0) "/dev/shm" else tempdir(), fileext = ".ufo")
+  path <- tempfile("swapped-", tmpdir = Sys.getenv("UFO_SWAP_SCRATCH", tempdir()), fileext = ".ufo")
   store <- ufostore::ufo_open(path, mode = "create")
   reg.finalizer(environment(), function(e) unlink(path), onexit = TRUE)
   made <- 0
