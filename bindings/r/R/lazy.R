@@ -187,6 +187,7 @@ refuse <- function(what, instead = "as.vector() makes an ordinary vector") {
 }
 
 xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
+mtfrm.ufo_lazy <- refuse("match()", "use ufo_match()") # asked since R 4.6; before, match() refuses by itself
 rep.ufo_lazy <- refuse("rep()")
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
 as.data.frame.ufo_lazy <- refuse("data.frame()", "ufo_unlazy() gives a stored vector, which can be a column")
