@@ -43,14 +43,16 @@ prepare_assignment <- function(x, value, n) {
   if (!(typeof(trial) %in% lazy_types)) {
     raise_unsupported("A value of type ", typeof(value), " cannot be assigned into a lazy vector")
   }
+  # The type first, as in base R: since R 4.4 an NA that becomes complex differs from the NA of a longer complex vector.
+  converted <- typeof(trial) != typeof(lazy_values(x))
+  if (converted) {
+    x <- map_lazy(new_lazy(lazy_values(x)), function(piece) {
+      storage.mode(piece) <- typeof(trial)
+      piece
+    })
+  }
   if (n > length(x)) length(x) <- n
-  if (typeof(trial) == typeof(lazy_values(x))) return(own_values(lazy_values(x)))
-  lazy_values(map_lazy(new_lazy(lazy_values(x)), function(piece) {
-    # Converted by an assignment, which since R 4.4 makes another complex number of NA than as.complex() does.
-    count <- length(piece)
-    piece[count + 1] <- vector(typeof(trial), 1)
-    piece[seq_len(count)]
-  }))
+  if (converted) lazy_values(x) else own_values(lazy_values(x))
 }
 
 same_type <- function(x, value) typeof(lazy_values(x)) == typeof(if (is_lazy(value)) lazy_values(value) else value)

@@ -59,7 +59,7 @@ ufo_table <- function(x, useNA = c("no", "ifany", "always")) {
 counts_by_level <- function(x) {
   counts <- ufo_table(x, useNA = "ifany")
   labels <- names(counts)
-  labels[is.na(labels)] <- "NA's"
+  labels[is.na(labels)] <- missing_label()
   structure(as.vector(counts), names = labels)
 }
 

@@ -102,12 +102,15 @@ ufo_var <- function(x, na.rm = FALSE) {
 
 ufo_sd <- function(x, na.rm = FALSE) sqrt(ufo_var(x, na.rm))
 
+# What summary() calls the number of those that are NA.
+missing_label <- function() if (getRversion() >= "4.6") "NAs" else "NA's"
+
 summary.ufo_lazy <- function(object, ..., digits) {
   if (!is.null(lazy_meta(object)$levels)) return(counts_by_level(object))
   if (typeof(lazy_values(object)) == "logical") {
     counts <- ufo_table(object, useNA = "ifany")
     values <- c("logical", as.character(counts))
-    names(values) <- c("Mode", ifelse(is.na(names(counts)), "NA's", names(counts)))
+    names(values) <- c("Mode", ifelse(is.na(names(counts)), missing_label(), names(counts)))
     return(structure(values, class = c("summaryDefault", "table")))
   }
   if (typeof(lazy_values(object)) == "character") {
@@ -124,7 +127,7 @@ summary.ufo_lazy <- function(object, ..., digits) {
   quartiles <- quantile(numbers, names = FALSE)
   values <- c(quartiles[1:3], mean(numbers), quartiles[4:5])
   names(values) <- c("Min.", "1st Qu.", "Median", "Mean", "3rd Qu.", "Max.")
-  if (missing > 0) values <- c(values, "NA's" = missing)
+  if (missing > 0) values[[missing_label()]] <- missing
   class <- lazy_meta(object)$class
   if (is.null(class)) return(structure(values, class = c("summaryDefault", "table")))
   if (missing > 0) values <- values[-7]

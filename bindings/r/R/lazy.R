@@ -213,7 +213,7 @@ refuse <- function(what, instead = "as.vector() makes an ordinary vector") {
 }
 
 xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
-mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match()")
+mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match()") # asked since R 4.6; before, match() refuses by itself
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
 all.equal.ufo_lazy <- function(target, current, ...) {
   raise_unsupported("all.equal() does not work on a lazy vector; use all(x == y)")
