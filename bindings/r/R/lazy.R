@@ -17,6 +17,17 @@ ufo_lazy <- function(x) {
   if (is.data.frame(x)) lazy_frame_of(x) else lazy_of(x)
 }
 
+# A list as one of lazy vectors, lists and data frames; what cannot be lazy stays what it is.
+lazy_list <- function(x) {
+  x[] <- lapply(x, function(part) {
+    can_be <- is_plain_list(part) || ((is.atomic(part) || is.data.frame(part)) && !is.null(part) && is.null(not_lazy_because(part)))
+    if (can_be) ufo_lazy(part) else part
+  })
+  x
+}
+
+is_plain_list <- function(x) is.list(x) && is.null(attr(x, "class")) && is.null(dim(x))
+
 # The attributes that are kept; what has others is refused.
 kept_attributes <- c("class", "levels", "units", "tzone")
 kept_classes <- list(

@@ -20,17 +20,6 @@ dim.ufo_lazy <- function(x) {
 }
 column_setters <- list(base::`$<-.data.frame`, base::`[[<-.data.frame`, base::`[<-.data.frame`)
 
-# A list as one of lazy vectors, lists and data frames; what cannot be lazy stays what it is.
-lazy_list <- function(x) {
-  x[] <- lapply(x, function(part) {
-    can_be <- is_plain_list(part) || ((is.atomic(part) || is.data.frame(part)) && !is.null(part) && is.null(not_lazy_because(part)))
-    if (can_be) ufo_lazy(part) else part
-  })
-  x
-}
-
-is_plain_list <- function(x) is.list(x) && is.null(attr(x, "class")) && is.null(dim(x))
-
 # ---- other packages ----------------------------------------------------------------------------------------------
 
 type_of_lazy <- function(x, ...) paste("lazy", lazy_type(x))

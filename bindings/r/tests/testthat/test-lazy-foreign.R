@@ -48,17 +48,13 @@ test_that("tibble, dplyr and ggplot2 say the same", {
   expect_refused_within(ggplot2::ggplot(x))
 })
 
-test_that("ufo_lazy makes a list of lazy vectors of a data frame or a list", {
+test_that("ufo_lazy makes a list of lazy vectors of a list", {
   s <- new_store()
-  s$trips <- data.frame(fare = c(3, 4.5, 10), zone = c("a", "b", "a"), day = as.Date("2026-01-01") + 0:2)
-  trips <- ufo_lazy(s$trips)
-  expect_identical(class(trips), "list")
-  expect_named(trips, c("fare", "zone", "day"))
-  expect_true(all(vapply(trips, inherits, NA, "ufo_lazy")))
-  expect_identical(as.vector(trips$fare[trips$zone == "a"]), c(3, 10))
-  s$l <- list(a = 1:3, 4, "five", list(b = c(6, 7), f = sum, m = matrix(1:4, 2)))
+  s$l <- list(a = 1:3, 4, "five", list(b = c(6, 7), f = sum, m = matrix(1:4, 2)), data.frame(x = 1:2, y = c("a", NA)))
   l <- ufo_lazy(s$l)
+  expect_identical(class(l), "list")
   expect_true(inherits(l[[4]]$b, "ufo_lazy"))
+  expect_s3_class(l[[5]], "ufo_lazy_frame")
   expect_identical(l[[4]]$f, sum)
   expect_identical(ufo_materialize(l[[4]]$m), matrix(1:4, 2))
   expect_identical(ufo_materialize(l), ufo_materialize(s$l))
@@ -83,9 +79,10 @@ test_that("options(ufostore.lazy = TRUE) makes vectors, strings and the elements
   expect_true(is_lazy_vector(s$l$a))
   expect_true(is_lazy_vector(s$l$b$c))
   expect_identical(s$l$g, mean)
-  # A data frame stays one, of stored columns.
-  expect_s3_class(s$d, "data.frame")
-  expect_identical(ufo_materialize(s$d), data.frame(x = 1:3, y = letters[1:3]))
+  expect_s3_class(s$d, "ufo_lazy_frame")
+  s$d$x[2] <- 9L
+  s$d[3, "y"] <- "z"
+  expect_identical(ufo_materialize(s$d), data.frame(x = c(1L, 9L, 3L), y = c("a", "b", "z")))
   # What was got lazily is put back, and changed in place.
   s$l2 <- s$l
   s$words <- s$words
