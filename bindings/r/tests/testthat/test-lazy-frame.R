@@ -212,12 +212,12 @@ test_that("what a lazy data frame cannot be made of, or does not do, is refused"
 test_that("tables of four times the budget are worked on within it", {
   skip_on_cran() # it takes long
   skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
-  with_budget("16MB", {
+  with_budget("8MB", {
     options(ufostore.progress = FALSE)
     s <- new_store()
     block <- function(i) { set.seed(i); data.frame(x = runif(2^18), g = sample(20L, 2^18, TRUE), k = sample(1000L, 2^18, TRUE)) }
     s$t <- block(0)[0, ]
-    ufo_transaction(s, for (i in 1:16) ufo_append(s, "t", block(i))) # 64 MiB
+    ufo_transaction(s, for (i in 1:8) ufo_append(s, "t", block(i))) # 32 MiB
     lazy <- ufo_lazy(s$t)
     gc(full = TRUE)
     start <- status_bytes("VmRSS")
@@ -227,7 +227,7 @@ test_that("tables of four times the budget are worked on within it", {
       join = peak_bytes(joined <- merge(lazy, names)), order = peak_bytes(ordered <- lazy[ufo_order(lazy[c("g", "k")]), ]),
       apply = peak_bytes(sums <- ufo_reduce(lazy, function(d) rowsum(d$x, d$g), `+`)), stored = peak_bytes(s$joined <- joined)
     )
-    expect_lt(max(peaks) - start, (16 + 96) * mb)
+    expect_lt(max(peaks) - start, (8 + 96) * mb)
     expect_identical(nrow(some), sum(lazy$x > 0.5))
     expect_equal(means$x * as.vector(ufo_table(lazy$g)), as.vector(sums))
     expect_identical(nrow(s$joined), nrow(lazy))
