@@ -116,14 +116,10 @@ take_rows <- function(x, i) {
 
 slice_frame <- function(x, first, count) map_columns(x, function(column) slice(column, first, count), count)
 
-head.ufo_lazy_frame <- function(x, n = 6L, ...) {
-  n <- check_whole(n)
-  slice_frame(x, 0, if (n < 0) max(0, frame_rows(x) + n) else min(n, frame_rows(x)))
-}
+head.ufo_lazy_frame <- function(x, n = 6L, ...) slice_frame(x, 0, count_at_end(n, frame_rows(x)))
 
 tail.ufo_lazy_frame <- function(x, n = 6L, ...) {
-  n <- check_whole(n)
-  count <- if (n < 0) max(0, frame_rows(x) + n) else min(n, frame_rows(x))
+  count <- count_at_end(n, frame_rows(x))
   slice_frame(x, frame_rows(x) - count, count)
 }
 

@@ -147,15 +147,17 @@ check_position <- function(i) {
   trunc(i)
 }
 
-head.ufo_lazy <- function(x, n = 6L, ...) {
-  n <- check_whole(n)
-  slice(x, 0, if (n < 0) max(0, length(x) + n) else min(n, length(x)))
-}
+head.ufo_lazy <- function(x, n = 6L, ...) slice(x, 0, count_at_end(n, length(x)))
 
 tail.ufo_lazy <- function(x, n = 6L, ...) {
-  n <- check_whole(n)
-  count <- if (n < 0) max(0, length(x) + n) else min(n, length(x))
+  count <- count_at_end(n, length(x))
   slice(x, length(x) - count, count)
+}
+
+# How many of `size` head() or tail() takes.
+count_at_end <- function(n, size) {
+  n <- check_whole(n)
+  if (n < 0) max(0, size + n) else min(n, size)
 }
 
 check_whole <- function(n) {

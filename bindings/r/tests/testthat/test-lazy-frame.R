@@ -210,8 +210,7 @@ test_that("what a lazy data frame cannot be made of, or does not do, is refused"
 })
 
 test_that("tables of four times the budget are worked on within it", {
-  skip_on_cran() # it takes long
-  skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
+  skip_long_without_peaks()
   with_budget("8MB", {
     options(ufostore.progress = FALSE)
     s <- new_store()

@@ -1,6 +1,5 @@
 test_that("vectors of four times the budget are worked on within it", {
-  skip_on_cran() # it takes long
-  skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
+  skip_long_without_peaks()
   with_budget("16MB", {
     options(ufostore.progress = FALSE)
     gc(full = TRUE)
@@ -48,8 +47,7 @@ test_that("vectors of four times the budget are worked on within it", {
 })
 
 test_that("strings of four times the budget are worked on within it", {
-  skip_on_cran() # it takes long
-  skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
+  skip_long_without_peaks()
   with_budget("16MB", {
     options(ufostore.progress = FALSE)
     gc(full = TRUE)
