@@ -167,6 +167,27 @@ order_frame <- function(x, decreasing, na.last, method) {
   positions
 }
 
+# Where each row is for the first time, ascending.
+first_rows <- function(x, what, ...) {
+  if (length(list(...)) > 0) raise_unsupported(what, " of a lazy data frame takes no other arguments")
+  columns <- frame_columns(x)
+  if (length(columns) == 0) raise_usage(what, " of a lazy data frame needs a column")
+  if (any(vapply(columns, function(column) typeof(lazy_values(column)) == "double" && any(is.nan(new_lazy(lazy_values(column)))), NA))) {
+    raise_unsupported(what, " of a lazy data frame works on columns with NA, but not with NaN")
+  }
+  keys <- lapply(keys_of(columns, what), function(key) {
+    key$values <- c(seq_along(key$values), NA)
+    key$codes <- map_lazy(key$codes, function(codes) replace(codes, is.na(codes), length(key$values)))
+    key
+  })
+  first_positions(combined_codes(keys))
+}
+
+unique.ufo_lazy_frame <- function(x, incomparables = FALSE, ...) take_rows(x, first_rows(x, "unique()", ...))
+duplicated.ufo_lazy_frame <- function(x, incomparables = FALSE, ...) {
+  left_by(-first_rows(x, "duplicated()", ...), frame_rows(x))
+}
+
 # As split() by a vector: a list of lazy data frames. The rows are brought into the order of their groups once.
 split.ufo_lazy_frame <- function(x, f, drop = FALSE, ...) {
   if (is_lazy_frame(f) || is.list(f)) raise_unsupported("split() of a lazy data frame takes one vector to split by")

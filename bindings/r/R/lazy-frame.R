@@ -318,8 +318,6 @@ Summary.ufo_lazy_frame <- function(..., na.rm = FALSE) {
 as.matrix.ufo_lazy_frame <- refuse_frame("as.matrix()", "as.matrix(ufo_unlazy(x)) makes one in memory")
 is.na.ufo_lazy_frame <- refuse_frame("is.na()", "use it on the columns: is.na(x$name); na.omit(x) leaves out rows with NA")
 mean.ufo_lazy_frame <- refuse_frame("mean()", "use sapply(x, mean)")
-unique.ufo_lazy_frame <- refuse_frame("unique()", "use it on a column, or aggregate() by several")
-duplicated.ufo_lazy_frame <- refuse_frame("duplicated()", "use it on a column")
 sort.ufo_lazy_frame <- refuse_frame("sort()", "use x[ufo_order(x[c(\"first\", \"second\")]), ]")
 xtfrm.ufo_lazy_frame <- refuse_frame("order()", "use ufo_order()")
 rev.ufo_lazy_frame <- refuse_frame("rev()", "use x[seq(nrow(x), 1), ]")

@@ -135,8 +135,9 @@ ufo_ifelse <- function(test, yes, no) {
   })
   build_lazy(n, function(first, count) {
     which_one <- lazy_piece(test, first, count)
-    result <- vector(type, count)
-    result[is.na(which_one)] <- NA
+    # As base R has it: what NA becomes in complex numbers depends on its version.
+    result <- which_one
+    storage.mode(result) <- type
     for (i in 1:2) {
       at <- which(which_one == (i == 1))
       if (length(at) > 0) result[at] <- rep_len(unclass(readers[[i]](first, count)), count)[at]

@@ -118,6 +118,20 @@ test_that("groups of several columns are those of base R", {
   })
 })
 
+test_that("rows that are there once are those of base R", {
+  with_small_pieces(for (n in c(0, 900, 4000)) {
+    set.seed(n)
+    df <- any_frame(n)
+    lazy <- stored_frame(df)
+    for (columns in list("g", c("a", "ok"), c("town", "g", "a"))) {
+      expect_same_table(unique(lazy[columns]), unique(df[columns]))
+      expect_identical(as.vector(duplicated(lazy[columns])), duplicated(df[columns]))
+    }
+    expect_error(unique(lazy, fromLast = TRUE), class = "ufo_unsupported_error")
+    expect_error(unique(ufo_lazy(data.frame(x = c(NaN, NA)))), class = "ufo_unsupported_error")
+  })
+})
+
 test_that("rows are ordered by several columns", {
   with_small_pieces({
     set.seed(53)
@@ -203,7 +217,7 @@ test_that("what a lazy data frame cannot be made of, or does not do, is refused"
   lazy <- ufo_lazy(data.frame(a = 1:2, b = 2:3))
   for (f in list(
     function(x) x > 1, function(x) exp(x), function(x) sum(x), function(x) as.matrix(x), function(x) is.na(x), function(x) mean(x),
-    function(x) unique(x), function(x) duplicated(x), function(x) sort(x), function(x) order(x), function(x) rev(x), function(x) t(x)
+    function(x) sort(x), function(x) order(x), function(x) rev(x), function(x) t(x)
   )) expect_error(f(lazy), class = "ufo_unsupported_error", info = deparse(body(f)))
   # What knows only data frames gets one of the columns where they are.
   expect_equal(coef(lm(b ~ a, lazy)), c("(Intercept)" = 1, a = 1))
