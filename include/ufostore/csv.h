@@ -92,7 +92,8 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_csv_load(ufo_csv *csv, ufo_txn *txn, const
                                                void *user, ufo_error *error);
 
 /* ---- elements as text ----------------------------------------------------------------------------------------------
- * Each writes a NUL after the text and returns its length. NA (INT32_MIN; among the NaNs that of R) is "NA". */
+ * Each writes a NUL after the text and returns its length. NA (INT32_MIN; among the NaNs that of R) is "NA". Numbers
+ * have a decimal point, whatever the locale of the program. */
 #define UFO_CSV_ELEMENT_BYTES 80
 UFO_API size_t ufo_csv_format_logical(char out[UFO_CSV_ELEMENT_BYTES], int32_t value);
 UFO_API size_t ufo_csv_format_integer(char out[UFO_CSV_ELEMENT_BYTES], int32_t value);

@@ -76,8 +76,8 @@ size_t ufo_csv_format_double(char out[UFO_CSV_ELEMENT_BYTES], double value) {
   if (isinf(value)) return put_text(out, value > 0 ? "Inf" : "-Inf");
   size_t length = format_short(out, value);
   for (int digits = fabs(value) < DBL_MIN ? 1 : 15; !length && digits <= 17; digits++) {
-    int printed = snprintf(out, UFO_CSV_ELEMENT_BYTES, "%.*g", digits, value);
-    if (digits == 17 || strtod(out, NULL) == value) length = (size_t)printed;
+    size_t printed = ufo_csv_print_number(out, digits, value);
+    if (digits == 17 || ufo_csv_number(out) == value) length = printed;
   }
   return length;
 }

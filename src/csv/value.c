@@ -1,9 +1,14 @@
 /* value.c - see value.h. */
 #include "csv/value.h"
 
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <ufostore/csv.h>
 
 double ufo_csv_na(void) {
   uint64_t bits = UINT64_C(0x7FF00000000007A2);
@@ -80,6 +85,30 @@ static bool parse_special(ufo_csv_span s, double *value_out) {
   return false;
 }
 
+static locale_t c_locale;
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+static void make_c_locale(void) { c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0); }
+
+/* Of this thread alone; to be set back to what is returned. */
+static locale_t use_c_locale(void) {
+  pthread_once(&c_locale_once, make_c_locale);
+  return uselocale(c_locale);
+}
+
+double ufo_csv_number(const char *text) {
+  locale_t before = use_c_locale();
+  double value = strtod(text, NULL);
+  uselocale(before);
+  return value;
+}
+
+size_t ufo_csv_print_number(char *out, int digits, double value) {
+  locale_t before = use_c_locale();
+  int length = snprintf(out, UFO_CSV_ELEMENT_BYTES, "%.*g", digits, value);
+  uselocale(before);
+  return (size_t)length;
+}
+
 /* What strtod makes of it, given a point for the decimal mark. */
 static bool parse_slowly(ufo_csv_span s, char decimal, double *value_out) {
   char copy[512];
@@ -89,7 +118,7 @@ static bool parse_slowly(ufo_csv_span s, char decimal, double *value_out) {
   text[s.length] = 0;
   char *mark = memchr(text, decimal, s.length);
   if (mark) *mark = '.';
-  *value_out = strtod(text, NULL);
+  *value_out = ufo_csv_number(text);
   if (text != copy) free(text);
   return true;
 }

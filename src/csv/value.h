@@ -25,6 +25,11 @@ bool ufo_csv_parse_date(ufo_csv_span s, double *days_out);
 /* A date alone is its midnight. */
 bool ufo_csv_parse_time(ufo_csv_span s, double *seconds_out);
 
+/* strtod() and snprintf("%.*g") with a decimal point, whatever the locale of the program has. The printed text has less
+ * than UFO_CSV_ELEMENT_BYTES bytes. */
+double ufo_csv_number(const char *text);
+size_t ufo_csv_print_number(char *out, int digits, double value);
+
 /* As R makes it; arithmetic may set the quiet bit, so it is found by its lower word, 1954. */
 double ufo_csv_na(void);
 bool ufo_csv_is_na(double value);

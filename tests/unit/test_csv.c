@@ -3,8 +3,10 @@
  * ../cli/csv.sh; random files: ../fuzz/fuzz_csv.c; tables from R and back: bindings/r/tests. */
 #include "one_store.h"
 
+#include <locale.h>
 #include <math.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <ufostore/csv.h>
 
 TestSuite(csv, .init = store_make, .fini = store_end, .timeout = 60);
@@ -141,4 +143,32 @@ Test(csv, elements_as_text) {
   cr_expect_str_eq(text, "0000-01-01");
   ufo_csv_format_time(text, 1362028500.25);
   cr_expect_str_eq(text, "2013-02-28T05:15:00.25Z");
+}
+
+/* The folder of a locale for numbers whose decimal mark is a comma: LC_NUMERIC as glibc's localedef writes it. */
+static void use_comma_locale(void) {
+  static const unsigned char numeric[] = {
+      0x14, 0x11, 0x03, 0x20, 6,   0, 0,   0, 32, 0, 0, 0, 34,  0, 0, 0, 36,  0, 0, 0, 40,  0,   0,   0,   44,  0, 0, 0,
+      48,   0,    0,    0,    ',', 0, '.', 0, 3,  3, 0, 0, ',', 0, 0, 0, '.', 0, 0, 0, 'U', 'T', 'F', '-', '8', 0};
+  cr_assert(mkdir(in_folder("comma"), 0700) == 0);
+  FILE *file = fopen(in_folder("comma/LC_NUMERIC"), "wb");
+  cr_assert(file && fwrite(numeric, sizeof numeric, 1, file) == 1 && fclose(file) == 0);
+  cr_assert(setenv("LOCPATH", in_folder("."), 1) == 0);
+  cr_assert(setlocale(LC_NUMERIC, "comma"));
+  cr_assert_eq(localeconv()->decimal_point[0], ',');
+}
+
+Test(csv, numbers_do_not_depend_on_the_locale_of_the_program) {
+  char text[UFO_CSV_ELEMENT_BYTES];
+  double numbers[2];
+  use_comma_locale();
+  OK(import("x\n1.23456789012345678\n-3.25e-300\n", NULL));
+  OK(ufo_store_read(store, NULL, "t$x", 0, 0, 2, numbers, &error));
+  cr_expect_eq(numbers[0], 1.23456789012345678);
+  cr_expect_eq(numbers[1], -3.25e-300);
+  ufo_csv_format_double(text, 1.0 / 3);
+  cr_expect_str_eq(text, "0.3333333333333333");
+  ufo_csv_format_double(text, 1.5e300);
+  cr_expect_str_eq(text, "1.5e+300");
+  cr_expect_eq(localeconv()->decimal_point[0], ',');
 }

@@ -76,7 +76,7 @@ export_table <- function(x, label) {
   if (is_lazy(x) || (is.null(dim(x)) && is_column(x))) {
     return(list(names = label, rows = as.double(length(x)), read = function(j, first, count) part_of(x, first, count)))
   }
-  if (is.data.frame(x)) return(frame_table(x, label))
+  if (is.data.frame(x) || is_lazy_frame(x)) return(frame_table(x, label))
   if (is_column(x) && length(dim(x)) == 2) return(matrix_table(x))
   raise_unsupported(
     "'", label, "' is ", if (is.null(dim(x))) paste0("a ", typeof(x)) else paste0("an array of ", length(dim(x)), " dimensions"),
@@ -100,7 +100,7 @@ frame_table <- function(x, label) {
     names <- c("row.names", names)
   }
   list(
-    names = names, rows = as.double(.row_names_info(x, 2L)),
+    names = names, rows = if (is_lazy_frame(x)) frame_rows(x) else as.double(.row_names_info(x, 2L)),
     read = function(j, first, count) part_of(columns[[j]], first, count)
   )
 }

@@ -5,7 +5,13 @@
 # the mark of an S4 object; so there lazy vectors carry it. Nothing else of them is S4.
 
 carries_mark <- getRversion() < "4.3.0"
-marked <- function(x) if (carries_mark) asS4(x) else x
+marked <- function(x) {
+  if (!carries_mark) return(x)
+  # deparse(), which dput() and calls in messages are made by, takes the mark off what it shows, and the class, too, unless
+  # it stands here; of an environment there is no copy, so that the vector itself would be none any more.
+  attr(x, ".S3Class") <- class(x)
+  asS4(x)
+}
 
 chooseOpsMethod.ufo_lazy <- function(x, y, mx, my, cl, reverse) TRUE
 

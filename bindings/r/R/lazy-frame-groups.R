@@ -144,11 +144,16 @@ aggregate.ufo_lazy_frame <- function(x, by, FUN, ..., simplify = TRUE, drop = TR
   make_data_frame(columns, c(names(by), names(x)), length(groups$codes))
 }
 
-# A vector of single results, a matrix of longer ones of one length, as aggregate() gives them.
+# A vector of single results, of their class if all have one, and a matrix of longer ones of one length, as aggregate()
+# gives them.
 simplify_results <- function(results, simplify) {
   lengths <- unique(lengths(results))
   if (!isTRUE(simplify) || length(lengths) != 1) return(results)
-  if (lengths == 1) return(unlist(results, recursive = FALSE, use.names = FALSE))
+  if (lengths == 1) {
+    classes <- unique(lapply(results, oldClass))
+    if (length(classes) == 1 && !is.null(classes[[1]])) return(do.call(c, results))
+    return(unlist(results, recursive = FALSE, use.names = FALSE))
+  }
   if (lengths > 1 && all(vapply(results, is.atomic, NA))) return(do.call(rbind, lapply(results, unclass)))
   results
 }

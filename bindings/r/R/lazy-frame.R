@@ -85,7 +85,7 @@ as.data.frame.ufo_lazy_frame <- function(x, ...) unlazy_frame(x)
   if (nargs() - (!missing(drop)) < 3) return(if (missing(i)) x else take_columns(x, i))
   if (!missing(j)) x <- take_columns(x, j)
   if (!missing(i)) x <- take_rows(x, i)
-  if (missing(drop)) drop <- !missing(j) && length(unclass(x)) == 1 && !("tbl_df" %in% attr(x, "frame_class"))
+  if (missing(drop)) drop <- length(unclass(x)) == 1 && !("tbl_df" %in% attr(x, "frame_class"))
   if (check_flag(drop, "drop") && length(unclass(x)) == 1) .subset2(x, 1) else x
 }
 

@@ -9,7 +9,7 @@ groups_of <- function(g, what) {
   if (!is.null(levels)) return(list(values = seq_along(levels), labels = levels))
   if (!is.null(lazy_meta(g))) raise_unsupported(what, " does not group by a lazy vector of class ", lazy_type(g))
   check_sortable(g, what)
-  seen <- NULL
+  seen <- read_piece(lazy_values(g), 0, 0)
   each_piece(length(g), function(first, count) {
     piece <- read_piece(lazy_values(g), first, count)
     seen <<- unique(c(seen, piece[!is.na(piece)]))

@@ -31,6 +31,14 @@ test_that("tables come back from CSV as they were", {
   }
 })
 
+test_that("lazy data frames are exported as the tables that they stand for", {
+  set.seed(23)
+  t <- any_table(300)
+  expect_identical(exported_text(ufo_lazy(t)), exported_text(t))
+  expect_identical(exported_text(ufo_lazy(t)[5:7, ]), exported_text(`rownames<-`(t[5:7, ], NULL)))
+  expect_identical(exported_text(ufo_lazy(t)[0, ]), exported_text(t[0, ]))
+})
+
 test_that("what is written is RFC 4180 with the fewest digits, and quotes only where they must be", {
   expect_identical(
     exported_text(data.frame(

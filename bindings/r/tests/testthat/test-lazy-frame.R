@@ -57,7 +57,7 @@ test_that("rows and columns are chosen as from a data frame", {
     some <- sample(n, n %/% 3)
     for (f in list(
       function(x) x[x$b > 0, ], function(x) x[x$a > 3, ], function(x) x[!is.na(x$a) & x$a > 3, c("g", "a")],
-      function(x) x[some, ], function(x) x[-some, "b", drop = FALSE], function(x) x["g"], function(x) x[c(TRUE, FALSE), ],
+      function(x) x[some, ], function(x) x[-some, "b", drop = FALSE], function(x) x["g"], function(x) x["g"][some, ], function(x) x["b"][x$b > 0, ], function(x) x[c(TRUE, FALSE), ],
       function(x) x[, c(5, 1)], function(x) x[-1], function(x) x[c("a", "a")], function(x) head(x, 5), function(x) tail(x, -10),
       function(x) subset(x, b > 0 & g == "x", a:g), function(x) subset(x, select = -day), function(x) subset(x, a > 2),
       function(x) na.omit(x), function(x) rbind(x, x[some, ]), function(x) cbind(x, b = x$b, one = rep(1L, n))
@@ -104,6 +104,8 @@ test_that("groups of several columns are those of base R", {
     expect_as_frame(function(x) aggregate(x["b"], by = list(k = x$a), range), df, lazy)
     expect_as_frame(function(x) aggregate(x["town"], by = x[c("ok", "town")], length), df, lazy)
     expect_as_frame(function(x) aggregate(x[c("b", "a")], by = list(town = x$town), sum), df, lazy)
+    expect_as_frame(function(x) aggregate(x[c("day", "a")], by = x["ok"], max), df, lazy)
+    expect_as_frame(function(x) aggregate(x[c("g", "day")], by = list(x$a), function(v) v[1]), df, lazy)
     for (simplify in c(TRUE, FALSE)) {
       expect_identical(ufo_tapply(lazy$b, lazy[c("a", "g")], sum, simplify = simplify), tapply(df$b, df[c("a", "g")], sum, simplify = simplify))
     }
@@ -130,6 +132,14 @@ test_that("rows that are there once are those of base R", {
     expect_error(unique(lazy, fromLast = TRUE), class = "ufo_unsupported_error")
     expect_error(unique(ufo_lazy(data.frame(x = c(NaN, NA)))), class = "ufo_unsupported_error")
   })
+})
+
+test_that("there are no groups of no rows", {
+  df <- any_frame(0)
+  lazy <- ufo_lazy(df)
+  expect_identical(nrow(aggregate(lazy["b"], by = lazy["day"], mean)), 0L)
+  expect_identical(dim(ufo_table(lazy[c("day", "a")])), c(0L, 0L))
+  for (name in names(df)) expect_named(split(lazy, lazy[[name]]), names(split(df, df[[name]])))
 })
 
 test_that("rows are ordered by several columns", {

@@ -366,3 +366,15 @@ test_that("base R's functions that begin with another operand never give values 
     substr(x, 1, 2), grepl("a", x), sprintf("%f", x), strsplit(x, "a"), nlevels(factor(x)), matrix(1, 2, 2) + x
   )) expect_error(suppressWarnings(eval(code)), info = deparse(code))
 })
+
+test_that("lazy vectors stay what they are when they are shown as code", {
+  x <- ufo_lazy(1:5)
+  df <- ufo_lazy(data.frame(a = 1:3))
+  deparse(x)
+  deparse(df)
+  try(do.call(stop, list(x)), silent = TRUE)
+  capture.output(dput(x))
+  expect_s3_class(x, "ufo_lazy")
+  expect_identical(ufo_materialize(x + 1L), 2:6)
+  expect_identical(ufo_materialize(df$a), 1:3)
+})
