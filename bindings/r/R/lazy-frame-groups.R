@@ -1,16 +1,13 @@
-# Groups, order and joins of lazy data frames, by several columns at once.
+# Groups and order of lazy data frames, by several columns at once.
 
 # list(values, labels, codes) of the groups of each of several columns of one length. `codes` are lazy; values have the
 # class of the column.
 keys_of <- function(by, what) {
   lapply(by, function(g) {
-    meta <- lazy_meta(g)
-    groups <- groups_of(if (is.null(meta$levels)) new_lazy(lazy_values(g)) else g, what)
-    bare <- new_lazy(lazy_values(g))
-    shown <- with_meta(groups$values, meta)
+    groups <- groups_of(g, what)
     list(
-      values = shown, labels = if (is.null(meta) || !is.null(meta$levels)) groups$labels else as.character(shown),
-      codes = map_lazy(bare, function(piece) match(piece, groups$values))
+      values = with_meta(groups$values, lazy_meta(g)), labels = groups$labels,
+      codes = map_lazy(new_lazy(lazy_values(g)), function(piece) match(piece, groups$values))
     )
   })
 }
@@ -208,40 +205,3 @@ split.ufo_lazy_frame <- function(x, f, drop = FALSE, ...) {
   names(parts) <- key$labels
   if (check_flag(drop, "drop")) parts[counts > 0] else parts
 }
-
-# As merge() with a table that fits into memory, block by block: the rows of `x` keep their order.
-merge.ufo_lazy_frame <- function(x, y, by = intersect(names(x), names(y)), by.x = by, by.y = by, all.x = FALSE, ...) {
-  if (length(list(...)) > 0) raise_unsupported("merge() of a lazy data frame takes by, by.x, by.y and all.x, and no other arguments")
-  if (is_lazy_frame(y)) {
-    if (frame_rows(y) > merge_rows_max) {
-      raise_unsupported("merge() joins a lazy data frame with a table that fits into memory; the second has ", format_count(frame_rows(y)), " rows")
-    }
-    y <- ufo_materialize(y)
-  }
-  if (!is.data.frame(y)) raise_usage("merge() joins a lazy data frame with a data frame")
-  if (length(by.x) == 0) raise_unsupported("merge() needs a column to join by, which both tables have; say `by`")
-  check_flag(all.x, "all.x")
-  n <- frame_rows(x)
-  join <- function(first, count, columns = names(x)) {
-    block <- frame_piece(take_columns(x, columns), first, count)
-    number <- "..row"
-    block[[number]] <- seq_len(count)
-    joined <- merge(block, y, by.x = by.x, by.y = by.y, all.x = all.x, sort = FALSE)
-    joined <- joined[order(joined[[number]]), , drop = FALSE]
-    joined[[number]] <- NULL
-    joined
-  }
-  # First how many rows there will be, then the rows.
-  total <- 0
-  each_piece(n, function(first, count) total <<- total + nrow(join(first, count, by.x)))
-  prototype <- join(0, 0)
-  sinks <- NULL
-  each_piece(n, function(first, count) {
-    joined <- join(first, count)
-    if (is.null(sinks)) sinks <<- lapply(joined, function(column) new_sink(typeof(column), meta_of(column), total))
-    for (k in seq_along(sinks)) sinks[[k]]$add(own_values(joined[[k]]))
-  })
-  columns <- if (is.null(sinks)) lapply(prototype, lazy_of) else lapply(sinks, function(sink) sink$close())
-  new_lazy_frame(columns, names(prototype), total, attr(x, "frame_class"))
-}
-merge_rows_max <- 1e6

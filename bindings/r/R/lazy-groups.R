@@ -7,7 +7,6 @@ groups_max <- 1e5
 groups_of <- function(g, what) {
   levels <- lazy_meta(g)$levels
   if (!is.null(levels)) return(list(values = seq_along(levels), labels = levels))
-  if (!is.null(lazy_meta(g))) raise_unsupported(what, " does not group by a lazy vector of class ", lazy_type(g))
   check_sortable(g, what)
   seen <- read_piece(lazy_values(g), 0, 0)
   each_piece(length(g), function(first, count) {
@@ -18,7 +17,7 @@ groups_of <- function(g, what) {
     }
   })
   values <- sort(seen)
-  list(values = values, labels = as.character(values))
+  list(values = values, labels = as.character(with_meta(values, lazy_meta(g))))
 }
 
 count_groups <- function(g, groups) {

@@ -187,7 +187,11 @@ lazy_type <- function(x) {
   if (is.null(class)) type else paste0(class[[1]], " (", type, ")")
 }
 
-format.ufo_lazy <- function(x, n = 6L, ...) {
+# Of dates and times that are told how, all of them, lazily.
+format.ufo_lazy <- function(x, ..., n = 6L) {
+  if (missing(n) && length(list(...)) > 0 && (is_time(x) || identical(lazy_meta(x)$class, "Date"))) {
+    return(map_lazy(x, function(piece) format(piece, ...)))
+  }
   n <- min(check_count(n, "The number of elements to show"), length(x))
   shown <- format(lazy_piece(x, 0, n), ...)
   if (n < length(x)) c(shown, "...") else shown

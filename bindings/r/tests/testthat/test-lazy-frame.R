@@ -98,6 +98,8 @@ test_that("groups of several columns are those of base R", {
     df <- any_frame(n)
     lazy <- stored_frame(df)
     several <- function(x) c(sum = sum(x, na.rm = TRUE), n = length(x))
+    expect_identical(ufo_tapply(lazy$b, lazy$day, sum), tapply(df$b, df$day, sum))
+    expect_identical(ufo_table(lazy$day), table(df$day))
     expect_as_frame(function(x) aggregate(x["b"], by = list(group = x$g), mean), df, lazy)
     expect_as_frame(function(x) aggregate(x[c("a", "b")], by = list(x$day, x$ok), sum), df, lazy)
     expect_as_frame(function(x) aggregate(x["b"], by = x[c("g", "a")], several), df, lazy)
@@ -172,6 +174,23 @@ test_that("a table that fits into memory is joined", {
     towns <- data.frame(town = c("Oslo", "Ume\u00e5", "Rome"), land = c("Norway", "Sweden", "Italy"))
     joined <- merge(lazy, towns)
     expect_identical(sort(table(ufo_materialize(joined)$land)), sort(table(c(Oslo = "Norway", "Ume\u00e5" = "Sweden")[df$town])))
+    # Several keys, of other types and classes, and rows that stay once each.
+    keys <- data.frame(a = c(1, 2, 2, NA), day = as.Date("2026-01-01") + c(3, 5, 5, 1), ok = c(1L, 0L, 0L, 1L), v = c("one", "two", "three", "none"))
+    keys$ok <- keys$ok == 1
+    for (by in list(c("a", "day"), c("day", "ok"), "day", "ok")) for (all.x in c(FALSE, TRUE)) {
+      y <- keys[c(by, "v")]
+      expected <- merge(cbind(df, row = 1:3000), cbind(y, second = 1:4), by = by, all.x = all.x, sort = FALSE)
+      expected <- expected[order(expected$row, expected$second), ]
+      expected$row <- expected$second <- NULL
+      expect_same_table(merge(lazy, y, by = by, all.x = all.x), expected, info = toString(c(by, all.x)))
+    }
+    once <- merge(lazy, data.frame(ok = c(FALSE, TRUE), z = c("no", "yes")))
+    expect_identical(ufo_materialize(once$z), ifelse(df$ok, "yes", "no"))
+    expect_identical(lazy_values(once$town), lazy_values(lazy$town)) # where they were
+    texts <- data.frame(day = as.character(as.Date("2026-01-01") + 4:6), n = 1:3)
+    expect_identical(ufo_materialize(merge(lazy, texts)$n), match(as.character(df$day), texts$day)[as.character(df$day) %in% texts$day])
+    expect_error(merge(lazy, data.frame(day = Sys.time())), class = "ufo_unsupported_error")
+    expect_error(merge(lazy, zones, by = "none"), class = "ufo_usage_error")
     names(zones)[1] <- "key"
     got <- merge(lazy, ufo_lazy(zones)[c("key", "weight")], by.x = "a", by.y = "key")
     expect_identical(nrow(got), as.integer(sum(df$a %in% c(1, 5)) + 2 * sum(df$a %in% 3)))

@@ -378,3 +378,31 @@ test_that("lazy vectors stay what they are when they are shown as code", {
   expect_identical(ufo_materialize(x + 1L), 2:6)
   expect_identical(ufo_materialize(df$a), 1:3)
 })
+
+test_that("dates and times are written as they are told to be", {
+  with_small_pieces({
+    time <- as.POSIXct("2026-01-01", tz = "UTC") + 0:1999 * 1777
+    expect_identical(as.vector(format(stored_lazy(time), "%H:%M")), format(time, "%H:%M"))
+    expect_identical(as.vector(format(ufo_lazy(as.Date(time)), format = "%Y-%m")), format(as.Date(time), "%Y-%m"))
+  })
+})
+
+test_that("histograms are those of base R", {
+  with_small_pieces(for (x in list(c(rexp(3000), NA, Inf), 1:2000, rep(2L, 600))) {
+    lazy <- any_lazy(x)
+    x <- x[is.finite(x)]
+    for (breaks in list("Sturges", 7, seq(-1, 2001, 2), c(0, 1, 5, 3000))) for (right in c(TRUE, FALSE)) {
+      expected <- hist(x, breaks, right = right, plot = FALSE)
+      got <- hist(lazy, breaks, right = right, plot = FALSE)
+      expected$xname <- "lazy"
+      expect_equal(got, expected, tolerance = 1e-15)
+      expect_identical(got$counts, expected$counts)
+    }
+  })
+  grDevices::pdf(NULL)
+  expect_s3_class(hist(ufo_lazy(c(1, 2, 3))), "histogram")
+  grDevices::dev.off()
+  expect_error(hist(ufo_lazy(factor("a"))), class = "ufo_unsupported_error")
+  expect_error(hist(ufo_lazy(1:3), breaks = 2:3), "not counted")
+  expect_error(plot(ufo_lazy(1:3)), "sample", class = "ufo_unsupported_error")
+})
