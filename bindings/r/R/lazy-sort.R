@@ -151,7 +151,8 @@ firsts_by_sorting <- function(x) {
 
 unique.ufo_lazy <- function(x, incomparables = FALSE, ...) {
   if (!identical(incomparables, FALSE) || length(list(...)) > 0) {
-    raise_unsupported("unique() of a lazy vector takes no other arguments")
+    # Such as factor() gives, which table() and tapply() call.
+    raise_unsupported("unique() of a lazy vector takes no other arguments; in the place of table() and tapply() are ufo_table() and ufo_tapply()")
   }
   # Not all classes keep all of their attributes here.
   new_lazy(lazy_values(take_positions(x, first_positions(x))), meta_of(unique(lazy_prototype(x))))
