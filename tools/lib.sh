@@ -44,7 +44,7 @@ r_has() {
   Rscript --vanilla -e 'quit(status = !all(commandArgs(TRUE) %in% rownames(installed.packages())))' "$@" >/dev/null 2>&1
 }
 
-# r_check FOLDER: R CMD check on the tarball in it. As CRAN would, without the parts that need the network or a TeX system:
+# r_check FOLDER [OPTION...]: R CMD check on the tarball in it. As CRAN would, without the parts that need the network or a TeX system:
 #   _R_CHECK_CRAN_INCOMING_          compares with CRAN's archive over the network
 #   _R_CHECK_SYSTEM_CLOCK_           asks a time server
 #   --no-manual                      the PDF manual needs LaTeX; the Rd files are checked all the same
@@ -57,7 +57,7 @@ r_check() {
   # What the package makes use of and Debian does not have is a note, too.
   if ! r_has arrow fst nanoparquet; then expected='1 NOTE'; fi
   (cd "$1" && timeout 1200 env _R_CHECK_FORCE_SUGGESTS_=$force R_QPDF=true _R_CHECK_CRAN_INCOMING_=false \
-    _R_CHECK_SYSTEM_CLOCK_=false _R_CHECK_RD_VALIDATE_RD2HTML_=false R CMD check --as-cran --no-manual ufostore_*.tar.gz) || {
+    _R_CHECK_SYSTEM_CLOCK_=false _R_CHECK_RD_VALIDATE_RD2HTML_=false R CMD check --as-cran --no-manual "${@:2}" ufostore_*.tar.gz) || {
     tail -n 40 "$1"/ufostore.Rcheck/{00install.out,tests/*.fail} 2>/dev/null
     return 1
   }

@@ -111,7 +111,11 @@ cumulate <- function(x, what) {
 
 Complex.ufo_lazy <- function(z) map_lazy(z, get(.Generic, envir = baseenv(), mode = "function"))
 
-is.na.ufo_lazy <- function(x) map_lazy(x, is.na)
+is.na.ufo_lazy <- function(x) {
+  values <- lazy_values(x)
+  if (!is.character(values)) return(map_lazy(x, is.na))
+  build_lazy(length(x), function(first, count) .Call(ufor_piece_na, values, first, count))
+}
 is.nan.ufo_lazy <- function(x) map_lazy(x, is.nan)
 is.finite.ufo_lazy <- function(x) map_lazy(x, is.finite)
 is.infinite.ufo_lazy <- function(x) map_lazy(x, is.infinite)

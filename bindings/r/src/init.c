@@ -40,6 +40,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_merge, 6),
     ENTRY(ufor_own, 1),
     ENTRY(ufor_piece, 3),
+    ENTRY(ufor_piece_na, 3),
     ENTRY(ufor_piece_write, 4),
     ENTRY(ufor_plain_offered, 0),
     ENTRY(ufor_put, 5),

@@ -67,6 +67,15 @@ SEXP ufor_piece(SEXP x, SEXP first, SEXP count) {
   return piece;
 }
 
+SEXP ufor_piece_na(SEXP x, SEXP first, SEXP count) {
+  R_xlen_t from = position(first), length = position(count);
+  check_range(x, from, length);
+  SEXP missing = PROTECT(Rf_allocVector(LGLSXP, length));
+  if (length > 0) ufor_words_are_na(x, from, length, LOGICAL(missing));
+  UNPROTECT(1);
+  return missing;
+}
+
 static void write_strings(SEXP pointer, SEXP x, R_xlen_t first, SEXP values) {
   if (ufor_view_behind(x) != NULL) {
     ufor_words_write(pointer, x, first, values);

@@ -15,6 +15,8 @@ SEXP ufor_scratch(SEXP pointer, SEXP type, SEXP length);
 SEXP ufor_own(SEXP x);
 /* .Call: elements first + 1 ... first + count of an atomic vector, as an ordinary one without attributes. */
 SEXP ufor_piece(SEXP x, SEXP first, SEXP count);
+/* .Call: is.na() of the same elements of a character vector. */
+SEXP ufor_piece_na(SEXP x, SEXP first, SEXP count);
 /* .Call: writes all of `values`, of the same type, to elements first + 1 ... of `x`, in place; NULL. `pointer` as
  * above: strings may need more scratch. */
 SEXP ufor_piece_write(SEXP pointer, SEXP x, SEXP first, SEXP values);

@@ -200,12 +200,21 @@ void ufor_words_write(SEXP pointer, SEXP x, R_xlen_t first, SEXP values) {
   if (strings->room > 0 || collected(strings) > COLLECTED_MAX) flush(pointer, view);
 }
 
+static int is_na(SEXP x, const ufor_view *view, R_xlen_t i) {
+  return view != NULL ? ((const uint64_t *)view->data)[i] == UFO_WORD_NA : STRING_ELT(x, i) == NA_STRING;
+}
+
+void ufor_words_are_na(SEXP x, R_xlen_t first, R_xlen_t count, int *out) {
+  const ufor_view *view = ufor_view_behind(x);
+  for (R_xlen_t i = 0; i < count; i++) out[i] = is_na(x, view, first + i);
+}
+
 SEXP ufor_words_any_na(SEXP x) {
   const ufor_view *view = ufor_view_behind(x);
   const R_xlen_t length = Rf_xlength(x);
   int found = 0;
   for (R_xlen_t i = 0; i < length && !found; i++) {
-    found = view != NULL ? ((const uint64_t *)view->data)[i] == UFO_WORD_NA : STRING_ELT(x, i) == NA_STRING;
+    found = is_na(x, view, i);
     if (i % (64 * PIECE) == 0) R_CheckUserInterrupt();
   }
   return Rf_ScalarLogical(found);

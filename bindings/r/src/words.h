@@ -19,6 +19,9 @@ SEXP ufor_words_beside(SEXP pointer, SEXP length, SEXP x);
 SEXP ufor_words_take(SEXP target, SEXP first, SEXP x, SEXP index);
 /* .Call: whether some string of a character vector is NA. */
 SEXP ufor_words_any_na(SEXP x);
+/* Which of strings first, first + 1, ... of a character vector are NA: `count` numbers 0 or 1. No string is made for
+ * it. */
+void ufor_words_are_na(SEXP x, R_xlen_t first, R_xlen_t count, int *out);
 
 /* Writes all of `values` to elements first, first + 1, ... of the strings `x`, in place, from the store of `pointer` if
  * there is need of more scratch. Strings that are there already are not written again. */
