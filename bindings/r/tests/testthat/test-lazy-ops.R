@@ -271,8 +271,10 @@ test_that("what has no method is refused instead of reading the vector whole", {
   for (code in expression(
     order(x), which(x > 1), lapply(x, identity), sapply(x, identity), data.frame(x), match(1, x), match(x, 1), x %in% 1, var(x),
     ifelse(x > 1, 1, 2), factor(x), names(x) <- "a", dim(x) <- c(2, 1000), x$a, all.equal(x, x), cor(x, x),
-    tapply(x, 1, sum), for (i in x) 1, as.Date(x), scale(x), x %*% x, table(x)
+    for (i in x) 1, as.Date(x), scale(x), x %*% x, table(x)
   )) expect_error(eval(code), info = deparse(code))
+  # It takes what split() takes.
+  expect_identical(tapply(x, rep(1:2, 1000), sum), tapply(as.numeric(1:2000), rep(1:2, 1000), sum))
 })
 
 test_that("results can be stored, in lists too, and got lazily", {

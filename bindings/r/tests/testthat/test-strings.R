@@ -394,7 +394,7 @@ test_that("strings without a mark that are no UTF-8 come back without one", {
   expect_identical(y, x)
   expect_identical(match(x, y), seq_along(x))
   expect_identical(match(y, x), seq_along(x))
-  expect_identical(trimws(y[1:2]), trimws(x[1:2]))
+  expect_identical(outcome(trimws(y[1:2])), outcome(trimws(x[1:2]))) # newer versions of R refuse it, in both
   expect_identical(iconv(y[1], "latin1", "UTF-8"), "fa\u00e7ile")
   y[2] <- "changed"
   s$x <- y
