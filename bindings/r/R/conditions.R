@@ -95,6 +95,14 @@ raise_unsupported <- function(..., path = NULL, object = NULL) {
   raise_condition("unsupported", paste0(...), path, object)
 }
 
+# A method that only says that there is none, and what to do instead.
+refuse <- function(what, instead = "as.vector() makes an ordinary vector", of = "a lazy vector") {
+  force(what)
+  force(instead)
+  force(of)
+  function(x, ...) raise_unsupported(what, " does not work on ", of, "; ", instead)
+}
+
 # Called from C after a callback has consumed the user's interrupt: what R would have done with it.
 raise_interrupt <- function() {
   condition <- structure(class = c("interrupt", "condition"), list(message = "interrupted", call = NULL))

@@ -50,27 +50,10 @@ check_cells <- function(keys, what) {
 table_of_several <- function(by, what = "ufo_table()") {
   by <- check_by(by, length(ufo_lazy(by[[1]])), what)
   keys <- keys_of(by, what)
-  counts <- numeric(check_cells(keys, what))
-  codes <- combined_codes(keys)
-  each_piece(length(codes), function(first, count) {
-    counts <<- counts + tabulate(lazy_piece(codes, first, count), length(counts))
-  })
+  counts <- count_codes(combined_codes(keys), check_cells(keys, what))
   names <- key_names(keys)
   if (is.null(names(names))) names(names) <- paste0(".", seq_along(names)) # as table() names them
   structure(array(as_count(counts), lengths(names, FALSE), names), class = "table")
-}
-
-# As tapply() with a list of groups.
-tapply_several <- function(x, by, FUN, ..., simplify) {
-  by <- check_by(by, length(x), "ufo_tapply()")
-  keys <- keys_of(by, "ufo_tapply()")
-  cells <- check_cells(keys, "ufo_tapply()")
-  groups <- grouped_results(list(x), combined_codes(keys), FUN, ...)
-  results <- vector("list", cells)
-  at <- groups$codes
-  there <- !vapply(groups$results[[1]], is.null, NA)
-  results[at[there]] <- groups$results[[1]][there]
-  group_array(results, at, key_names(keys), simplify)
 }
 
 # Calls FUN with each group of each of several vectors: list(codes, results), the codes that there are in order, and for
@@ -103,8 +86,7 @@ grouped_results <- function(vectors, codes, FUN, ...) {
 runs_of <- function(codes) {
   greatest <- max(codes)
   if (greatest <= groups_max) {
-    counts <- numeric(greatest)
-    each_piece(length(codes), function(first, count) counts <<- counts + tabulate(lazy_piece(codes, first, count), greatest))
+    counts <- count_codes(codes, greatest)
     there <- which(counts > 0)
     return(list(values = there, starts = c(0, cumsum(counts[there])[-length(there)])))
   }
@@ -195,10 +177,7 @@ split.ufo_lazy_frame <- function(x, f, drop = FALSE, ...) {
   if (is_lazy_frame(f) || is.list(f)) raise_unsupported("split() of a lazy data frame takes one vector to split by")
   by <- check_by(list(f), frame_rows(x), "split()")
   key <- keys_of(by, "split()")[[1]]
-  counts <- numeric(length(key$values))
-  each_piece(length(key$codes), function(first, count) {
-    counts <<- counts + tabulate(lazy_piece(key$codes, first, count), length(counts))
-  })
+  counts <- count_codes(key$codes, length(key$values))
   sorted <- take_rows(x, head(ufo_order(key$codes), sum(counts)))
   starts <- c(0, cumsum(counts))
   parts <- lapply(seq_along(counts), function(i) slice_frame(sorted, starts[[i]], counts[[i]]))

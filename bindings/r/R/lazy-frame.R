@@ -162,7 +162,7 @@ as_column <- function(value, rows) {
     all_rows <- missing(i)
   }
   if (!is.character(columns)) columns <- names(take_columns(x, columns))
-  values <- if (is_lazy_frame(value)) as.list(value) else if (is.list(value)) as.list(value) else list(value)
+  values <- if (is.list(value)) as.list(value) else list(value)
   if (length(values) != 1 && length(values) != length(columns)) {
     raise_usage(format_count(length(values)), " columns cannot be assigned to ", format_count(length(columns)))
   }
@@ -195,7 +195,7 @@ subset.ufo_lazy_frame <- function(x, subset, select, drop = FALSE, ...) {
     numbers <- as.list(structure(seq_along(unclass(x)), names = names(x)))
     x <- take_columns(x, eval(substitute(select), numbers, parent.frame()))
   }
-  if (!is.null(rows)) x <- take_rows(x, if (is_lazy(rows)) rows & !is.na(rows) else rows & !is.na(rows))
+  if (!is.null(rows)) x <- take_rows(x, rows & !is.na(rows))
   if (drop && length(unclass(x)) == 1) .subset2(x, 1) else x
 }
 
@@ -302,11 +302,7 @@ summary.ufo_lazy_frame <- function(object, ...) summary.data.frame(object, ...)
 
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
-refuse_frame <- function(what, instead) {
-  force(what)
-  force(instead)
-  function(x, ...) raise_unsupported(what, " does not work on a lazy data frame; ", instead)
-}
+refuse_frame <- function(what, instead) refuse(what, instead, "a lazy data frame")
 
 Ops.ufo_lazy_frame <- function(e1, e2) {
   raise_unsupported(.Generic, " does not work on a lazy data frame; use it on its columns: x$name")

@@ -29,6 +29,13 @@ count_groups <- function(g, groups) {
   counts
 }
 
+# How many there are of each of the codes 1 ... size.
+count_codes <- function(codes, size) {
+  counts <- numeric(size)
+  each_piece(length(codes), function(first, count) counts <<- counts + tabulate(lazy_piece(codes, first, count), size))
+  counts
+}
+
 as_count <- function(counts) if (all(counts <= .Machine$integer.max)) as.integer(counts) else counts
 
 # As table() of one vector, which is no generic function.
@@ -62,29 +69,18 @@ counts_by_level <- function(x) {
   structure(as.vector(counts), names = labels)
 }
 
-# As tapply(x, g, FUN): x is sorted by group, and FUN gets one group after the other.
+# As tapply(x, g, FUN): x is sorted by group, and FUN gets one group after the other. `g` may be a list of several.
 ufo_tapply <- function(x, g, FUN, ..., simplify = TRUE) {
   x <- ufo_lazy(x)
   FUN <- match.fun(FUN)
-  if (is.list(g)) return(tapply_several(x, g, FUN, ..., simplify = simplify))
-  g <- ufo_lazy(g)
-  if (length(x) != length(g)) stop("arguments must have same length", call. = FALSE)
-  groups <- groups_of(g, "ufo_tapply()")
-  counts <- count_groups(g, groups)
-  codes <- map_lazy(new_lazy(lazy_values(g)), function(piece) match(piece, groups$values))
-  if (anyNA(codes)) {
-    present <- !is.na(codes)
-    codes <- codes[present]
-    x <- x[present]
-  }
-  sorted <- values_by_code(x, codes)
-  starts <- c(0, cumsum(counts))
-  results <- vector("list", length(counts))
-  for (i in which(counts > 0)) {
-    result <- FUN(group_values(sorted, lazy_meta(x), starts[[i]], counts[[i]]), ...)
-    if (!is.null(result)) results[[i]] <- result
-  }
-  group_array(results, which(counts > 0), list(groups$labels), simplify)
+  by <- check_by(if (is.list(g)) g else list(g), length(x), "ufo_tapply()")
+  keys <- keys_of(by, "ufo_tapply()")
+  cells <- check_cells(keys, "ufo_tapply()")
+  groups <- grouped_results(list(x), combined_codes(keys), FUN, ...)
+  results <- vector("list", cells)
+  there <- !vapply(groups$results[[1]], is.null, NA)
+  results[groups$codes[there]] <- groups$results[[1]][there]
+  group_array(results, groups$codes, key_names(keys), simplify)
 }
 
 # The elements of a group. Those of a long one are a scratch vector, which base R's functions work on in place.

@@ -20,7 +20,3 @@ hist.ufo_lazy <- function(x, breaks = "Sturges", plot = TRUE, right = TRUE, incl
   plot(result, main = main, xlab = xlab, ...)
   invisible(result)
 }
-
-plot.ufo_lazy <- function(x, ...) {
-  raise_unsupported("plot() does not work on a lazy vector; take a sample, x[sort(sample(length(x), 10000))], and make it ordinary by as.vector()")
-}

@@ -13,7 +13,7 @@ merge.ufo_lazy_frame <- function(x, y, by = intersect(names(x), names(y)), by.x 
   if (length(by.x) != length(by.y)) raise_usage("merge() needs as many columns in by.x as in by.y")
   # Base R says what the columns are called.
   names <- names(merge(frame_piece(x, 0, 0), y[0, , drop = FALSE], by.x = by.x, by.y = by.y))
-  rows <- joined_rows(map_columns(x, identity)[by.x], y[by.y], all.x)
+  rows <- joined_rows(take_columns(x, by.x), y[by.y], all.x)
   from_x <- frame_columns(x)[c(by.x, setdiff(seq_along(names(x)), by.x))]
   if (!is.null(rows$x)) from_x <- lapply(from_x, take_positions, rows$x)
   from_y <- lapply(setdiff(seq_along(y), by.y), function(j) {

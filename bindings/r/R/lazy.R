@@ -221,12 +221,9 @@ format_short <- function(piece) {
 # ---- what is refused ---------------------------------------------------------------------------------------------
 # Where base R has a generic function whose default would take the environment for what it is not.
 
-refuse <- function(what, instead = "as.vector() makes an ordinary vector") {
-  force(what)
-  force(instead)
-  function(x, ...) raise_unsupported(what, " does not work on a lazy vector; ", instead)
-}
-
+plot.ufo_lazy <- refuse(
+  "plot()", "take a sample, x[sort(sample(length(x), 10000))], and make it ordinary by as.vector()"
+)
 xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
 mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match()") # asked since R 4.6; before, match() refuses by itself
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
