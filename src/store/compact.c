@@ -15,6 +15,7 @@
 #include "store/create.h"
 #include "store/garbage.h"
 #include "store/registry.h"
+#include "store/repack.h"
 #include "store/store.h"
 #include "util/fail.h"
 
@@ -167,8 +168,10 @@ static ufo_status replace_file(ufo_core *core, ufo_error *error) {
   return status;
 }
 
-/* Nobody may open, read or write the store meanwhile: the registry is locked, and the gate. */
-static ufo_status compact_in_place(ufo_core *core, ufo_error *error) {
+static ufo_status do_nothing(ufo_core *core, ufo_error *error) { return (void)core, (void)error, UFO_OK; }
+
+/* Nobody may open, read or write the store during `work`: the registry is locked, and the gate. */
+static ufo_status do_alone(ufo_core *core, ufo_status (*work)(ufo_core *, ufo_error *), ufo_error *error) {
   ufo_status status = ufo_core_enter(core, error);
   if (status) return status;
   ufo_registry_lock();
@@ -179,7 +182,7 @@ static ufo_status compact_in_place(ufo_core *core, ufo_error *error) {
   if (!status && !ufo_pin_presence_exclusive(core->lock_fd)) {
     status = ufo_fail(error, UFO_USAGE, "another process has it open");
   } else if (!status) {
-    status = replace_file(core, error);
+    status = work(core, error);
     /* Others may use the file again, be it the old one or the new one. */
     ufo_status shared = ufo_pin_presence(core->lock_fd, core->path, NULL);
     (void)shared;
@@ -187,6 +190,16 @@ static ufo_status compact_in_place(ufo_core *core, ufo_error *error) {
   pthread_rwlock_unlock(&core->gate);
   ufo_registry_unlock();
   return status;
+}
+
+static ufo_status compact_in_place(ufo_store *store, ufo_error *error) {
+  ufo_core *core = store->core;
+  /* Others might be about to change what is repacked. */
+  ufo_status status = do_alone(core, do_nothing, error);
+  if (status) return status;
+  ufo_texts_repack(store);
+  ufo_garbage_collect(core, UINT_MAX);
+  return do_alone(core, replace_file, error);
 }
 
 ufo_status ufo_store_compact(ufo_store *store, const char *path_out, ufo_error *error) {
@@ -197,8 +210,8 @@ ufo_status ufo_store_compact(ufo_store *store, const char *path_out, ufo_error *
     return ufo_fail(error, UFO_USAGE, "cannot compact store %s: it is open read-only", core->path);
   }
   if (path_out && !*path_out) return ufo_fail(error, UFO_USAGE, "cannot compact store %s: no path given", core->path);
-  if (!store->read_only) ufo_garbage_collect(core, UINT_MAX);
-  status = path_out ? copy_to(core, path_out, error) : compact_in_place(core, error);
+  if (path_out && !store->read_only) ufo_garbage_collect(core, UINT_MAX);
+  status = path_out ? copy_to(core, path_out, error) : compact_in_place(store, error);
   if (!status) return UFO_OK;
   if (path_out) return ufo_fail_prefix(error, status, "cannot compact store %s to %s", core->path, path_out);
   return ufo_fail_prefix(error, status, "cannot compact store %s", core->path);

@@ -160,6 +160,12 @@ static ufo_status open_parts(ufo_store *store, ufo_txn *txn, const char *name, u
 
 ufo_status ufo_text_read(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version, uint64_t first,
                          uint64_t count, ufo_string_fn visit, void *user, ufo_error *error) {
+  return ufo_text_read_cached(store, txn, name, version, first, count, CACHE_BYTES, visit, user, error);
+}
+
+ufo_status ufo_text_read_cached(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version, uint64_t first,
+                                uint64_t count, uint64_t cache_bytes, ufo_string_fn visit, void *user,
+                                ufo_error *error) {
   reading r = {0};
   ufo_object_info info;
   if (!visit) return ufo_fail(error, UFO_USAGE, "nothing to give the strings to");
@@ -170,7 +176,7 @@ ufo_status ufo_text_read(ufo_store *store, ufo_txn *txn, const char *name, uint6
                       (unsigned long long)info.length);
   } else if (!status) {
     r.about = ufo_object_get_info(r.text);
-    r.places = ufo_max(2, CACHE_BYTES / r.about->chunk_bytes);
+    r.places = ufo_max(2, cache_bytes / r.about->chunk_bytes);
     r.cache = calloc(r.places, sizeof *r.cache);
     status = r.cache ? read_all(&r, first, count, visit, user, error) : ufo_fail(error, UFO_FULL, "out of memory");
     if (status && status != UFO_END)

@@ -203,7 +203,10 @@ static ufo_status write_children(writing *to, ufo_error *error) {
       if (status && status != UFO_MISSING) return status;
     }
     bool same = !status && old.child_id == entry.child_id && old.child_version == entry.child_version;
+    bool replaced = !status && !ufo_draft_is_put_list(list) && old.child_id != entry.child_id;
     status = same ? UFO_OK : write_entry(to, i, &entry, error);
+    /* Of a list that was put, what it does not have any more goes with its name: see ufo_commit_drop. */
+    if (!status && replaced) status = ufo_commit_drop(to->commit, old.child_id, error);
     if (status) return status;
   }
   return UFO_OK;

@@ -464,6 +464,115 @@ Test(text, compacted) {
   ufo_store_close(copy);
 }
 
+/* Assigns each string of `name` once more, a few times. */
+static void churn(const char *name, const char *column) {
+  views v = open_views(name);
+  for (int round = 0; round < 4; round++) {
+    for (uint64_t i = 0; i < LENGTH; i++) {
+      char text[64];
+      snprintf(text, sizeof text, "assigned in round %d to %llu", round, (unsigned long long)i);
+      set(v, i, round < 3 ? of(text, UFO_ENCODING_UTF8) : string_at(i));
+    }
+    ufo_txn *txn = begin(store);
+    OK(ufo_txn_put_text_views(txn, column ? "b" : name, v.words, v.text, v.added, UFO_PUT_CHECKED, &error));
+    if (column) OK(ufo_txn_put_list(txn, column, (const char *[]){"b"}, 1, &error));
+    OK(ufo_txn_commit(txn, &error));
+  }
+  close_views(v);
+}
+
+static uint64_t text_bytes(const char *name) { return info_of(store, NULL, name).length; }
+
+/* Text of strings that were replaced goes, here and in lists, unless a snapshot would keep it. What goes with it stays:
+ * names and other attributes, versions, the numbers of objects. */
+Test(text, repacked_by_compaction) {
+  ufo_txn *txn = begin(store);
+  ufo_attributes *attributes;
+  const int32_t one = 1;
+  put_strings(txn, "s", LENGTH);
+  put_strings(txn, "fine", LENGTH);
+  put_strings(txn, "b", LENGTH);
+  OK(ufo_txn_put_list(txn, "l", (const char *[]){"b"}, 1, &error));
+  OK(ufo_txn_commit(txn, &error));
+  uint64_t fresh = text_bytes("s[[2]]");
+  churn("s", NULL);
+  churn("l[[1]]", "l");
+  uint64_t grown = text_bytes("s[[2]]"), id = info_of(store, NULL, "s").id, version = info_of(store, NULL, "s").version;
+  cr_assert_gt(grown, 2 * fresh);
+  /* What cannot be compacted is left as it is. */
+  ufo_view *open = open_view(store, NULL, pool, "s[[1]]");
+  FAILS(UFO_USAGE, ufo_store_compact(store, NULL, &error));
+  ufo_view_release(open);
+  cr_assert_eq(text_bytes("s[[2]]"), grown);
+  OK(ufo_snapshot_create(store, "held", &error));
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_eq(text_bytes("s[[2]]"), grown);
+  OK(ufo_snapshot_remove(store, "held", &error));
+  OK(ufo_snapshot_create(store, "old", &error));
+  churn("s", NULL); /* a snapshot of an older version holds nothing of this one */
+  OK(ufo_attributes_create(&attributes, &error));
+  OK(ufo_attributes_set(attributes, "k", UFO_ATTRIBUTE_INTEGER, &one, 1, &error));
+  txn = begin(store);
+  OK(ufo_txn_set_attributes(txn, "s", attributes, &error));
+  OK(ufo_txn_commit(txn, &error));
+  ufo_attributes_free(attributes);
+  uint64_t file = stat_of(store).file_bytes;
+  OK(ufo_snapshot_remove(store, "old", &error));
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_leq(text_bytes("s[[2]]"), fresh);
+  cr_assert_leq(text_bytes("l[[1]][[2]]"), fresh);
+  cr_assert_leq(stat_of(store).file_bytes, file);
+  cr_assert_eq(info_of(store, NULL, "fine").version, 1);
+  cr_assert_eq(info_of(store, NULL, "s").id, id);
+  cr_assert_gt(info_of(store, NULL, "s").version, version);
+  cr_assert_eq(info_of(store, NULL, "s").attribute_count, 1);
+  cr_assert_eq(stat_of(store).garbage, 0);
+  assert_strings(store, NULL, "s", 0, LENGTH, string_at);
+  assert_strings(store, NULL, "l[[1]]", 0, LENGTH, string_at);
+  assert_sound(store);
+  /* And once more nothing is to be done; then it can be edited and dropped as any other. */
+  version = info_of(store, NULL, "s").version;
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_eq(info_of(store, NULL, "s").version, version);
+  churn("s", NULL);
+  assert_strings(store, NULL, "s", 0, LENGTH, string_at);
+  remove_now(store, "s");
+  remove_now(store, "l");
+  remove_now(store, "fine");
+  let_it_reclaim(store);
+  cr_assert_eq(stat_of(store).blobs, 0);
+}
+
+/* Strings of which each is there many times: the words name more bytes than the text has, needed or not. */
+Test(text, repacked_where_strings_share) {
+  ufo_txn *txn = begin(store);
+  for (int churned = 0; churned < 2; churned++) {
+    ufo_text_writer *writer;
+    OK(ufo_text_writer_open(txn, churned ? "churned" : "fine", 0, &writer, &error));
+    for (uint64_t i = 0; i < 200000; i++) {
+      char text[64];
+      snprintf(text, sizeof text, "category number %llu", (unsigned long long)(mix(i) % 30000));
+      ufo_string string = of(text, UFO_ENCODING_UTF8);
+      OK(ufo_text_writer_write(writer, &string, 1, &error));
+    }
+    OK(ufo_text_writer_finish(writer, &error));
+  }
+  OK(ufo_txn_commit(txn, &error));
+  uint64_t fresh = text_bytes("fine[[2]]");
+  views v = open_views("churned");
+  for (uint64_t i = 0; i < 200000; i++) {
+    char text[64];
+    snprintf(text, sizeof text, "it is of category %llu now", (unsigned long long)(mix(i) % 500));
+    set(v, i, of(text, UFO_ENCODING_UTF8));
+  }
+  put_views_now("churned", v, UFO_PUT_CHECKED);
+  close_views(v);
+  cr_assert_gt(text_bytes("churned[[2]]"), fresh);
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_eq(info_of(store, NULL, "fine").version, 1);
+  cr_assert_leq(text_bytes("churned[[2]]"), 500 * 26);
+}
+
 /* ---- damage ------------------------------------------------------------------------------------------------------ */
 
 /* Makes an object of strings of these words, with a text of 100 bytes. */

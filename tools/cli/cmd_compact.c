@@ -53,7 +53,8 @@ const command cmd_compact = {
         "With OUT, which must not exist, the compact copy goes there; PATH is only read and stays as it is, and "
         "others\n"
         "may use it meanwhile. Without, the copy takes the place of PATH, which no other process may have open, not\n"
-        "even for reading.",
+        "even for reading. Then text of strings that were assigned over goes, too, where it is more than a third of a\n"
+        "column's and no snapshot needs it.",
     .operands_min = 1,
     .operands_max = 2,
     .run = run,
