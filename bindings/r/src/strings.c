@@ -2,7 +2,7 @@
 
 #include "altrep.h"
 #include "condition.h"
-#include "mark.h"
+#include "encoding.h"
 #include "memory.h"
 #include "reference.h"
 #include "sortkey.h"
@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More strings than this are not kept beyond the next x[...]. */
-#define KEPT_MAX ((size_t)1 << 18)
-#define PLACES_MIN ((size_t)1 << 8)
 /* Strings that are made together are looked up among the last ones. */
 #define RECENT 1024
 #define PIECE 4096
@@ -30,7 +27,7 @@ void ufor_strings_free(ufor_strings *strings) {
   ufo_view_release(strings->text);
   ufo_view_release(strings->next_text);
   ufo_text_free(strings->added);
-  free(strings->keys);
+  free(strings->kept.keys);
   free(strings);
 }
 
@@ -92,12 +89,10 @@ static SEXP make_string(const ufor_view *view, uint64_t word, R_xlen_t i) {
   if (ufo_text_decode(&word, strings->bytes, strings->length, strings->added, &string, &error) != UFO_OK)
     raise_damaged(view, i, &error);
   if (string.bytes == NULL) return NA_STRING;
-  return Rf_mkCharLenCE(string.bytes, (int)string.length, ufor_mark_of(&string));
+  return Rf_mkCharLenCE(string.bytes, (int)string.length, ufor_encoding_mark(&string));
 }
 
 static uint64_t word_at(const ufor_view *view, R_xlen_t i) { return ((const uint64_t *)view->data)[i]; }
-
-static size_t spread(uint64_t key) { return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 20); }
 
 /* Strings made for a vector that has them all, so that they need no keeping: the last ones are not made anew. */
 struct recent {
@@ -106,67 +101,12 @@ struct recent {
 };
 
 static SEXP make_recent(struct recent *recent, const ufor_view *view, uint64_t word, R_xlen_t i) {
-  size_t place = spread(word) % RECENT;
+  size_t place = ufor_kept_spread(word) % RECENT;
   if (recent->strings[place] == NULL || recent->words[place] != word) {
     recent->strings[place] = make_string(view, word, i);
     recent->words[place] = word;
   }
   return recent->strings[place];
-}
-
-/* ---- strings that are kept -------------------------------------------------------------------------------------- */
-
-/* Keys are words, or else, for strings that stand for a word beside another one, what no word is. */
-static uint64_t key_beside(SEXP string) { return (uint64_t)(uintptr_t)string << 8 | 0xFF; }
-
-static size_t place_of(const ufor_strings *strings, uint64_t key) {
-  size_t place = spread(key) & (strings->places - 1);
-  while (strings->keys[place] != 0 && strings->keys[place] != key) place = (place + 1) & (strings->places - 1);
-  return place;
-}
-
-static void forget(SEXP x, ufor_strings *strings) {
-  free(strings->keys);
-  strings->keys = NULL;
-  strings->places = strings->kept = 0;
-  R_set_altrep_data2(x, R_NilValue);
-}
-
-static void make_room(SEXP x, ufor_strings *strings) {
-  if (strings->kept < strings->places / 2) return;
-  size_t places = strings->places > 0 ? 2 * strings->places : PLACES_MIN;
-  SEXP table = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)places)), old = R_altrep_data2(x);
-  uint64_t *keys = calloc(places, sizeof *keys), *old_keys = strings->keys;
-  if (keys == NULL) ufor_raise_format(UFO_FULL, NULL, NULL, "Cannot keep strings: out of memory");
-  size_t old_places = strings->places;
-  strings->keys = keys;
-  strings->places = places;
-  for (size_t i = 0; i < old_places; i++) {
-    if (old_keys[i] == 0) continue;
-    size_t place = place_of(strings, old_keys[i]);
-    keys[place] = old_keys[i];
-    SET_STRING_ELT(table, (R_xlen_t)place, STRING_ELT(old, (R_xlen_t)i));
-  }
-  free(old_keys);
-  R_set_altrep_data2(x, table);
-  UNPROTECT(1);
-}
-
-static void keep(SEXP x, ufor_strings *strings, uint64_t key, SEXP string) {
-  PROTECT(string);
-  make_room(x, strings);
-  size_t place = place_of(strings, key);
-  strings->kept += strings->keys[place] == 0;
-  strings->keys[place] = key;
-  SET_STRING_ELT(R_altrep_data2(x), (R_xlen_t)place, string);
-  UNPROTECT(1);
-}
-
-/* NULL: none is kept for it. */
-static SEXP kept_for(SEXP x, const ufor_strings *strings, uint64_t key) {
-  if (strings->keys == NULL) return NULL;
-  size_t place = place_of(strings, key);
-  return strings->keys[place] == key ? STRING_ELT(R_altrep_data2(x), (R_xlen_t)place) : NULL;
 }
 
 /* ---- methods ---------------------------------------------------------------------------------------------------- */
@@ -184,10 +124,10 @@ static SEXP elt_method(SEXP x, R_xlen_t i) {
   uint64_t word = word_at(view, i);
   if (word == UFO_WORD_EMPTY) return R_BlankString;
   if (word == UFO_WORD_NA) return NA_STRING;
-  SEXP string = kept_for(x, strings, word);
+  SEXP string = ufor_kept_get(x, word);
   if (string != NULL) return string;
   string = make_string(view, word, i);
-  keep(x, strings, word, string);
+  ufor_kept_put(x, word, string);
   return string;
 }
 
@@ -202,15 +142,16 @@ static void set_elt_method(SEXP x, R_xlen_t i, SEXP value) {
   uint64_t word = 0;
   ufo_status status = UFO_OK;
   const void *top = vmaxget();
-  ufo_string string = ufor_string_of(value);
+  ufo_string string = ufor_encoding_string(value);
   if (strings->added == NULL) status = ufo_text_create(strings->length, &strings->added, &error);
   if (status == UFO_OK) status = ufo_text_add(strings->added, &string, &word, &error);
   vmaxset(top);
   if (status != UFO_OK) ufor_raise(&error, ufor_name(view->path), ufor_strings_name(view));
   ((uint64_t *)view->data)[i] = word;
   if (word == UFO_WORD_EMPTY || word == UFO_WORD_NA) return;
-  SEXP kept = kept_for(x, strings, word);
-  if (kept != value) keep(x, strings, kept == NULL ? word : key_beside(value), value);
+  SEXP kept = ufor_kept_get(x, word);
+  if (kept == NULL) ufor_kept_put(x, word, value);
+  else if (kept != value) ufor_kept_put_beside(x, value);
 }
 
 static void expand(SEXP x) {
@@ -222,9 +163,7 @@ static void expand(SEXP x) {
     SET_STRING_ELT(plain, i, make_recent(&recent, view, word_at(view, i), i));
     if (i % PIECE == 0) R_CheckUserInterrupt();
   }
-  /* What was kept is among these: equal strings are one in R. */
-  free(strings->keys);
-  strings->keys = NULL;
+  ufor_kept_forget(x); /* all of it is among these: equal strings are one in R */
   strings->is_expanded = 1;
   R_set_altrep_data2(x, plain);
   UNPROTECT(1);
@@ -281,7 +220,7 @@ static SEXP extract_subset_method(SEXP x, SEXP index, SEXP call) {
   (void)call;
   const ufor_view *view = ufor_altrep_view(x);
   if (view->strings->is_expanded || (TYPEOF(index) != INTSXP && TYPEOF(index) != REALSXP)) return NULL;
-  if (view->strings->kept > KEPT_MAX) forget(x, view->strings);
+  ufor_kept_forget_many(x);
   const R_xlen_t length = Rf_xlength(index);
   const void *top = vmaxget();
   uint64_t *words = (uint64_t *)(void *)R_alloc((size_t)length + 1, sizeof *words);
@@ -316,7 +255,7 @@ ufo_status ufor_strings_write(ufo_text_writer *writer, SEXP x, ufo_error *error)
     const void *top = vmaxget();
     /* The strings of an ALTREP vector need not be anywhere when they were given. */
     SEXP part = PROTECT(ALTREP(x) ? ufor_strings_range(x, first, count) : x);
-    for (R_xlen_t i = 0; i < count; i++) strings[i] = ufor_string_of(STRING_ELT(part, part == x ? first + i : i));
+    for (R_xlen_t i = 0; i < count; i++) strings[i] = ufor_encoding_string(STRING_ELT(part, part == x ? first + i : i));
     status = ufo_text_writer_write(writer, strings, (uint64_t)count, error);
     UNPROTECT(1);
     vmaxset(top);
@@ -383,7 +322,7 @@ static Rboolean inspect_method(SEXP x, int pre, int deep, int pvec, void (*inspe
   (void)pre, (void)deep, (void)pvec, (void)inspect_subtree;
   const ufor_view *view = ufor_altrep_view(x);
   Rprintf(" ufostore strings of '%s', length %.0f%s, %.0f kept\n", ufor_strings_name(view), (double)view->length,
-          view->strings->is_expanded ? ", expanded" : "", (double)view->strings->kept);
+          view->strings->is_expanded ? ", expanded" : "", (double)view->strings->kept.count);
   return TRUE;
 }
 
@@ -425,41 +364,4 @@ void ufor_strings_read(const ufor_view *view) {
       raise_damaged(view, i, &error);
     if (i % PIECE == 0) R_CheckUserInterrupt();
   }
-}
-
-/* ---- from R's strings -------------------------------------------------------------------------------------------- */
-
-/* As everywhere in R, what has no mark is in the session's encoding. */
-static int session_is_utf8(void) {
-  SEXP call = PROTECT(Rf_lang1(Rf_install("l10n_info")));
-  SEXP info = PROTECT(Rf_eval(call, R_BaseEnv)), names = Rf_getAttrib(info, R_NamesSymbol);
-  int answer = 0;
-  for (R_xlen_t i = 0; i < XLENGTH(info); i++)
-    if (strcmp(CHAR(STRING_ELT(names, i)), "UTF-8") == 0) answer = Rf_asLogical(VECTOR_ELT(info, i)) == TRUE;
-  UNPROTECT(2);
-  return answer;
-}
-
-static int is_ascii(const char *bytes, size_t length) {
-  unsigned char all = 0;
-  for (size_t i = 0; i < length; i++) all |= (unsigned char)bytes[i];
-  return all < 128;
-}
-
-ufo_string ufor_string_of(SEXP string) {
-  if (string == NA_STRING) return (ufo_string){.encoding = UFO_ENCODING_UTF8};
-  const char *bytes = CHAR(string);
-  ufo_string made = {.bytes = bytes, .length = (uint64_t)LENGTH(string), .encoding = UFO_ENCODING_UTF8};
-  cetype_t encoding = Rf_getCharCE(string);
-  if (encoding == CE_LATIN1) made.encoding = UFO_ENCODING_LATIN1;
-  else if (encoding == CE_BYTES) made.encoding = UFO_ENCODING_BYTES;
-  else if (encoding == CE_NATIVE && !is_ascii(bytes, made.length) && !session_is_utf8()) {
-    /* What is no text in the session's encoding, as all of it in the "C" locale, R would replace by codes such as <e9>,
-     * or by dots. It stays as it is, as in a session of UTF-8. */
-    const char *text = Rf_translateCharUTF8(string);
-    if (strcmp(text, Rf_reEnc(bytes, CE_NATIVE, CE_UTF8, 2)) != 0) return made;
-    made.bytes = text;
-    made.length = strlen(text);
-  }
-  return made;
 }

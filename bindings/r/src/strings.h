@@ -9,6 +9,7 @@
 #ifndef UFOR_STRINGS_H
 #define UFOR_STRINGS_H
 
+#include "kept.h"
 #include "view.h"
 
 #include <R_ext/Rdynload.h>
@@ -21,8 +22,7 @@ typedef struct ufor_strings {
   ufo_view *next_text; /* while the text is copied to a larger view; else NULL */
   int is_beside;       /* words are taken from another vector with the same text: see words.h */
   ufo_text *added;     /* behind that: strings that were assigned. NULL: none yet */
-  uint64_t *keys;      /* of what is kept in data2, a table of `places` strings; NULL: nothing is */
-  size_t places, kept;
+  ufor_kept kept;      /* in data2 */
   int is_expanded;
 } ufor_strings;
 
@@ -52,8 +52,5 @@ ufo_status ufor_strings_write(ufo_text_writer *writer, SEXP x, ufo_error *error)
 const char *ufor_strings_name(const ufor_view *view);
 /* Raises an error if a word leads nowhere; reads all words and all text. */
 void ufor_strings_read(const ufor_view *view);
-
-/* A string of R for the library, valid while `string` is: unmarked ones as UTF-8. May allocate (R_alloc). */
-ufo_string ufor_string_of(SEXP string);
 
 #endif

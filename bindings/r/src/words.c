@@ -1,6 +1,7 @@
 #include "words.h"
 
 #include "condition.h"
+#include "encoding.h"
 #include "memory.h"
 #include "store.h"
 #include "strings.h"
@@ -156,7 +157,7 @@ static uint64_t collected(const ufor_strings *strings) {
 /* The word of a string that is neither NA nor empty. */
 static uint64_t word_for(ufor_strings *strings, uint64_t old, SEXP value) {
   const void *top = vmaxget();
-  ufo_string string = ufor_string_of(value);
+  ufo_string string = ufor_encoding_string(value);
   uint64_t word = old;
   ufo_error error;
   ufo_status status = UFO_OK;
