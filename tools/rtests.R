@@ -1,21 +1,47 @@
-# rtests.R TESTS FIGURES [PATTERN]: runs a testthat folder against the installed package.
+# rtests.R TESTS FIGURES [PATTERN]: runs a testthat folder against the installed package, two files at a time.
 #
 # Writes to FIGURES one line "passed failed skipped", counting each test_that() once, then a line per skipped test with
-# its reason. Exit status 1 if any failed.
+# its reason. Exit status 1 if any failed. With PATTERN only the tests are counted whose file or name matches it, and
+# only files run that may have such.
 arguments <- commandArgs(trailingOnly = TRUE)
+tests <- normalizePath(arguments[1])
 pattern <- if (length(arguments) >= 3 && nzchar(arguments[3])) arguments[3]
 # The tests that take long, too, if the caller says nothing: `R CMD check` does without them.
 if (Sys.getenv("NOT_CRAN") == "") Sys.setenv(NOT_CRAN = "true")
-library(testthat)
-library(ufostore)
 
-results <- test_dir(arguments[1], filter = NULL, package = "ufostore", load_package = "installed",
-                    reporter = check_reporter(), stop_on_failure = FALSE, stop_on_warning = FALSE)
-table <- as.data.frame(results)
-if (!is.null(pattern)) table <- table[grepl(pattern, paste(table$file, table$test)), , drop = FALSE]
+# The longest first, as far as their length tells.
+files <- list.files(tests, "^test-.*[.]R$", full.names = TRUE)
+files <- files[order(-file.size(files))]
+if (!is.null(pattern)) {
+  may_match <- function(file) grepl(pattern, basename(file)) || any(grepl(pattern, readLines(file)))
+  files <- Filter(may_match, files)
+}
 
+run <- function(file) {
+  cat(basename(file), "begins\n") # what the last of them is, should R crash
+  library(testthat)
+  library(ufostore)
+  said <- capture.output(
+    results <- test_file(file, package = "ufostore", load_package = "installed", reporter = check_reporter(),
+                         stop_on_failure = FALSE, stop_on_warning = FALSE)
+  )
+  list(said = said, table = as.data.frame(results))
+}
+
+cluster <- parallel::makePSOCKcluster(2, outfile = "", useXDR = FALSE)
+ran <- parallel::clusterApplyLB(cluster, files, run)
+parallel::stopCluster(cluster)
+
+table <- do.call(rbind, lapply(ran, `[[`, "table"))
+if (!is.null(pattern) && !is.null(table)) table <- table[grepl(pattern, paste(table$file, table$test)), , drop = FALSE]
 bad <- table$failed > 0 | table$error
 skipped <- table$skipped & !bad
 writeLines(c(paste(sum(!bad & !skipped), sum(bad), sum(skipped)), table$test[skipped]), arguments[2])
-if (nrow(table) > 0) print(table[order(-table$real), c("file", "test", "nb", "failed", "skipped", "error", "real")], row.names = FALSE)
+options(width = 160)
+if (NROW(table) > 0) {
+  print(table[order(-table$real), c("file", "test", "nb", "failed", "skipped", "error", "real")], row.names = FALSE)
+}
+for (one in ran) {
+  if (any(one$table$failed > 0 | one$table$error)) writeLines(one$said) # last, where they are looked for
+}
 quit(status = as.integer(any(bad)))
