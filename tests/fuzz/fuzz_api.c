@@ -16,7 +16,8 @@ unsigned fuzz_mutations = 150;
 enum { OPERATIONS_MAX = 48, VIEWS = 2 };
 
 typedef struct kept_view {
-  ufo_view *view;
+  ufo_view *view;     /* NULL: none, or */
+  text_views strings; /* those of strings */
   thing content;
 } kept_view;
 
@@ -74,6 +75,7 @@ static void prepare(void) {
 
 static void check_views(const run *r) {
   for (int v = 0; v < VIEWS; v++) {
+    if (r->kept[v].strings.words) check_strings(&r->kept[v].strings, r->kept[v].content.bytes);
     if (!r->kept[v].view) continue;
     uint64_t bytes = bytes_of(&r->kept[v].content);
     PROMISE(!bytes || !memcmp(ufo_view_data(r->kept[v].view), r->kept[v].content.bytes, bytes));
@@ -130,10 +132,9 @@ static void commit(run *r, int rival, input *in) {
   if (rival >= 0) {
     existed = r->committed.things[rival].exists;
     thing fresh = take_thing(in);
-    ufo_object_spec spec = spec_of(&fresh);
     ufo_txn *other;
     OK(ufo_txn_begin(r->store, &other, &error));
-    OK(ufo_txn_put(other, name_of(rival), &spec, fresh.bytes, &error));
+    put_thing(other, name_of(rival), &fresh);
     OK(ufo_txn_commit(other, &error));
     thing_free(&r->committed.things[rival]);
     r->committed.things[rival] = fresh;
@@ -172,12 +173,42 @@ static int change_view(ufo_view *view, thing *t, input *in) {
   return 1;
 }
 
+static int change_strings(text_views *v, thing *t, input *in) {
+  if (t->length == 0) return 0;
+  uint64_t at = take_number(in, 2) % t->length, count = 1 + take_number(in, 2) % (t->length - at);
+  uint8_t *into = t->bytes + at * t->element_bytes;
+  take_values(in, t, count, into);
+  set_strings(v, at, into, count);
+  return 1;
+}
+
+static void put_strings_view(run *r, int n, int to, input *in) {
+  const thing *from = &r->pending.things[n];
+  text_views v = open_strings(r->store, r->txn, pool, name_of(n));
+  thing changed = thing_copy(from);
+  uint8_t how = take_byte(in);
+  int written = 0;
+  for (unsigned k = how & 3; k; k--) written |= change_strings(&v, &changed, in);
+  if (how & 4) OK(ufo_region_flush(ufo_view_region(v.words), &error));
+  for (int again = 0; again < (how & 8 ? 2 : 1); again++) {
+    if (again) written |= change_strings(&v, &changed, in);
+    OK(ufo_txn_put_text_views(r->txn, name_of(to), v.words, v.text, v.added, UFO_PUT_CHECKED, &error));
+  }
+  check_strings(&v, changed.bytes);
+  mark(&r->edited[to], written || to != n || from->attribute >= 0);
+  changed.attribute = -1;
+  thing_free(&r->pending.things[to]);
+  r->pending.things[to] = changed;
+  close_strings(&v);
+}
+
 static void put_view(run *r, int n, int to, input *in) {
   thing *from = &r->pending.things[n];
   ufo_view *view = NULL, *clone = NULL;
   ufo_status status = ufo_view_open(r->store, r->txn, pool, name_of(n), NULL, &view, &error);
-  if (!from->exists || from->child_count) {
+  if (!from->exists || from->child_count || from->type == UFO_CHARACTER) {
     PROMISE(status == (from->exists ? UFO_USAGE : UFO_MISSING) && !view);
+    if (from->exists && from->type == UFO_CHARACTER) put_strings_view(r, n, to, in);
     return;
   }
   OK(status);
@@ -206,6 +237,7 @@ static void put_view(run *r, int n, int to, input *in) {
 
 static void drop_view(kept_view *k) {
   ufo_view_release(k->view);
+  close_strings(&k->strings);
   thing_free(&k->content);
   *k = (kept_view){0};
 }
@@ -218,12 +250,23 @@ static void keep_view(run *r, int n, input *in) {
     check_views(r);
     return;
   }
+  if (k->strings.words && choice & 0x80) {
+    change_strings(&k->strings, &k->content, in);
+    check_views(r);
+    return;
+  }
   drop_view(k);
   const model *m = r->txn && choice & 0x40 ? &r->pending : &r->committed;
   const thing *t = &m->things[n];
   if (!t->exists || t->child_count) return;
-  OK(ufo_view_open(r->store, m == &r->pending ? r->txn : NULL, pool, name_of(n), NULL, &k->view, &error));
+  ufo_txn *txn = m == &r->pending ? r->txn : NULL;
   k->content = thing_copy(t);
+  if (t->type == UFO_CHARACTER) {
+    k->strings = open_strings(r->store, txn, pool, name_of(n));
+    if (choice & 0x20) change_strings(&k->strings, &k->content, in);
+    return;
+  }
+  OK(ufo_view_open(r->store, txn, pool, name_of(n), NULL, &k->view, &error));
   if (choice & 0x20) change_view(k->view, &k->content, in);
 }
 
@@ -240,8 +283,10 @@ static void reopen(run *r) {
 static void kill_and_reopen(run *r) {
   char before[128];
   strcpy(before, r->path);
-  for (int v = 0; v < VIEWS; v++) /* so that nothing is written while the file is copied */
-    if (r->kept[v].view) OK(ufo_region_flush(ufo_view_region(r->kept[v].view), &error));
+  for (int v = 0; v < VIEWS; v++) { /* so that nothing is written while the file is copied */
+    const ufo_view *view = r->kept[v].view ? r->kept[v].view : r->kept[v].strings.words;
+    if (view) OK(ufo_region_flush(ufo_view_region(view), &error));
+  }
   next_path(r);
   copy_file(before, r->path);
   if (r->txn) leave(r);

@@ -3,8 +3,7 @@
 #define UFO_FUZZ_MODEL_H
 
 #include "fuzz.h"
-
-#include <ufostore/ufostore.h>
+#include "strings.h"
 
 enum { NAMES = 6, LABELS = 2, CHUNK = 4096, CHILDREN_MAX = 3, BODY_BYTES_MAX = 5 * CHUNK };
 #define MAP_BYTES (UINT64_C(16) << 20)
@@ -21,7 +20,7 @@ static ufo_error error;
 typedef struct thing {
   int exists;
   ufo_type type;
-  uint32_t element_bytes;
+  uint32_t element_bytes; /* of strings: see strings.h */
   uint64_t length;
   uint8_t *bytes;
   int attribute; /* -1: none */
@@ -112,8 +111,8 @@ static inline thing take_thing(input *in) {
                                    UFO_RAW,     UFO_RECORD,  UFO_SERIALIZED};
   thing t = {.exists = 1, .attribute = -1};
   uint8_t choice = take_byte(in);
-  t.type = types[choice % 7];
-  t.element_bytes = t.type == UFO_RECORD ? 24 : ufo_type_bytes(t.type);
+  t.type = (choice & 0x60) == 0x60 ? UFO_CHARACTER : types[choice % 7];
+  t.element_bytes = t.type == UFO_RECORD ? 24 : t.type == UFO_CHARACTER ? 8 : ufo_type_bytes(t.type);
   t.length = take_number(in, 2) % (BODY_BYTES_MAX / t.element_bytes + 1);
   if (choice & 0x80) t.length = t.length * t.element_bytes / CHUNK * CHUNK / t.element_bytes; /* on the edge */
   PROMISE(t.bytes = calloc(bytes_of(&t) + 1, 1));
@@ -129,6 +128,16 @@ static inline ufo_object_spec spec_of(const thing *t) {
                            .chunk_bytes = CHUNK};
 }
 
+static inline void put_thing(ufo_txn *txn, const char *name, const thing *t) {
+  ufo_object_spec spec = spec_of(t);
+  if (t->type == UFO_CHARACTER) {
+    PROMISE(ufo_txn_put(txn, name, &spec, t->bytes, &error) == UFO_USAGE);
+    put_strings(txn, name, CHUNK, t->bytes, t->length);
+  } else {
+    OK(ufo_txn_put(txn, name, &spec, t->bytes, &error));
+  }
+}
+
 /* ---- comparing -----------------------------------------------------------------------------------------------------
  */
 
@@ -136,8 +145,12 @@ static inline void compare_vector(ufo_store *store, ufo_txn *txn, const char *ad
   static uint8_t found[BODY_BYTES_MAX * 2];
   ufo_object_info info = {.struct_size = sizeof info};
   OK(ufo_store_info(store, txn, address, 0, &info, &error));
-  PROMISE(info.type == t->type && info.element_bytes == t->element_bytes && info.length == t->length);
-  PROMISE(bytes_of(t) <= sizeof found);
+  PROMISE(info.type == t->type && info.length == t->length);
+  if (t->type == UFO_CHARACTER) {
+    compare_strings(store, txn, address, t->bytes, t->length);
+    return;
+  }
+  PROMISE(info.element_bytes == t->element_bytes && bytes_of(t) <= sizeof found);
   OK(ufo_store_read(store, txn, address, 0, 0, t->length, found, &error));
   PROMISE(!bytes_of(t) || !memcmp(found, t->bytes, bytes_of(t)));
   if (t->length > 2) { /* and a piece of it, across chunks */
@@ -218,8 +231,7 @@ static inline void put_list(ufo_txn *txn, model *m, touched *edited, int n, inpu
   PROMISE(list.children = calloc((size_t)list.child_count, sizeof *list.children));
   for (int i = 0; i < list.child_count; i++) {
     list.children[i] = take_thing(in);
-    ufo_object_spec spec = spec_of(&list.children[i]);
-    OK(ufo_txn_put(txn, names[i], &spec, list.children[i].bytes, &error));
+    put_thing(txn, names[i], &list.children[i]);
   }
   OK(ufo_txn_put_list(txn, name_of(n), names, (uint64_t)list.child_count, &error));
   replace(m, edited, n, list);
@@ -229,7 +241,7 @@ static inline void put_list(ufo_txn *txn, model *m, touched *edited, int n, inpu
 static inline void edit_vector(ufo_txn *txn, model *m, touched *edited, int n, int append, input *in) {
   static uint8_t values[BODY_BYTES_MAX];
   thing *t = &m->things[n];
-  if (!t->exists || t->child_count || t->type == UFO_SERIALIZED) {
+  if (!t->exists || t->child_count || t->type == UFO_SERIALIZED || (t->type == UFO_CHARACTER && !append)) {
     memset(values, 0, 64);
     ufo_status status = append ? ufo_txn_append(txn, name_of(n), values, 1, &error)
                                : ufo_txn_write(txn, name_of(n), 0, 1, values, &error);
@@ -239,7 +251,8 @@ static inline void edit_vector(ufo_txn *txn, model *m, touched *edited, int n, i
   if (append) {
     uint64_t room = (sizeof values - bytes_of(t)) / t->element_bytes, more = take_number(in, 2) % (room + 1);
     take_values(in, t, more, values);
-    OK(ufo_txn_append(txn, name_of(n), values, more, &error));
+    if (t->type == UFO_CHARACTER) append_strings(txn, name_of(n), values, more);
+    else OK(ufo_txn_append(txn, name_of(n), values, more, &error));
     PROMISE(t->bytes = realloc(t->bytes, bytes_of(t) + more * t->element_bytes + 1));
     memcpy(t->bytes + bytes_of(t), values, more * t->element_bytes);
     t->length += more;
@@ -300,9 +313,8 @@ static inline void edit_both(ufo_txn *txn, model *m, touched *edited, int what, 
     break;
   case 1:
     fresh = take_thing(in);
-    spec = spec_of(&fresh);
-    if (to & 1) put_in_pieces(txn, n, &fresh, 1 + take_number(in, 2) % (2 * CHUNK));
-    else OK(ufo_txn_put(txn, name_of(n), &spec, fresh.bytes, &error));
+    if (to & 1 && fresh.type != UFO_CHARACTER) put_in_pieces(txn, n, &fresh, 1 + take_number(in, 2) % (2 * CHUNK));
+    else put_thing(txn, name_of(n), &fresh);
     replace(m, edited, n, fresh);
     break;
   case 2:

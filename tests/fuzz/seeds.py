@@ -297,6 +297,8 @@ def put_view_of(n, to=None, how=1):
     return bytes([7 if to is None else 0x17, name(n, to or 0), how]) + change * ((how & 3) + bool(how & 8))
 
 
+STRINGS = 0x60
+
 programs = {
     "put_commit": put(0) + COMMIT + REOPEN,
     "every_type": b"".join(put(k % 6, k, 700 + 100 * k, k) for k in range(7)) + COMMIT + KILL,
@@ -317,6 +319,17 @@ programs = {
     "snapshot_list": put_list_of(0, thing(2, 100, 4)) + COMMIT + take_snapshot() + put(0) + COMMIT + KILL + CHECK_SNAPSHOT,
     "compact": put(0) + put(1, 1, 5000, 2) + COMMIT + remove(0) + COMMIT + COMPACT + put(0) + COMMIT + COPY,
     "compact_snapshot": put(0) + COMMIT + take_snapshot() + write(0, 0, 2000, 1) + COMMIT + COMPACT + CHECK_SNAPSHOT + COPY,
+    "strings": put(0, STRINGS, 1500) + COMMIT + append(0, 100) + append(0, 700, 4) + COMMIT + REOPEN + create(1, STRINGS) +
+    put_view_of(1) + COMMIT + KILL,
+    "strings_views": put(0, STRINGS, 2000) + COMMIT + keep(0, 0x20) + put_view_of(0) + COMMIT + put_view_of(0, how=3 + 4 + 8) +
+    COMMIT + put_view_of(0, 1, 1) + COMMIT + keep(0, 0x80) + rename(0, 2) + put_view_of(2, how=2) + COMMIT + KILL,
+    "strings_pending": put(0, STRINGS, 1800) + keep(0, 0x60) + append(0, 300, 4) + put_view_of(0, how=1 + 8) + COMMIT +
+    attribute_of(0, 5) + put_view_of(0, how=1) + ABORT + put_view_of(0, how=2) + rival(0),
+    "strings_list": put_list_of(0, thing(STRINGS, 900, 4), thing(1, 200, 2), thing(STRINGS, 900, 3)) + COMMIT + rename(0, 3) +
+    COMMIT + put_list_of(3, thing(STRINGS, 50, 4)) + COMMIT + COMPACT,
+    "strings_compact": put(0, STRINGS, 2500) + COMMIT + put_view_of(0, how=3) + COMMIT + put_view_of(0, how=3) + COMMIT +
+    put_view_of(0, how=3) + COMMIT + keep(0) + COMPACT + take_snapshot() + put_view_of(0, how=3) + COMMIT + COMPACT +
+    drop_snapshot() + COMPACT + append(0, 30, 4) + COMMIT + COPY,
     "edges": put(0, 0x84, 8192, 4) + put(1, 0x82, 1024, 1) + COMMIT + append(0, 4096) + COMMIT + write(0, 4095, 2) + COMMIT,
 }
 for title, program in programs.items():

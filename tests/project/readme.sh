@@ -37,7 +37,8 @@ cat >>"$work/checked.R" <<'R'
 stopifnot(identical(s$fare[], c(99, 0, 7.25)), identical(ufo_get(s, "fare", version = 2)[], c(3.5, 0, 7.25)),
           identical(s$n[], 150L), isTRUE(s$done[]),
           isTRUE(all.equal(s$iris, rbind(iris, iris[1:10, ]), check.attributes = FALSE)), nrow(s$iris) == 160, length(s$big) == 1e10, s$big[5e9] == 1,
-          s$big[1] == 0, s$big[1e10] == 0)
+          s$big[1] == 0, s$big[1e10] == 0, identical(utils::read.delim(file.path(tempdir(), "air.tsv")), airquality),
+          isTRUE(all.equal(s$air, airquality)))
 ufo_close(s)
 R
 (cd "$work" && timeout 120 Rscript checked.R >out 2>&1) || { cat "$work/out"; exit 1; }
