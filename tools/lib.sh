@@ -53,7 +53,7 @@ r_has() {
 #   _R_CHECK_FORCE_SUGGESTS_         is off only where a package that we only want (tools/setup) could not be had: a note
 r_check() {
   local force=true expected='OK'
-  if ! r_has bigmemory bit64 data.table dplyr ff ggplot2 knitr markdown matrixStats tibble; then force=false expected='1 NOTE'; fi
+  if ! r_has bigmemory bit64 data.table dplyr ff future ggplot2 knitr markdown matrixStats tibble; then force=false expected='1 NOTE'; fi
   # What the package makes use of and Debian does not have is a note, too.
   if ! r_has arrow fst nanoparquet; then expected='1 NOTE'; fi
   (cd "$1" && timeout 1200 env _R_CHECK_FORCE_SUGGESTS_=$force R_QPDF=true _R_CHECK_CRAN_INCOMING_=false \

@@ -179,3 +179,24 @@ test_that("a reference outlives the handle through which it was got", {
   expect_identical(sent(view), x)
   expect_true(is_ufo(sent(view)))
 })
+
+test_that("workers of future get references, of vectors that are larger than what it would send", {
+  skip_if_not_installed("future")
+  s <- new_store()
+  ufo_create(s, "x", "double", length = 2e8)
+  s$x[c(5, 2e8)] <- c(7, 8)
+  x <- s$x
+  d <- ufo_lazy(x)
+  old <- options(future.globals.maxSize = Inf, future.rng.onMisuse = "ignore")
+  plan <- future::plan(future::multisession, workers = 2, rscript_libs = .libPaths())
+  on.exit({
+    future::plan(plan)
+    options(old)
+  })
+  sent <- future::future(list(length(x), x[c(5, 2e8)], Sys.getpid(), ufo_memory()), packages = "ufostore")
+  lazy <- future::future(sum(d[c(5, 2e8)]), packages = "ufostore")
+  got <- future::value(sent)
+  expect_identical(got[1:2], list(200000000L, c(7, 8)))
+  expect_false(got[[3]] == Sys.getpid())
+  expect_identical(future::value(lazy), 15)
+})
