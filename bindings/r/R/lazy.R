@@ -1,13 +1,17 @@
 # Lazy vectors: ordinary R syntax on vectors that are larger than memory, with results that may be so, too.
 #
-# A lazy vector is an environment of class "ufo_lazy" with two fields, reached by .subset2() (lazy_values(), lazy_meta()):
+# A lazy vector is an S4 object (R's type "S4") of class "ufo_lazy" whose attribute "vector" is an environment with two
+# variables, reached by lazy_values() and lazy_meta():
 #   values  an atomic vector without attributes: a view of a stored vector, a scratch view, or an ordinary short one
 #   meta    its attributes (class, levels, units, tzone) as a list; NULL if it has none
 # It is never changed, so that it has the value semantics of vectors.
 #
 # Why not a class attribute on the view itself: base R unclasses such a vector, or ignores its class, wherever it has no
 # method (which(), match(), order(), ifelse(), cor(), apply functions, for loops), and then allocates results of full
-# length without a word. An environment is no vector: what has no method here is refused by base R itself.
+# length without a word. An S4 object is no vector: what has no method here is refused by base R itself.
+# Why not the environment by itself: of one there are no copies, so that functions that set attributes of what they are
+# given (ts(), filter(), deparse() of R before 4.3) would change the caller's. And why have one at all: functions that
+# look at all attributes of an object, such as object.size(), do not look into it.
 
 ufo_lazy <- function(x) {
   if (is_lazy(x) || is_lazy_frame(x)) return(x)
@@ -51,12 +55,11 @@ not_lazy_because <- function(x) {
 }
 
 new_lazy <- function(values, meta = NULL) {
-  x <- new.env(parent = emptyenv(), size = 2L)
-  x$values <- values
-  x$meta <- if (length(meta) > 0) meta
-  lockEnvironment(x, bindings = TRUE)
-  class(x) <- "ufo_lazy"
-  marked(x)
+  vector <- new.env(parent = emptyenv(), size = 2L)
+  vector$values <- values
+  vector$meta <- if (length(meta) > 0) meta
+  lockEnvironment(vector, bindings = TRUE)
+  .Call(ufor_lazy, vector, "ufo_lazy")
 }
 
 # Of a vector that is fit for it, be it a piece that base R has computed; names and the like are left out.
@@ -71,8 +74,8 @@ meta_of <- function(x) {
 }
 
 is_lazy <- function(x) inherits(x, "ufo_lazy")
-lazy_values <- function(x) .subset2(x, "values")
-lazy_meta <- function(x) .subset2(x, "meta")
+lazy_values <- function(x) .subset2(attr(x, "vector", exact = TRUE), "values")
+lazy_meta <- function(x) .subset2(attr(x, "vector", exact = TRUE), "meta")
 
 with_meta <- function(values, meta) {
   if (!is.null(meta)) attributes(values) <- meta
@@ -176,7 +179,12 @@ is_pasted <- function(frame) {
   FALSE
 }
 
-as.vector.ufo_lazy <- function(x, mode = "any") as.vector(ufo_materialize(x), mode)
+# Also asked by `[<-` of an ordinary vector for what is assigned, with a call of its own: base R then takes the codes of a
+# factor, not its levels.
+as.vector.ufo_lazy <- function(x, mode = "any") {
+  if ("value" %in% names(sys.call())) return(ufo_materialize(lazy_values(x)))
+  as.vector(ufo_materialize(x), mode)
+}
 
 # ---- showing it: only what is shown is read ----------------------------------------------------------------------
 
