@@ -74,6 +74,8 @@ meta_of <- function(x) {
 }
 
 is_lazy <- function(x) inherits(x, "ufo_lazy")
+# Is what it stands for of this class?
+inherits_class <- function(x, class) class %in% lazy_meta(x)$class
 lazy_values <- function(x) .subset2(attr(x, "vector", exact = TRUE), "values")
 lazy_meta <- function(x) .subset2(attr(x, "vector", exact = TRUE), "meta")
 
@@ -138,15 +140,28 @@ lazy_if_wanted <- function(x) {
 
 # ---- what base R asks of any vector ------------------------------------------------------------------------------
 
-length.ufo_lazy <- function(x) length(lazy_values(x))
-names.ufo_lazy <- function(x) NULL
+length.ufo_lazy <- function(x) {
+  advise()
+  length(lazy_values(x))
+}
+names.ufo_lazy <- function(x) advise()
 levels.ufo_lazy <- function(x) lazy_meta(x)$levels
-is.numeric.ufo_lazy <- function(x) is.numeric(lazy_prototype(x))
+is.numeric.ufo_lazy <- function(x) {
+  advise()
+  is.numeric(lazy_prototype(x))
+}
 
-as.logical.ufo_lazy <- function(x, ...) convert_lazy(x, as.logical)
+as.logical.ufo_lazy <- function(x, ...) {
+  advise()
+  convert_lazy(x, as.logical)
+}
 as.integer.ufo_lazy <- function(x, ...) convert_lazy(x, as.integer)
-as.double.ufo_lazy <- function(x, ...) convert_lazy(x, as.double)
-as.numeric.ufo_lazy <- function(x, ...) convert_lazy(x, as.double)
+as.double.ufo_lazy <- function(x, units, ...) {
+  advise()
+  if (!missing(units) && inherits_class(x, "difftime")) units(x) <- units
+  convert_lazy(x, as.double)
+}
+as.numeric.ufo_lazy <- as.double.ufo_lazy
 as.complex.ufo_lazy <- function(x, ...) convert_lazy(x, as.complex)
 as.raw.ufo_lazy <- function(x) convert_lazy(x, as.raw)
 
@@ -159,6 +174,7 @@ convert_lazy <- function(x, convert) {
 }
 
 as.character.ufo_lazy <- function(x, ...) {
+  advise()
   if (is_pasted(sys.nframe())) {
     if (length(x) <= piece_elements()) return(as.character(ufo_materialize(x)))
     raise_unsupported("paste() does not work on a lazy vector; use ufo_map(x, paste, ...)")
@@ -183,7 +199,17 @@ is_pasted <- function(frame) {
 # factor, not its levels.
 as.vector.ufo_lazy <- function(x, mode = "any") {
   if ("value" %in% names(sys.call())) return(ufo_materialize(lazy_values(x)))
+  # What union() and its like do with it begins or ends with unique().
+  if (length(x) > piece_elements() && is_called_by(set_functions)) x <- unique(x)
   as.vector(ufo_materialize(x), mode)
+}
+set_functions <- list(base::union, base::intersect, base::setdiff, base::setequal)
+
+# Was the method that calls this called by one of `functions`, directly or through a primitive function?
+is_called_by <- function(functions) {
+  frame <- sys.nframe() - 2
+  for (caller in frame - seq_len(min(2, frame)) + 1) if (any(vapply(functions, identical, NA, sys.function(caller)))) return(TRUE)
+  FALSE
 }
 
 # ---- showing it: only what is shown is read ----------------------------------------------------------------------
@@ -233,13 +259,12 @@ plot.ufo_lazy <- refuse(
   "plot()", "take a sample, x[sort(sample(length(x), 10000))], and make it ordinary by as.vector()"
 )
 xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
-mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match()") # asked since R 4.6; before, match() refuses by itself
+# Asked since R 4.6; before, match() refuses by itself.
+mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match() or ufo_in(); subset(), transform(), with() and within() take %in%")
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
 all.equal.ufo_lazy <- function(target, current, ...) {
   raise_unsupported("all.equal() does not work on a lazy vector; use all(x == y)")
 }
-as.Date.ufo_lazy <- refuse("as.Date()", "use ufo_map()")
-as.POSIXct.ufo_lazy <- refuse("as.POSIXct()", "use ufo_map()")
 scale.ufo_lazy <- refuse("scale()", "use (x - mean(x)) / ufo_sd(x)")
 `$.ufo_lazy` <- function(x, name) raise_unsupported("$ does not work on a lazy vector; it has no named parts")
 `$<-.ufo_lazy` <- function(x, name, value) raise_unsupported("$<- does not work on a lazy vector; it has no named parts")
@@ -251,4 +276,7 @@ scale.ufo_lazy <- refuse("scale()", "use (x - mean(x)) / ufo_sd(x)")
   if (is.null(value)) return(x)
   raise_unsupported("dim<- does not work on a lazy vector; ufo_unlazy() gives a stored vector, which can have a dim")
 }
-`levels<-.ufo_lazy` <- function(x, value) raise_unsupported("levels<- does not work on a lazy vector; set them before ufo_lazy()")
+cbind.ufo_lazy <- function(..., deparse.level = 1) {
+  raise_unsupported("cbind() and rbind() make no matrices of lazy vectors; cbind(t, name = x) adds one to a lazy data frame t")
+}
+rbind.ufo_lazy <- cbind.ufo_lazy

@@ -108,17 +108,52 @@ test_that("quantiles of all types, and medians, are exactly those of base R", {
   })
 })
 
-test_that("summary is that of base R", {
+test_that("summary is that of base R, and printed as such", {
   set.seed(26)
-  same_summary <- function(x) expect_equal(unclass(summary(any_lazy(x))), unclass(summary(x)), ignore_attr = c("format", "digits", "quantile.type"))
+  shown <- function(x) capture.output(print(x))
   with_small_pieces({
-    same_summary(rnorm(1500))
-    same_summary(c(rnorm(1500), NA))
-    same_summary(1:1500)
-    same_summary(rep(c(TRUE, FALSE, NA), 500))
-    same_summary(factor(rep(c("b", "a", NA), 500)))
-    expect_output(print(summary(any_lazy(c(1, NA)))), "NA'?s")
+    time <- as.POSIXct("2026-01-01", tz = "UTC") + 0:1499 * 3600
+    vectors <- list(
+      rnorm(1500), c(rnorm(1500), NA), 1:1500, c(1:1500, NA), rep(c(TRUE, FALSE, NA), 500), factor(rep(c("b", "a", NA), 500)), time,
+      c(time, NA), time + 0.25, as.Date(time), c(as.Date(time), NA), rep(c("a", NA), 600), as.difftime(1:1500, units = "mins"),
+      complex(real = 1:600, imaginary = 0), as.raw(rep(1:100, 6)), numeric(), c(NA_real_, rep(NaN, 700))
+    )
+    for (x in vectors) {
+      lazy <- any_lazy(x)
+      if (!is.factor(x)) expect_identical(attributes(summary(lazy)), attributes(summary(x)))
+      expect_equal(unclass(summary(lazy)), unclass(summary(x)))
+      expect_identical(shown(summary(lazy)), shown(summary(x)))
+      expect_identical(format(summary(lazy)), format(summary(x)))
+    }
+    expect_equal(summary(any_lazy(vectors[[1]]), digits = 3), summary(vectors[[1]], digits = 3))
+    expect_equal(unclass(summary(any_lazy(1:600), quantile.type = 6)), unclass(summary(1:600, quantile.type = 6)))
+    d <- data.frame(t = time, d = as.Date(time), x = rnorm(1500), i = c(NA, 1:1499), l = time > time[4], s = "a", f = factor("u", c("u", "v")))
+    expect_identical(shown(summary(ufo_lazy(d))), shown(summary(d)))
+    d$t[3] <- NA
+    expect_identical(shown(summary(ufo_lazy(d))), shown(summary(d)))
   })
+})
+
+test_that("NaN is a group where base R has it as one", {
+  with_small_pieces({
+    g <- rep(c(2, NaN, NA, 1), 400)
+    x <- seq_along(g)
+    plain <- function(parts) lapply(parts, ufo_materialize)
+    expect_identical(plain(split(any_lazy(x), any_lazy(g))), split(x, g))
+    expect_identical(ufo_tapply(any_lazy(x), any_lazy(g), sum), tapply(x, g, sum))
+    expect_identical(ufo_materialize(ufo_factor(any_lazy(g))), factor(g))
+    expect_equal(as.vector(ufo_ave(any_lazy(x), any_lazy(g))), ave(x, g))
+    expect_identical(names(ufo_table(any_lazy(g))), names(table(g)))
+    expect_identical(names(split(ufo_lazy(data.frame(x)), g)), names(split(data.frame(x), g)))
+    expect_equal(aggregate(ufo_lazy(data.frame(x)), list(g = g), sum), aggregate(data.frame(x), list(g = g), sum))
+  })
+})
+
+test_that("quantile takes fuzz where base R does", {
+  x <- c(1, 2, 4, 8)
+  for (type in 1:9) for (fuzz in c(0, 0.2)) {
+    expect_identical(quantile(ufo_lazy(x), 0.45, type = type, fuzz = fuzz), quantile(x, 0.45, type = type, fuzz = fuzz))
+  }
 })
 
 test_that("cut and ufo_find_interval are cut and findInterval", {
