@@ -210,18 +210,32 @@ test_that("ufo_apply, ufo_map and ufo_reduce go piece by piece", {
   })
 })
 
-test_that("work that takes long shows its progress where somebody looks", {
-  old <- options(ufostore.piece = 4096, ufostore.progress = TRUE, ufostore.progress_after = 0)
+test_that("work that takes long shows its progress in a file by a line for every tenth", {
+  old <- options(ufostore.piece = 64, ufostore.progress = TRUE, ufostore.progress_after = 0)
   on.exit(options(old))
   x <- ufo_lazy(as.numeric(1:3000))
-  # On standard error, the text of a bar that has come to its end.
   file <- tempfile()
   connection <- file(file, "w")
   sink(connection, type = "message")
   x + 1
   sink(type = "message")
   close(connection)
-  expect_match(paste(readLines(file, warn = FALSE), collapse = ""), "100%")
+  lines <- readLines(file)
+  expect_match(lines, "^ufostore: [0-9]+0% of 3,000 after [0-9]+ s$")
+  expect_identical(sub(".*: ([0-9]+)%.*", "\\1", lines), as.character(1:10 * 10))
   options(ufostore.progress = FALSE)
   expect_silent(x + 1)
+})
+
+test_that("on a terminal progress is a bar", {
+  skip_if_not(nzchar(Sys.which("script")), "no program here that gives a terminal")
+  code <- tempfile(fileext = ".R")
+  writeLines(c(
+    "library(ufostore)", "options(ufostore.piece = 64, ufostore.progress = TRUE, ufostore.progress_after = 0)",
+    "x <- ufo_lazy(as.numeric(1:3000)) + 1"
+  ), code)
+  command <- paste(shQuote(file.path(R.home("bin"), "Rscript")), shQuote(code))
+  shown <- system2("script", c("-qec", shQuote(command), "/dev/null"), stdout = TRUE, stderr = TRUE, env = paste0("R_LIBS=", shQuote(paste(.libPaths(), collapse = ":"))))
+  expect_match(paste(shown, collapse = ""), "\r.*=====.*100%")
+  expect_length(grep("^ufostore:", shown), 0)
 })
