@@ -41,8 +41,11 @@ progress_lines <- function(total, started) {
       reached <- floor(10 * done / total)
       if (reached <= tenths) return(invisible())
       tenths <<- reached
-      cat("ufostore: ", 10 * reached, "% of ", format_count(total), " after ", round(proc.time()[["elapsed"]] - started), " s\n", sep = "", file = stderr())
+      cat("ufostore: ", 10 * reached, "% after ", round(proc.time()[["elapsed"]] - started), " s\n", sep = "", file = stderr())
     },
     close = function() NULL
   )
 }
+
+# How C code shows it: 0 not at all, 1 in one place of the screen, 2 in lines.
+progress_form <- function(progress) if (!isTRUE(progress)) 0L else if (shows_bars()) 1L else 2L
