@@ -72,6 +72,8 @@ raise_condition <- function(kind, message, path = NULL, object = NULL, hint = ad
 # Called from C (condition.c) for an error of the library; see there what situations there are.
 raise_library <- function(kind, message, path = NULL, object = NULL, situation = "") {
   hint <- advice_for(kind, situation)
+  # The library's own advice, which programs without this one need.
+  message <- sub("; read it again and repeat the change$", "", message)
   if (situation == "touching" && sys.nframe() > 1 && is_radix_sort(sys.function(-1), sys.frame(-1))) {
     hint <- paste(
       hint, "Base R cannot sort any more in this session, since its radix sort was interrupted: restart R.",

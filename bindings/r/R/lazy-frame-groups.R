@@ -2,9 +2,9 @@
 
 # list(values, labels, codes) of the groups of each of several columns of one length. `codes` are lazy; values have the
 # class of the column.
-keys_of <- function(by, what) {
+keys_of <- function(by, what, nan = FALSE) {
   lapply(by, function(g) {
-    groups <- groups_of(g, what)
+    groups <- groups_of(g, what, nan)
     list(
       values = with_meta(groups$values, lazy_meta(g)), labels = groups$labels,
       codes = map_lazy(new_lazy(lazy_values(g)), function(piece) match(piece, groups$values))
@@ -176,7 +176,7 @@ duplicated.ufo_lazy_frame <- function(x, incomparables = FALSE, ...) {
 split.ufo_lazy_frame <- function(x, f, drop = FALSE, ...) {
   if (is_lazy_frame(f) || is.list(f)) raise_unsupported("split() of a lazy data frame takes one vector to split by")
   by <- check_by(list(f), frame_rows(x), "split()")
-  key <- keys_of(by, "split()")[[1]]
+  key <- keys_of(by, "split()", nan = TRUE)[[1]]
   counts <- count_codes(key$codes, length(key$values))
   sorted <- take_rows(x, head(ufo_order(key$codes), sum(counts)))
   starts <- c(0, cumsum(counts))

@@ -67,6 +67,7 @@ frame_piece <- function(x, first, count) {
 # ---- what base R asks of any data frame ----------------------------------------------------------------------------
 
 dim.ufo_lazy_frame <- function(x) {
+  advise()
   size <- c(frame_rows(x), length(unclass(x)))
   if (size[[1]] <= .Machine$integer.max) as.integer(size) else size
 }
@@ -77,7 +78,7 @@ dimnames.ufo_lazy_frame <- function(x) list(NULL, names(x))
   x
 }
 as.list.ufo_lazy_frame <- function(x, ...) structure(frame_columns(x), names = names(x))
-as.data.frame.ufo_lazy_frame <- function(x, ...) unlazy_frame(x)
+as.data.frame.ufo_lazy_frame <- function(x, ...) structure(unlazy_frame(x), class = "data.frame")
 
 # ---- rows and columns ------------------------------------------------------------------------------------------------
 
@@ -160,6 +161,7 @@ as_column <- function(value, rows) {
   } else {
     columns <- if (missing(j)) names(x) else j
     all_rows <- missing(i)
+    if (!all_rows && anyNA(i)) stop("missing values are not allowed in subscripted assignments of data frames", call. = FALSE)
   }
   if (!is.character(columns)) columns <- names(take_columns(x, columns))
   values <- if (is.list(value)) as.list(value) else list(value)
@@ -187,7 +189,7 @@ as_column <- function(value, rows) {
 # ---- by conditions and expressions -----------------------------------------------------------------------------------
 
 subset.ufo_lazy_frame <- function(x, subset, select, drop = FALSE, ...) {
-  rows <- if (missing(subset)) NULL else eval(substitute(subset), as.list(x), parent.frame())
+  rows <- if (missing(subset)) NULL else eval(substitute(subset), as.list(x), lazy_scope(parent.frame()))
   if (!is.null(rows) && !(is.logical(rows) || (is_lazy(rows) && typeof(lazy_values(rows)) == "logical"))) {
     stop("'subset' must be logical", call. = FALSE)
   }
@@ -200,15 +202,17 @@ subset.ufo_lazy_frame <- function(x, subset, select, drop = FALSE, ...) {
 }
 
 transform.ufo_lazy_frame <- function(`_data`, ...) {
-  values <- eval(substitute(list(...)), as.list(`_data`), parent.frame())
+  values <- eval(substitute(list(...)), as.list(`_data`), lazy_scope(parent.frame()))
   for (name in names(values)) `_data`[[name]] <- values[[name]]
+  # Here, in cbind() and in merge(), base R makes a data frame of a tibble.
+  if (length(values) > 0) attr(`_data`, "frame_class") <- "data.frame"
   `_data`
 }
 
-with.ufo_lazy_frame <- function(data, expr, ...) eval(substitute(expr), as.list(data), parent.frame())
+with.ufo_lazy_frame <- function(data, expr, ...) eval(substitute(expr), as.list(data), lazy_scope(parent.frame()))
 
 within.ufo_lazy_frame <- function(data, expr, ...) {
-  frame <- evalq(environment(), as.list(data), parent.frame())
+  frame <- evalq(environment(), as.list(data), lazy_scope(parent.frame()))
   eval(substitute(expr), frame)
   # In this order, what was made last comes first, as in within() of data frames.
   left <- Filter(Negate(is.null), as.list(frame, all.names = TRUE))
@@ -216,6 +220,10 @@ within.ufo_lazy_frame <- function(data, expr, ...) {
   for (name in setdiff(names(data), names(left))) data[[name]] <- NULL
   data
 }
+
+anyNA.ufo_lazy_frame <- function(x, recursive = FALSE) any(vapply(frame_columns(x), anyNA, NA))
+
+droplevels.ufo_lazy_frame <- function(x, ...) map_columns(x, function(column) if (is_lazy_factor(column)) droplevels(column, ...) else column)
 
 na.omit.ufo_lazy_frame <- function(object, ...) {
   there <- lapply(Filter(anyNA, frame_columns(object)), function(column) !is.na(column))
@@ -240,7 +248,7 @@ rbind.ufo_lazy_frame <- function(...) {
 cbind.ufo_lazy_frame <- function(..., deparse.level = 1) {
   parts <- list(...)
   first <- Find(is_lazy_frame, parts)
-  all <- new_lazy_frame(list(), character(), frame_rows(first), attr(first, "frame_class"))
+  all <- new_lazy_frame(list(), character(), frame_rows(first))
   for (k in seq_along(parts)) {
     part <- parts[[k]]
     if (is.data.frame(part)) part <- ufo_lazy(part)
@@ -312,7 +320,9 @@ Summary.ufo_lazy_frame <- function(..., na.rm = FALSE) {
   raise_unsupported(.Generic, "() does not work on a lazy data frame; use it on its columns: sapply(x, ", .Generic, ")")
 }
 as.matrix.ufo_lazy_frame <- refuse_frame("as.matrix()", "as.matrix(ufo_unlazy(x)) makes one in memory")
-is.na.ufo_lazy_frame <- refuse_frame("is.na()", "use it on the columns: is.na(x$name); na.omit(x) leaves out rows with NA")
+is.na.ufo_lazy_frame <- refuse_frame(
+  "is.na()", "use it on the columns: is.na(x$name); ufo_complete_cases(x) tells of rows, sapply(x, anyNA) of columns"
+)
 mean.ufo_lazy_frame <- refuse_frame("mean()", "use sapply(x, mean)")
 sort.ufo_lazy_frame <- refuse_frame("sort()", "use x[ufo_order(x[c(\"first\", \"second\")]), ]")
 xtfrm.ufo_lazy_frame <- refuse_frame("order()", "use ufo_order()")

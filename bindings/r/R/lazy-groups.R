@@ -3,20 +3,21 @@
 # Groups that are told apart: their names and sorted values are in memory.
 groups_max <- 1e5
 
-# list(values, labels) of the groups of `g`: the levels of a factor, else its different values in order.
-groups_of <- function(g, what) {
+# list(values, labels) of the groups of `g`: the levels of a factor, else its different values in order. `nan`: whether NaN
+# is one of them, as for factor(), and not for table().
+groups_of <- function(g, what, nan = FALSE) {
   levels <- lazy_meta(g)$levels
   if (!is.null(levels)) return(list(values = seq_along(levels), labels = levels))
   check_sortable(g, what)
   seen <- read_piece(lazy_values(g), 0, 0)
   each_piece(length(g), function(first, count) {
     piece <- read_piece(lazy_values(g), first, count)
-    seen <<- unique(c(seen, piece[!is.na(piece)]))
+    seen <<- unique(c(seen, piece[if (nan && is.double(piece)) is.nan(piece) | !is.na(piece) else !is.na(piece)]))
     if (length(seen) > groups_max) {
       raise_unsupported(what, " tells at most ", format_count(groups_max), " groups apart; there are more different values")
     }
   })
-  values <- sort(seen)
+  values <- sort(seen, na.last = TRUE)
   list(values = values, labels = as.character(with_meta(values, lazy_meta(g))))
 }
 
@@ -74,7 +75,7 @@ ufo_tapply <- function(x, g, FUN, ..., simplify = TRUE) {
   x <- ufo_lazy(x)
   FUN <- match.fun(FUN)
   by <- check_by(if (is.list(g)) g else list(g), length(x), "ufo_tapply()")
-  keys <- keys_of(by, "ufo_tapply()")
+  keys <- keys_of(by, "ufo_tapply()", nan = TRUE)
   cells <- check_cells(keys, "ufo_tapply()")
   groups <- grouped_results(list(x), combined_codes(keys), FUN, ...)
   results <- vector("list", cells)
@@ -113,7 +114,7 @@ split.ufo_lazy <- function(x, f, drop = FALSE, ...) {
   f <- ufo_lazy(f)
   n <- length(x)
   if (length(f) == 0 && n > 0) stop("group length is 0 but data length > 0", call. = FALSE)
-  groups <- groups_of(f, "split()")
+  groups <- groups_of(f, "split()", nan = TRUE)
   if (drop) groups <- lapply(groups, `[`, count_groups(f, groups) > 0)
   if (length(groups$values) > split_groups_max) {
     raise_unsupported(

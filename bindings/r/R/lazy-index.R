@@ -218,23 +218,3 @@ slice_difference <- function(x, lag, n) {
   if (identical(lazy_meta(x)$class[1], "POSIXct")) return(slice(x, lag, n) - slice(x, 0, n))
   build_lazy(n, function(first, count) lazy_piece(x, first + lag, count) - lazy_piece(x, first, count))
 }
-
-# As which(), which is no generic function.
-ufo_which <- function(x) {
-  x <- ufo_lazy(x)
-  if (typeof(lazy_values(x)) != "logical") raise_usage("The argument to ufo_which() must be logical")
-  whole <- length(x) <= .Machine$integer.max
-  sink <- new_sink(if (whole) "integer" else "double", NULL, as.double(sum(x, na.rm = TRUE)))
-  each_piece(length(x), function(first, count) {
-    positions <- first + which(lazy_piece(x, first, count))
-    sink$add(if (whole) as.integer(positions) else as.double(positions))
-  })
-  sink$close()
-}
-
-# As match(x, table).
-ufo_match <- function(x, table, nomatch = NA_integer_) {
-  x <- ufo_lazy(x)
-  if (is_lazy(table)) table <- ufo_materialize(table)
-  map_lazy(x, function(piece) match(piece, table, nomatch))
-}

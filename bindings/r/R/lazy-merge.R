@@ -20,7 +20,7 @@ merge.ufo_lazy_frame <- function(x, y, by = intersect(names(x), names(y)), by.x 
     column <- y[[j]]
     map_lazy(rows$y, function(at) column[at])
   })
-  new_lazy_frame(c(from_x, from_y), names, length(rows$y), attr(x, "frame_class"))
+  new_lazy_frame(c(from_x, from_y), names, length(rows$y))
 }
 
 check_joined <- function(y) {

@@ -93,6 +93,8 @@ Math.ufo_lazy <- function(x, ...) {
     raise_unsupported(.Generic, "() of a lazy vector takes single numbers as its other arguments")
   }
   compute <- get(.Generic, envir = baseenv(), mode = "function")
+  # Of times base R makes lists of parts (POSIXlt), which are no vectors.
+  if (is_time(x) && .Generic %in% c("round", "trunc")) return(map_lazy(x, function(piece) as.POSIXct(compute(piece, ...))))
   map_lazy(x, function(piece) compute(piece, ...))
 }
 
@@ -112,9 +114,13 @@ cumulate <- function(x, what) {
 Complex.ufo_lazy <- function(z) map_lazy(z, get(.Generic, envir = baseenv(), mode = "function"))
 
 is.na.ufo_lazy <- function(x) {
-  values <- lazy_values(x)
-  if (!is.character(values)) return(map_lazy(x, is.na))
-  build_lazy(length(x), function(first, count) .Call(ufor_piece_na, values, first, count))
+  advise()
+  build_lazy(length(x), function(first, count) piece_is_na(x, first, count))
+}
+
+# Of strings without making them.
+piece_is_na <- function(x, first, count) {
+  if (typeof(lazy_values(x)) == "character") .Call(ufor_piece_na, lazy_values(x), first, count) else is.na(lazy_piece(x, first, count))
 }
 is.nan.ufo_lazy <- function(x) map_lazy(x, is.nan)
 is.finite.ufo_lazy <- function(x) map_lazy(x, is.finite)

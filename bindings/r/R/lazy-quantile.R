@@ -11,7 +11,7 @@ rank_reader <- function(x, ranks) {
   function(wanted) found[match(wanted, ranks)]
 }
 
-quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names = TRUE, type = 7, digits = 7, ...) {
+quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names = TRUE, type = 7, digits = 7, fuzz = NULL, ...) {
   check_ranked(x, "quantile()")
   if (!(type %in% 1:9)) raise_usage("The type of quantile must be a number from 1 to 9, not ", deparse_short(type))
   if (any(c("Date", "POSIXct") %in% lazy_meta(x)$class) && !(type %in% c(1, 3))) {
@@ -23,7 +23,7 @@ quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names =
   tolerance <- 100 * .Machine$double.eps
   if (any(known & (probs < -tolerance | probs > 1 + tolerance))) stop("'probs' outside [0,1]", call. = FALSE)
   limited <- pmin(1, pmax(0, probs))
-  values <- with_meta(quantiles_at(x, limited, type), lazy_meta(x))
+  values <- with_meta(quantiles_at(x, limited, type, fuzz), lazy_meta(x))
   if (names && length(probs) > 0) {
     labels <- paste0(formatC(100 * limited, format = "fg", width = 1, digits = max(2L, digits)), "%")
     labels[!known] <- ""
@@ -34,14 +34,17 @@ quantile.ufo_lazy <- function(x, probs = seq(0, 1, 0.25), na.rm = FALSE, names =
 
 # Each is (1 - weight) of the element of rank `low` and weight of the next; how, differs from type to type. R 4.5 began to
 # round ranks of types 1 to 3 too, and to give doubles always.
-quantiles_at <- function(x, probs, type) {
+quantiles_at <- function(x, probs, type, fuzz = NULL) {
   n <- length(x)
   new <- getRversion() >= "4.5"
   place <- if (type == 7) 1 + max(n - 1, 0) * probs else {
     offsets <- switch(type, c(0, 0), c(0, 0), c(-0.5, 0), c(0, 1), c(0.5, 0.5), c(0, 0), NULL, c(1, 1) / 3, c(3, 3) / 8)
     if (type <= 3) n * probs + offsets[[1]] else offsets[[1]] + probs * (n + 1 - offsets[[1]] - offsets[[2]])
   }
-  fuzz <- if (type %in% 4:6 || type > 7 || (new && type <= 3)) 4 * .Machine$double.eps else 0
+  # An argument of base R since 4.5; before, it looks at none.
+  if (is.null(fuzz) || !("fuzz" %in% names(formals(getS3method("quantile", "default"))))) {
+    fuzz <- if (type %in% 4:6 || type > 7 || (new && type <= 3)) 4 * .Machine$double.eps else 0
+  }
   low <- floor(if (new) place * (1 + fuzz) else place + fuzz)
   weight <- switch(
     min(type, 4),
@@ -85,7 +88,9 @@ median.ufo_lazy <- function(x, na.rm = FALSE, ...) {
 cut.ufo_lazy <- function(x, breaks, labels = NULL, include.lowest = FALSE, right = TRUE, dig.lab = 3L,
                          ordered_result = FALSE, ...) {
   check_ranked(x, "cut()")
-  if (!is.null(lazy_meta(x))) raise_unsupported("cut() works on numbers, not on ", lazy_type(x))
+  if (!is.null(lazy_meta(x))) {
+    raise_unsupported("cut() works on numbers, not on ", lazy_type(x), "; groups of dates and times are made by format(x, \"%Y-%m\")")
+  }
   if (typeof(lazy_values(x)) == "logical") stop("'x' must be numeric", call. = FALSE)
   # By all of the values, of which the pieces know nothing.
   if (length(breaks) == 1 && isTRUE(breaks >= 2)) breaks <- equal_breaks(range(x, na.rm = TRUE), breaks)

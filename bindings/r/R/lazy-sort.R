@@ -140,13 +140,7 @@ firsts_by_sorting <- function(x) {
     positions <- positions_of(length(x))
   }
   sorted <- external_sort(lazy_values(x), lazy_values(positions), FALSE)
-  is_first <- build_lazy(length(x), function(first, count) {
-    before <- max(0, first - 1)
-    keys <- read_piece(sorted$keys, before, first + count - before)
-    changes <- keys[-1] != keys[-length(keys)]
-    if (first == 0) c(TRUE, changes) else changes
-  })
-  sort(c(as.double(new_lazy(sorted$payload)[is_first]), missing))
+  sort(c(as.double(new_lazy(sorted$payload)[begins_of_sorted(sorted$keys)]), missing))
 }
 
 unique.ufo_lazy <- function(x, incomparables = FALSE, ...) {
@@ -156,6 +150,11 @@ unique.ufo_lazy <- function(x, incomparables = FALSE, ...) {
   }
   # Not all classes keep all of their attributes here.
   new_lazy(lazy_values(take_positions(x, first_positions(x))), meta_of(unique(lazy_prototype(x))))
+}
+
+anyDuplicated.ufo_lazy <- function(x, incomparables = FALSE, ...) {
+  found <- duplicated(x, incomparables, ...)
+  if (any(found)) ufo_which_max(found) else 0L
 }
 
 duplicated.ufo_lazy <- function(x, incomparables = FALSE, ...) {

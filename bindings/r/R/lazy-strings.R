@@ -1,11 +1,12 @@
-# What strings need beside other lazy vectors: an order that only base R knows, and care never to touch them one by one,
+# What strings need beside other lazy vectors: an order of their own, and care never to touch them one by one,
 # which would keep every one of them in memory (src/strings.h).
 
 # ---- sorting: as external_sort(), whose arguments see ------------------------------------------------------------
 
-# `by`: "locale", in the order of the session's locale; "bytes", in that of the bytes, as they are; "text", in any order
-# that brings equal strings together, also if one is in Latin 1 and one in UTF-8.
+# `by`: "locale", in the order of the session's locale (lazy-collate.R); "bytes", in that of the bytes, as they are; "text",
+# in any order that brings equal strings together, also if one is in Latin 1 and one in UTF-8.
 sort_strings <- function(keys, payload, decreasing, by) {
+  if (by == "locale") return(sort_in_locale(keys, payload, decreasing))
   n <- length(keys)
   new_targets <- function() {
     list(keys = new_target("character", n), payload = if (!is.null(payload)) new_target(typeof(payload), n))
@@ -33,18 +34,7 @@ sort_strings <- function(keys, payload, decreasing, by) {
 
 # order() of strings, the earlier first among equal ones, and whether one comes strictly before another.
 string_order <- function(decreasing, by) {
-  # To compare strings by a locale takes long: each is sorted once, however often it is there.
-  in_locale <- function(x) {
-    different <- unique(x)
-    in_order <- order(different, decreasing = decreasing, method = "shell")
-    sorted <- different[in_order]
-    codes <- integer(length(different))
-    # Different strings may have the same place.
-    codes[in_order] <- cumsum(c(TRUE, if (decreasing) sorted[-1] < sorted[-length(sorted)] else sorted[-1] > sorted[-length(sorted)]))
-    order(codes[match(x, different)], method = "radix")
-  }
   in_bytes <- function(x) order(if (by == "text") enc2utf8(x) else x, decreasing = decreasing, method = "radix")
-  if (by == "locale") return(list(order = in_locale, before = function(a, b) if (decreasing) a > b else a < b))
   list(order = in_bytes, before = function(a, b) in_bytes(c(b, a))[[1]] == 2)
 }
 

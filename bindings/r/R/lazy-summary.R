@@ -105,33 +105,42 @@ ufo_sd <- function(x, na.rm = FALSE) sqrt(ufo_var(x, na.rm))
 # What summary() calls the number of those that are NA.
 missing_label <- function() if (getRversion() >= "4.6") "NAs" else "NA's"
 
-summary.ufo_lazy <- function(object, ..., digits) {
+# The values are put into what base R's summary() is for a short vector of the same type and class, whose form differs from
+# version to version.
+summary.ufo_lazy <- function(object, ..., digits, quantile.type = 7) {
   if (!is.null(lazy_meta(object)$levels)) return(counts_by_level(object))
-  if (typeof(lazy_values(object)) == "logical") {
+  type <- typeof(lazy_values(object))
+  if (type == "logical") {
     counts <- ufo_table(object, useNA = "ifany")
     values <- c("logical", as.character(counts))
     names(values) <- c("Mode", ifelse(is.na(names(counts)), missing_label(), names(counts)))
     return(structure(values, class = c("summaryDefault", "table")))
   }
-  if (typeof(lazy_values(object)) == "character") {
-    values <- c(Length = as.character(length(object)), Class = "character", Mode = "character")
-    return(structure(values, class = c("summaryDefault", "table")))
+  absent <- if (type %in% c("integer", "double", "complex", "character")) is.na(object)
+  missing <- if (is.null(absent)) 0 else sum(absent)
+  short <- vector(type, 2)
+  if (missing > 0) short[[2]] <- NA
+  form <- summary(with_meta(short, lazy_meta(object)))
+  if (!("Median" %in% names(form))) {
+    if ("Length" %in% names(form)) form[["Length"]] <- length(object)
+    return(form)
   }
-  if (!(typeof(lazy_values(object)) %in% c("integer", "double"))) {
-    raise_unsupported("summary() does not work on a lazy vector of type ", lazy_type(object))
-  }
-  missing <- sum(is.na(object))
-  if (missing > 0) object <- object[!is.na(object)]
-  # The quartiles of the numbers; their class comes back at the end.
+  if (missing > 0) object <- object[!absent]
+  # The quartiles of the numbers; their class comes back with the form.
   numbers <- new_lazy(lazy_values(object))
-  quartiles <- quantile(numbers, names = FALSE)
+  quartiles <- quantile(numbers, names = FALSE, type = quantile.type)
   values <- c(quartiles[1:3], mean(numbers), quartiles[4:5])
-  names(values) <- c("Min.", "1st Qu.", "Median", "Mean", "3rd Qu.", "Max.")
-  if (missing > 0) values[[missing_label()]] <- missing
-  class <- lazy_meta(object)$class
-  if (is.null(class)) return(structure(values, class = c("summaryDefault", "table")))
-  if (missing > 0) values <- values[-7]
-  result <- with_meta(unname(values), lazy_meta(object))
-  names(result) <- names(values)
-  result
+  digits <- if (missing(digits)) summary_digits(lazy_meta(object)$class) else digits
+  if (!is.null(digits)) values <- signif(values, digits)
+  if (length(form) > 6) values <- c(values, missing)
+  attributes(values) <- attributes(form)
+  if (!is.null(attr(form, "NAs"))) attr(values, "NAs") <- as_count(missing)
+  values
+}
+
+# To how many digits a method of base R rounds if it is not told; NULL: it does not.
+summary_digits <- function(class) {
+  method <- if (!is.null(class)) getS3method("summary", class[[1]], optional = TRUE)
+  digits <- if (!is.null(method)) formals(method)$digits
+  if (is.numeric(digits)) digits
 }

@@ -1,13 +1,17 @@
 # Lazy vectors: ordinary R syntax on vectors that are larger than memory, with results that may be so, too.
 #
-# A lazy vector is an environment of class "ufo_lazy" with two fields, reached by .subset2() (lazy_values(), lazy_meta()):
+# A lazy vector is an S4 object (R's type "S4") of class "ufo_lazy" whose attribute "vector" is an environment with two
+# variables, reached by lazy_values() and lazy_meta():
 #   values  an atomic vector without attributes: a view of a stored vector, a scratch view, or an ordinary short one
 #   meta    its attributes (class, levels, units, tzone) as a list; NULL if it has none
 # It is never changed, so that it has the value semantics of vectors.
 #
 # Why not a class attribute on the view itself: base R unclasses such a vector, or ignores its class, wherever it has no
 # method (which(), match(), order(), ifelse(), cor(), apply functions, for loops), and then allocates results of full
-# length without a word. An environment is no vector: what has no method here is refused by base R itself.
+# length without a word. An S4 object is no vector: what has no method here is refused by base R itself.
+# Why not the environment by itself: of one there are no copies, so that functions that set attributes of what they are
+# given (ts(), filter(), deparse() of R before 4.3) would change the caller's. And why have one at all: functions that
+# look at all attributes of an object, such as object.size(), do not look into it.
 
 ufo_lazy <- function(x) {
   if (is_lazy(x) || is_lazy_frame(x)) return(x)
@@ -51,12 +55,11 @@ not_lazy_because <- function(x) {
 }
 
 new_lazy <- function(values, meta = NULL) {
-  x <- new.env(parent = emptyenv(), size = 2L)
-  x$values <- values
-  x$meta <- if (length(meta) > 0) meta
-  lockEnvironment(x, bindings = TRUE)
-  class(x) <- "ufo_lazy"
-  marked(x)
+  vector <- new.env(parent = emptyenv(), size = 2L)
+  vector$values <- values
+  vector$meta <- if (length(meta) > 0) meta
+  lockEnvironment(vector, bindings = TRUE)
+  .Call(ufor_lazy, vector, "ufo_lazy")
 }
 
 # Of a vector that is fit for it, be it a piece that base R has computed; names and the like are left out.
@@ -71,8 +74,10 @@ meta_of <- function(x) {
 }
 
 is_lazy <- function(x) inherits(x, "ufo_lazy")
-lazy_values <- function(x) .subset2(x, "values")
-lazy_meta <- function(x) .subset2(x, "meta")
+# Is what it stands for of this class?
+inherits_class <- function(x, class) class %in% lazy_meta(x)$class
+lazy_values <- function(x) .subset2(attr(x, "vector", exact = TRUE), "values")
+lazy_meta <- function(x) .subset2(attr(x, "vector", exact = TRUE), "meta")
 
 with_meta <- function(values, meta) {
   if (!is.null(meta)) attributes(values) <- meta
@@ -135,15 +140,28 @@ lazy_if_wanted <- function(x) {
 
 # ---- what base R asks of any vector ------------------------------------------------------------------------------
 
-length.ufo_lazy <- function(x) length(lazy_values(x))
-names.ufo_lazy <- function(x) NULL
+length.ufo_lazy <- function(x) {
+  advise()
+  length(lazy_values(x))
+}
+names.ufo_lazy <- function(x) advise()
 levels.ufo_lazy <- function(x) lazy_meta(x)$levels
-is.numeric.ufo_lazy <- function(x) is.numeric(lazy_prototype(x))
+is.numeric.ufo_lazy <- function(x) {
+  advise()
+  is.numeric(lazy_prototype(x))
+}
 
-as.logical.ufo_lazy <- function(x, ...) convert_lazy(x, as.logical)
+as.logical.ufo_lazy <- function(x, ...) {
+  advise()
+  convert_lazy(x, as.logical)
+}
 as.integer.ufo_lazy <- function(x, ...) convert_lazy(x, as.integer)
-as.double.ufo_lazy <- function(x, ...) convert_lazy(x, as.double)
-as.numeric.ufo_lazy <- function(x, ...) convert_lazy(x, as.double)
+as.double.ufo_lazy <- function(x, units, ...) {
+  advise()
+  if (!missing(units) && inherits_class(x, "difftime")) units(x) <- units
+  convert_lazy(x, as.double)
+}
+as.numeric.ufo_lazy <- as.double.ufo_lazy
 as.complex.ufo_lazy <- function(x, ...) convert_lazy(x, as.complex)
 as.raw.ufo_lazy <- function(x) convert_lazy(x, as.raw)
 
@@ -156,6 +174,7 @@ convert_lazy <- function(x, convert) {
 }
 
 as.character.ufo_lazy <- function(x, ...) {
+  advise()
   if (is_pasted(sys.nframe())) {
     if (length(x) <= piece_elements()) return(as.character(ufo_materialize(x)))
     raise_unsupported("paste() does not work on a lazy vector; use ufo_map(x, paste, ...)")
@@ -176,7 +195,22 @@ is_pasted <- function(frame) {
   FALSE
 }
 
-as.vector.ufo_lazy <- function(x, mode = "any") as.vector(ufo_materialize(x), mode)
+# Also asked by `[<-` of an ordinary vector for what is assigned, with a call of its own: base R then takes the codes of a
+# factor, not its levels.
+as.vector.ufo_lazy <- function(x, mode = "any") {
+  if ("value" %in% names(sys.call())) return(ufo_materialize(lazy_values(x)))
+  # What union() and its like do with it begins or ends with unique().
+  if (length(x) > piece_elements() && is_called_by(set_functions)) x <- unique(x)
+  as.vector(ufo_materialize(x), mode)
+}
+set_functions <- list(base::union, base::intersect, base::setdiff, base::setequal)
+
+# Was the method that calls this called by one of `functions`, directly or through a primitive function?
+is_called_by <- function(functions) {
+  frame <- sys.nframe() - 2
+  for (caller in frame - seq_len(min(2, frame)) + 1) if (any(vapply(functions, identical, NA, sys.function(caller)))) return(TRUE)
+  FALSE
+}
 
 # ---- showing it: only what is shown is read ----------------------------------------------------------------------
 
@@ -225,13 +259,12 @@ plot.ufo_lazy <- refuse(
   "plot()", "take a sample, x[sort(sample(length(x), 10000))], and make it ordinary by as.vector()"
 )
 xtfrm.ufo_lazy <- refuse("order()", "use ufo_order() or sort()")
-mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match()") # asked since R 4.6; before, match() refuses by itself
+# Asked since R 4.6; before, match() refuses by itself.
+mtfrm.ufo_lazy <- refuse("match() or %in%", "use ufo_match() or ufo_in(); subset(), transform(), with() and within() take %in%")
 as.list.ufo_lazy <- refuse("A function that applies another to each element", "use ufo_map() or ufo_apply()")
 all.equal.ufo_lazy <- function(target, current, ...) {
   raise_unsupported("all.equal() does not work on a lazy vector; use all(x == y)")
 }
-as.Date.ufo_lazy <- refuse("as.Date()", "use ufo_map()")
-as.POSIXct.ufo_lazy <- refuse("as.POSIXct()", "use ufo_map()")
 scale.ufo_lazy <- refuse("scale()", "use (x - mean(x)) / ufo_sd(x)")
 `$.ufo_lazy` <- function(x, name) raise_unsupported("$ does not work on a lazy vector; it has no named parts")
 `$<-.ufo_lazy` <- function(x, name, value) raise_unsupported("$<- does not work on a lazy vector; it has no named parts")
@@ -243,4 +276,7 @@ scale.ufo_lazy <- refuse("scale()", "use (x - mean(x)) / ufo_sd(x)")
   if (is.null(value)) return(x)
   raise_unsupported("dim<- does not work on a lazy vector; ufo_unlazy() gives a stored vector, which can have a dim")
 }
-`levels<-.ufo_lazy` <- function(x, value) raise_unsupported("levels<- does not work on a lazy vector; set them before ufo_lazy()")
+cbind.ufo_lazy <- function(..., deparse.level = 1) {
+  raise_unsupported("cbind() and rbind() make no matrices of lazy vectors; cbind(t, name = x) adds one to a lazy data frame t")
+}
+rbind.ufo_lazy <- cbind.ufo_lazy

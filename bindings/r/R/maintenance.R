@@ -1,7 +1,7 @@
 # Checking a store and giving back its unused room.
 
 ufo_verify <- function(store, progress = interactive()) {
-  as_damage(.Call(ufor_verify, store_pointer(store), isTRUE(progress)), store_path(store))
+  as_damage(.Call(ufor_verify, store_pointer(store), progress_form(progress)), store_path(store))
 }
 
 ufo_salvage <- function(path, out, progress = interactive()) {
@@ -9,7 +9,7 @@ ufo_salvage <- function(path, out, progress = interactive()) {
   out <- check_path(out, "The new store")
   # Views that nothing refers to any more would count as users of the store.
   gc(full = TRUE)
-  as_damage(.Call(ufor_salvage, path, out, isTRUE(progress)), path)
+  as_damage(.Call(ufor_salvage, path, out, progress_form(progress)), path)
 }
 
 # A data frame that knows what was checked: the store at `path`, a file of so many bytes.

@@ -6,6 +6,7 @@
 #include "cumulate.h"
 #include "get.h"
 #include "info.h"
+#include "lazy.h"
 #include "memory.h"
 #include "merge.h"
 #include "plain.h"
@@ -33,6 +34,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_get, 5),
     ENTRY(ufor_info, 3),
     ENTRY(ufor_is_view, 1),
+    ENTRY(ufor_lazy, 2),
     ENTRY(ufor_materialize, 1),
     ENTRY(ufor_memory_budget, 1),
     ENTRY(ufor_memory_least, 0),

@@ -20,7 +20,9 @@ struct verify_job {
   struct damage *damages;
   size_t count, room;
   const char *doing;
-  int out_of_memory, is_interrupted, shows_progress, has_shown;
+  int out_of_memory, is_interrupted, has_shown;
+  int form;   /* of the progress: 0 not shown, 1 in one place, 2 in lines, one for each tenth */
+  int tenths; /* of the last line */
   struct timespec last_shown;
 };
 
@@ -44,25 +46,29 @@ static int on_damage(void *user, const ufo_damage *damage) {
 }
 
 struct progress {
-  const char *doing;
-  uint64_t done, total;
+  const struct verify_job *job;
+  double share;
 };
 
 static void show(void *data) {
   const struct progress *progress = data;
-  double share = progress->total == 0 ? 1 : (double)progress->done / (double)progress->total;
-  REprintf("\r%s: %3.0f %%", progress->doing, 100 * (share > 1 ? 1 : share));
+  const struct verify_job *job = progress->job;
+  if (job->form == 1) REprintf("\r%s: %3.0f %%", job->doing, 100 * progress->share);
+  else REprintf("%s: %d %%\n", job->doing, 10 * job->tenths);
 }
 
 static int on_progress(void *user, uint64_t done, uint64_t total) {
   struct verify_job *job = user;
   if (ufor_interrupt_pending()) return job->is_interrupted = 1;
-  if (!job->shows_progress) return 0;
+  if (job->form == 0) return 0;
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   if (now.tv_sec == job->last_shown.tv_sec) return 0; /* once a second, and not at all if it is quick */
   job->last_shown = now;
-  struct progress progress = {job->doing, done, total};
+  double share = total == 0 || done > total ? 1 : (double)done / (double)total;
+  if (job->form == 2 && (int)(10 * share) <= job->tenths) return 0;
+  job->tenths = (int)(10 * share);
+  struct progress progress = {job, share};
   R_ToplevelExec(show, &progress); /* where messages go may be R code of the user's */
   job->has_shown = 1;
   return 0;
@@ -117,7 +123,7 @@ static void clean_up(void *data, Rboolean jump) {
 
 /* What was found, as a list. `status` is what the library said of the store at `path`. */
 static SEXP finish(struct verify_job *job, ufo_status status, const ufo_error *error, const char *path) {
-  if (job->has_shown) REprintf("\r                    \r");
+  if (job->has_shown && job->form == 1) REprintf("\r                    \r");
   SEXP result = PROTECT(R_UnwindProtect(build, job, clean_up, job, NULL));
   if (job->is_interrupted) ufor_raise_interrupt();
   if (job->out_of_memory)
@@ -130,7 +136,7 @@ static SEXP finish(struct verify_job *job, ufo_status status, const ufo_error *e
 }
 
 static struct verify_job start(const char *doing, SEXP progress) {
-  struct verify_job job = {.doing = doing, .shows_progress = Rf_asLogical(progress) == TRUE};
+  struct verify_job job = {.doing = doing, .form = Rf_asInteger(progress)};
   clock_gettime(CLOCK_MONOTONIC, &job.last_shown);
   return job;
 }

@@ -5,7 +5,8 @@
 #include "r.h"
 
 /* .Call: a list of vectors (object, version, first, last, cause), one element for each damage found; `progress` says
- * whether to show how far it is. Interrupts end it as they would any R code. */
+ * how to show how far it is: 0 not at all, 1 in one place of the screen, 2 by a line for every tenth. Interrupts end it
+ * as they would any R code. */
 SEXP ufor_verify(SEXP pointer, SEXP progress);
 SEXP ufor_salvage(SEXP path, SEXP out, SEXP progress);
 

@@ -70,3 +70,16 @@ test_that("the advice fits the situation", {
   }
   expect_false(grepl("names()", advice_of(ufo_get(s, "x", version = 9)), fixed = TRUE))
 })
+
+test_that("a conflict says once what to do", {
+  path <- new_path()
+  s <- new_store(path)
+  s$x <- 1:10
+  x <- s$x
+  x[1] <- 5L
+  s$x[2] <- 7L
+  error <- tryCatch(s$x <- x, error = identity)
+  expect_s3_class(error, "ufo_conflict_error")
+  expect_length(gregexpr("again and repeat", conditionMessage(error))[[1]], 1)
+  ufo_close(s)
+})

@@ -278,3 +278,35 @@ test_that("tables of four times the budget are worked on within it", {
     ufo_close(s)
   })
 })
+
+test_that("a tibble becomes a data frame where base R makes one of it", {
+  d <- data.frame(a = c(1, 2, 2), k = 1:3)
+  tibble <- structure(d, class = c("tbl_df", "tbl", "data.frame"))
+  s <- new_store()
+  s$t <- tibble
+  t <- ufo_lazy(s$t)
+  class_of <- function(x) class(ufo_unlazy(x))[[1]]
+  for (f in list(
+    function(t) transform(t, b = a), function(t) cbind(t, z = 1:3), function(t) cbind(t, t), as.data.frame,
+    function(t) merge(t, data.frame(k = 1:3, w = 3:1)), function(t) aggregate(t["a"], t["k"], sum)
+  )) expect_identical(class_of(f(t)), "data.frame", info = deparse(body(f)))
+  for (f in list(
+    function(t) subset(t, a > 1), function(t) t[2:3, ], function(t) t[, 1], function(t) within(t, b <- a), unique,
+    function(t) rbind(t, t), na.omit, head, function(t) split(t, t$a)[[1]]
+  )) expect_identical(class_of(f(t)), "tbl_df", info = deparse(body(f)))
+  ufo_close(s)
+})
+
+test_that("missing row numbers are refused in assignments, as in base R", {
+  d <- data.frame(a = 1:3, k = 4:6)
+  assign_at <- function(t, i) {
+    t[i, "k"] <- 0L
+    t
+  }
+  for (i in list(NA, c(1L, NA), c(TRUE, NA, FALSE), c(NA, 2))) {
+    expect_error(assign_at(d, i), "missing values")
+    expect_error(assign_at(ufo_lazy(d), i), "missing values are not allowed")
+    expect_error(assign_at(ufo_lazy(d), ufo_lazy(i)), "missing values are not allowed")
+  }
+  expect_identical(ufo_materialize(assign_at(ufo_lazy(d), c(TRUE, FALSE, FALSE))), assign_at(d, c(TRUE, FALSE, FALSE)))
+})

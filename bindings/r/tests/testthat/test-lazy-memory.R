@@ -71,6 +71,7 @@ test_that("strings of four times the budget are worked on within it", {
       }),
       sorted = peak_bytes(sorted <- sort(lazy, method = "radix")),
       sorted_by_locale = peak_bytes(sorted_few <- sort(few)),
+      different_by_locale = peak_bytes(sorted_all <- sort(lazy)),
       split = peak_bytes(groups <- split(lazy, few)),
       groups = peak_bytes(counts <- ufo_table(few)),
       extremes = peak_bytes(ends <- range(lazy)),
@@ -87,7 +88,8 @@ test_that("strings of four times the budget are worked on within it", {
     expect_identical(as.vector(changed[i]), as.vector(ufo_ifelse(chosen[i], made[i], lazy[i])))
     expect_identical(unname(lengths(groups)), as.integer(unname(counts)))
     expect_false(is.unsorted(as.vector(sorted_few[seq(1, n, by = 997)])))
-    rm(made, twice, changed, sorted, part)
+    expect_identical(as.vector(sorted_all[i]), all_of_them(i))
+    rm(sorted_all, made, twice, changed, sorted, part)
     ufo_close(s)
   })
 })

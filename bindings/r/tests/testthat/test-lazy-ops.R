@@ -362,7 +362,7 @@ test_that("base R's functions that begin with another operand never give values 
   x <- stored_lazy(as.numeric(1:2000))
   day <- as.Date("2026-01-01")
   for (code in expression(
-    c(day, x), max(day, x), range(1, x), sum(1, x), any(FALSE, x), day %in% x, (1:5)[x], ifelse(TRUE, x, 1) + 1, if (x) 1,
+    c(day, x), max(day, x), range(1, x), sum(1, x), any(FALSE, x), day %in% x, (1:5)[x], if (x) 1,
     seq(1, x), rep(1, x), cut(1:3, x), replace(1:5, x, 0), sort(c(1, x)), as.Date(x),
     structure(1, class = "strange") + x, x + structure(1, class = "strange"), toupper(x), nchar(x),
     substr(x, 1, 2), grepl("a", x), sprintf("%f", x), strsplit(x, "a"), nlevels(factor(x)), matrix(1, 2, 2) + x
@@ -376,9 +376,36 @@ test_that("lazy vectors stay what they are when they are shown as code", {
   deparse(df)
   try(do.call(stop, list(x)), silent = TRUE)
   capture.output(dput(x))
-  expect_s3_class(x, "ufo_lazy")
+  expect_true(inherits(x, "ufo_lazy"))
   expect_identical(ufo_materialize(x + 1L), 2:6)
   expect_identical(ufo_materialize(df$a), 1:3)
+  day <- as.Date("2026-01-01")
+  expect_identical(ufo_materialize(day + x), day + 1:5)
+})
+
+test_that("lazy vectors stay what they are when a function sets attributes of what it is given", {
+  x <- ufo_lazy(as.numeric(1:5))
+  spoil <- function(x) {
+    attr(x, "tsp") <- c(1, 5, 1)
+    class(x) <- "ts"
+    attributes(x) <- list(class = "other")
+  }
+  spoil(x)
+  for (code in expression(stats::filter(x, 1:2), ts(x), structure(x, class = "ts"), unclass(x))) suppressWarnings(try(eval(code), silent = TRUE))
+  expect_identical(names(attributes(x)), c("vector", "class"))
+  expect_identical(ufo_materialize(x + 1), as.numeric(2:6))
+})
+
+test_that("a lazy vector that is assigned into an ordinary one gives its values, as in base R", {
+  into <- function(x, value) {
+    x[2:4] <- value
+    x
+  }
+  for (value in list(c(2, NA, 3), 4:6, c("a", NA, "b"), factor(c("z", "y", "z")), as.Date("2026-01-01") + 0:2)) {
+    for (x in list(1:5, letters[1:5], c(1.5, 2, 3, 4, 5))) expect_identical(into(x, ufo_lazy(value)), into(x, value))
+    expect_identical(as.vector(ufo_lazy(value)), as.vector(value))
+  }
+  expect_identical(ifelse(c(TRUE, FALSE), ufo_lazy(c(1.5, 2)), 0), c(1.5, 0))
 })
 
 test_that("dates and times are written as they are told to be", {

@@ -108,17 +108,52 @@ test_that("quantiles of all types, and medians, are exactly those of base R", {
   })
 })
 
-test_that("summary is that of base R", {
+test_that("summary is that of base R, and printed as such", {
   set.seed(26)
-  same_summary <- function(x) expect_equal(unclass(summary(any_lazy(x))), unclass(summary(x)), ignore_attr = c("format", "digits", "quantile.type"))
+  shown <- function(x) capture.output(print(x))
   with_small_pieces({
-    same_summary(rnorm(1500))
-    same_summary(c(rnorm(1500), NA))
-    same_summary(1:1500)
-    same_summary(rep(c(TRUE, FALSE, NA), 500))
-    same_summary(factor(rep(c("b", "a", NA), 500)))
-    expect_output(print(summary(any_lazy(c(1, NA)))), "NA'?s")
+    time <- as.POSIXct("2026-01-01", tz = "UTC") + 0:1499 * 3600
+    vectors <- list(
+      rnorm(1500), c(rnorm(1500), NA), 1:1500, c(1:1500, NA), rep(c(TRUE, FALSE, NA), 500), factor(rep(c("b", "a", NA), 500)), time,
+      c(time, NA), time + 0.25, as.Date(time), c(as.Date(time), NA), rep(c("a", NA), 600), as.difftime(1:1500, units = "mins"),
+      complex(real = 1:600, imaginary = 0), as.raw(rep(1:100, 6)), numeric(), c(NA_real_, rep(NaN, 700))
+    )
+    for (x in vectors) {
+      lazy <- any_lazy(x)
+      if (!is.factor(x)) expect_identical(attributes(summary(lazy)), attributes(summary(x)))
+      expect_equal(unclass(summary(lazy)), unclass(summary(x)))
+      expect_identical(shown(summary(lazy)), shown(summary(x)))
+      expect_identical(format(summary(lazy)), format(summary(x)))
+    }
+    expect_equal(summary(any_lazy(vectors[[1]]), digits = 3), summary(vectors[[1]], digits = 3))
+    expect_equal(unclass(summary(any_lazy(1:600), quantile.type = 6)), unclass(summary(1:600, quantile.type = 6)))
+    d <- data.frame(t = time, d = as.Date(time), x = rnorm(1500), i = c(NA, 1:1499), l = time > time[4], s = "a", f = factor("u", c("u", "v")))
+    expect_identical(shown(summary(ufo_lazy(d))), shown(summary(d)))
+    d$t[3] <- NA
+    expect_identical(shown(summary(ufo_lazy(d))), shown(summary(d)))
   })
+})
+
+test_that("NaN is a group where base R has it as one", {
+  with_small_pieces({
+    g <- rep(c(2, NaN, NA, 1), 400)
+    x <- seq_along(g)
+    plain <- function(parts) lapply(parts, ufo_materialize)
+    expect_identical(plain(split(any_lazy(x), any_lazy(g))), split(x, g))
+    expect_identical(ufo_tapply(any_lazy(x), any_lazy(g), sum), tapply(x, g, sum))
+    expect_identical(ufo_materialize(ufo_factor(any_lazy(g))), factor(g))
+    expect_equal(as.vector(ufo_ave(any_lazy(x), any_lazy(g))), ave(x, g))
+    expect_identical(names(ufo_table(any_lazy(g))), names(table(g)))
+    expect_identical(names(split(ufo_lazy(data.frame(x)), g)), names(split(data.frame(x), g)))
+    expect_equal(aggregate(ufo_lazy(data.frame(x)), list(g = g), sum), aggregate(data.frame(x), list(g = g), sum))
+  })
+})
+
+test_that("quantile takes fuzz where base R does", {
+  x <- c(1, 2, 4, 8)
+  for (type in 1:9) for (fuzz in c(0, 0.2)) {
+    expect_identical(quantile(ufo_lazy(x), 0.45, type = type, fuzz = fuzz), quantile(x, 0.45, type = type, fuzz = fuzz))
+  }
 })
 
 test_that("cut and ufo_find_interval are cut and findInterval", {
@@ -175,18 +210,32 @@ test_that("ufo_apply, ufo_map and ufo_reduce go piece by piece", {
   })
 })
 
-test_that("work that takes long shows its progress where somebody looks", {
-  old <- options(ufostore.piece = 4096, ufostore.progress = TRUE, ufostore.progress_after = 0)
+test_that("work that takes long shows its progress in a file by a line for every tenth", {
+  old <- options(ufostore.piece = 64, ufostore.progress = TRUE, ufostore.progress_after = 0)
   on.exit(options(old))
   x <- ufo_lazy(as.numeric(1:3000))
-  # On standard error, the text of a bar that has come to its end.
   file <- tempfile()
   connection <- file(file, "w")
   sink(connection, type = "message")
   x + 1
   sink(type = "message")
   close(connection)
-  expect_match(paste(readLines(file, warn = FALSE), collapse = ""), "100%")
+  lines <- readLines(file)
+  expect_match(lines, "^ufostore: [0-9]+0% after [0-9]+ s$")
+  expect_identical(sub(".*: ([0-9]+)%.*", "\\1", lines), as.character(1:10 * 10))
   options(ufostore.progress = FALSE)
   expect_silent(x + 1)
+})
+
+test_that("on a terminal progress is a bar", {
+  skip_if_not(nzchar(Sys.which("script")), "no program here that gives a terminal")
+  code <- tempfile(fileext = ".R")
+  writeLines(c(
+    "library(ufostore)", "options(ufostore.piece = 64, ufostore.progress = TRUE, ufostore.progress_after = 0)",
+    "x <- ufo_lazy(as.numeric(1:3000)) + 1"
+  ), code)
+  command <- paste(shQuote(file.path(R.home("bin"), "Rscript")), shQuote(code))
+  shown <- system2("script", c("-qec", shQuote(command), "/dev/null"), stdout = TRUE, stderr = TRUE, env = paste0("R_LIBS=", shQuote(paste(.libPaths(), collapse = ":"))))
+  expect_match(paste(shown, collapse = ""), "\r.*=====.*100%")
+  expect_length(grep("^ufostore:", shown), 0)
 })

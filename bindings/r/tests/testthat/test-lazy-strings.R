@@ -236,3 +236,25 @@ test_that("strings are printed as such, and only what is shown is read", {
   expect_identical(format(lazy, n = 2), c(x[1:2], "..."))
   expect_lte(ufo_stats()$fills - before, 4)
 })
+
+test_that("strings are sorted by the locale as base R does it, whatever their values", {
+  set.seed(61)
+  # Many different, few, some that fill whole buckets, and some that are told apart only at their ends.
+  vectors <- list(
+    different = sprintf("%s-%x", sample(c("user", "Item", "\u00e9t\u00e9"), 9000, TRUE), sample(1e8, 9000)),
+    heavy = sample(c(rep("same", 60), letters, LETTERS), 9000, TRUE), one = rep("x", 3000), alternating = rep(c("b", "a"), 3000),
+    long = paste0(strrep("prefix ", 20), sample(4000)), encodings = sample(some_strings, 6000, TRUE), sorted = sprintf("%06d", 1:5000),
+    same_place = sample(c("co-op", "coop", "CO-OP", "e\u0301", "\u00e9"), 5000, TRUE)
+  )
+  with_small_pieces(for (name in names(vectors)) for (decreasing in c(FALSE, TRUE)) {
+    x <- vectors[[name]]
+    info <- paste(name, decreasing)
+    expect_identical(as.vector(ufo_order(any_lazy(x), decreasing)), order(x, decreasing = decreasing, method = "shell"), info = info)
+    expect_identical(as.vector(sort(any_lazy(x), decreasing)), sort(x, decreasing), info = info)
+  })
+  # In memory, too, buckets are divided.
+  x <- vectors$different
+  for (decreasing in c(FALSE, TRUE)) {
+    expect_identical(as.vector(ufo_order(ufo_lazy(x), decreasing)), order(x, decreasing = decreasing, method = "shell"))
+  }
+})
