@@ -9,6 +9,7 @@
 #                    too
 #   UFO_SWAP_SCRATCH a folder for the store and other files that come and go, best in memory (default: tempdir())
 #   UFO_SWAP_KEEP    a folder for the value of each expression, to look into a difference
+#   UFO_SWAP_PACKAGE the scripts are test files of this package, run by testthat.R
 # Above the base package, so that what the script defines or attaches is not found from here.
 local({
   arguments <- commandArgs(trailingOnly = TRUE)
@@ -17,7 +18,8 @@ local({
   first <- as.integer(arguments[2])
   keep <- Sys.getenv("UFO_SWAP_KEEP")
   here <- new.env(parent = baseenv())
-  sys.source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "swap.R"), here)
+  beside <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+  for (file in c("swap.R", "testthat.R")) sys.source(file.path(beside, file), here)
   suppressMessages(loadNamespace("ufostore"))
   swap <- here$new_swapper(Sys.getenv("UFO_SWAP_FORM"))
   masked <- where != "values"
@@ -28,8 +30,8 @@ local({
   on.exit(unlink(scratch, recursive = TRUE))
   device_file <- file.path(scratch, "plots.pdf")
   start_device <- function(...) grDevices::pdf(device_file, compress = FALSE)
-  # Not to be seen by sink(), and whatever connections the script closes.
-  note <- function(...) cat(..., "\n", sep = "", file = "/dev/stdout", append = TRUE)
+  # Not to be seen by sink(), and whatever connections the script closes. R warns where it is a pipe.
+  note <- function(...) suppressWarnings(cat(..., "\n", sep = "", file = "/dev/stdout", append = TRUE))
 
   # Attributes in one order: R's own depends on whether it could use a vector again for a result. Strings without a mark
   # of their encoding are UTF-8 here, and come back from a store with that mark.
@@ -83,10 +85,13 @@ local({
     }
   }
 
+  package <- Sys.getenv("UFO_SWAP_PACKAGE")
+  test <- if (nzchar(package)) here$new_test_runner(package, swap, if (masked) masks, where == "inside", note)
   attached <- search()
   settings <- options(warn = 1, digits = 7, keep.source = FALSE, device = start_device, width = 80, useFancyQuotes = FALSE,
-                      ufostore.serialize = "value", browser = "false", pager = "cat", menu.graphics = FALSE,
-                      example.ask = FALSE, demo.ask = FALSE, device.ask.default = FALSE, timeout = 5)
+                      ufostore.serialize = "value", browser = "false", pdfviewer = "false", pager = "cat",
+                      menu.graphics = FALSE, example.ask = FALSE, demo.ask = FALSE, device.ask.default = FALSE,
+                      timeout = 5)
   settings <- options()
   clean <- function() {
     while (sink.number() > 0) sink()
@@ -102,7 +107,9 @@ local({
     rm(list = ls(globalenv(), all.names = TRUE), envir = globalenv())
     options(settings)
     Sys.setlocale("LC_ALL", "C.UTF-8")
-    closeAllConnections()
+    # As closeAllConnections() does, which collects garbage besides.
+    sink(stderr(), type = "message")
+    for (connection in setdiff(getAllConnections(), 0:2)) close(getConnection(connection))
     RNGkind("default", "default", "default")
     set.seed(1)
   }
@@ -150,7 +157,7 @@ local({
     if (at < first) next
     clean()
     note("@@@ ", at, " ", scripts[at])
-    run(scripts[at])
+    if (is.null(test)) run(scripts[at]) else test(scripts[at])
   }
   clean()
   note("@@@ end ", attr(swap, "count")(), " views")

@@ -138,10 +138,26 @@ mask_inside <- function(package, masks) {
                  get(".__S3MethodsTable__.", baseenv()))
   for (place in places) for (name in ls(place, all.names = TRUE)) {
     f <- place[[name]]
-    if (typeof(f) != "closure" || !identical(environment(f), space)) next
-    environment(f) <- within
+    if (typeof(f) != "closure" || !identical(environment(f), space) || calls_by_name(body(f))) next
+    # Made anew, because compiled code has the functions of base R built in.
+    f <- replace_closure(f, within)
     if (locked <- bindingIsLocked(name, place)) unlockBinding(name, place)
     assign(name, f, place)
     if (locked) lockBinding(name, place)
   }
+}
+
+replace_closure <- function(f, env) {
+  made <- as.function.default(c(formals(f), list(body(f))), env)
+  attributes(made) <- attributes(f)
+  if (isS4(f)) asS4(made) else made
+}
+
+# Does code call compiled code by a name? R would not find it without the namespace.
+calls_by_name <- function(code) {
+  if (!is.call(code) || !any(c(".Call", ".External", ".External2", ".C", ".Fortran") %in% all.names(code))) return(FALSE)
+  if (is.symbol(code[[1L]]) && as.character(code[[1L]]) %in% c(".Call", ".External", ".External2", ".C", ".Fortran") &&
+    length(code) > 1L && is.character(code[[2L]])) return(TRUE)
+  for (part in as.list(code)) if (!missing(part) && calls_by_name(part)) return(TRUE)
+  FALSE
 }
