@@ -33,8 +33,8 @@ test_that("a test file of a package does the same on stored vectors, and knows n
   script <- normalizePath(file.path("swapped", "expectations.R"))
   outcomes <- function(lines) {
     begins <- grep("^@@ ", lines)
-    begin <- begins[match(c("expectations hold", "vectors are stored", "errors are written down"), sub("^@@ [0-9]+ ", "", lines[begins]))]
-    lapply(begin, function(at) {
+    tests <- c("expectations hold", "vectors are stored", "errors are written down")
+    lapply(begins[match(tests, sub("^@@ [0-9]+ ", "", lines[begins]))], function(at) {
       after <- lines[seq(at + 1, length(lines))]
       after <- after[seq_len(which(startsWith(after, "@@"))[1] - 1)]
       sub("^== ([a-z]*).*", "\\1", after[startsWith(after, "== ")])

@@ -57,10 +57,11 @@ local({
   }
 
   # References are to be alike, and not followed.
-  bytes_of <- function(value) {
-    tryCatch(serialize(canonical(value), NULL, version = 2L, refhook = function(e) "reference"),
+  serialized <- function(value) {
+    tryCatch(serialize(value, NULL, xdr = FALSE, version = 2L, refhook = function(e) "reference"),
              error = function(e) charToRaw("?"))
   }
+  bytes_of <- function(value) serialized(canonical(value))
   digest <- function(value, bytes) {
     file <- file.path(scratch, "value")
     writeBin(bytes, file)
@@ -143,12 +144,16 @@ local({
         if (nzchar(keep)) saveRDS(value, file.path(keep, sprintf("%s-%d.rds", basename(script), i)), version = 2L)
       }
       now <- globals()
-      bytes <- lapply(now, bytes_of)
+      # What is the same before canonical() is so behind it, which takes time.
       for (name in names(now)) {
-        if (!identical(known[[name]], bytes[[name]])) note("== ", name, " ", digest(now[[name]], bytes[[name]]))
+        bytes <- serialized(now[[name]])
+        if (identical(known[[name]]$bytes, bytes)) next
+        canonical_bytes <- bytes_of(now[[name]])
+        if (!identical(known[[name]]$canonical, canonical_bytes)) note("== ", name, " ", digest(now[[name]], canonical_bytes))
+        known[[name]] <- list(bytes = bytes, canonical = canonical_bytes)
       }
-      known <- bytes
-      rm(now, bytes)
+      known <- known[names(now)]
+      rm(now)
       replace_globals()
     }
   }

@@ -37,8 +37,8 @@ swap_test_code <- function(code, swap) {
   code
 }
 
-verbatim <- c("quote", "bquote", "substitute", "expression", "expr", "exprs", "quo", "quos", "enexpr", "library", "expect_snapshot",
-              "expect_snapshot_output", "expect_snapshot_error", "expect_snapshot_warning", "~")
+verbatim <- c("quote", "bquote", "substitute", "expression", "expr", "exprs", "quo", "quos", "enexpr", "library", "~",
+              "expect_snapshot", "expect_snapshot_output", "expect_snapshot_error", "expect_snapshot_warning")
 
 # new_test_runner(PACKAGE, SWAP, MASKS, INSIDE, NOTE): a function that runs a test file of an installed package. `masks` is
 # what make_masks() returned, or NULL; if `inside`, the package's own functions use them, too. The file is run where the
