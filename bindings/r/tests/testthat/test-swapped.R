@@ -43,7 +43,7 @@ test_that("a test file of a package does the same on stored vectors, and knows n
   plain <- transcript("none", "inside", script, "stats4")
   expect_match(plain[length(plain)], "^@@@ end 0 views")
   expect_identical(outcomes(plain), list(rep("success", 5), rep("failure", 5), "error"))
-  stored <- transcript("each", "inside", script, "stats4")
+  stored <- transcript("edited", "inside", script, "stats4")
   expect_match(stored[length(stored)], "^@@@ end [0-9]{2,} views")
   expect_identical(outcomes(stored), list(rep("success", 5), c(rep("success", 4), "failure"), "error"))
 })

@@ -12,7 +12,7 @@ atomic_types <- c("logical", "integer", "double", "complex", "character", "raw")
 #   chunks   the same, of the smallest chunks
 #   edited   what was stored had another first element, which was then assigned in the view
 #   plain    ordinary vectors before the memory of a view
-#   each     views, edited views and small chunks in turn
+#   each     all of them in turn
 new_swapper <- function(form) {
   # Taken apart and put together again they are all the same, so that what only this does is no difference.
   if (form == "none") return(structure(walker(identity, function(x) FALSE), count = function() 0))
@@ -20,7 +20,7 @@ new_swapper <- function(form) {
   store <- ufostore::ufo_open(path, mode = "create")
   reg.finalizer(environment(), function(e) unlink(path), onexit = TRUE)
   made <- 0
-  turn <- c("view", "edited", "chunks")
+  turn <- c("view", "edited", "chunks", "plain")
 
   stored <- function(x) {
     how <- if (form == "each") turn[made %% length(turn) + 1] else form
