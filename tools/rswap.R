@@ -43,7 +43,10 @@ example_scripts <- function(package, folder) {
 }
 
 corpus_of <- function(what) {
-  name <- gsub("[^A-Za-z0-9.]+", "-", sub("^(tests|testthat):.*/", "", what))
+  path <- sub("^(tests|testthat):", "", what)
+  name <- basename(path)
+  if (name == "tests") name <- paste0(basename(dirname(path)), "-tests")
+  name <- gsub("[^A-Za-z0-9.]+", "-", name)
   folder <- file.path(out, name)
   unlink(folder, recursive = TRUE)
   dir.create(folder)
