@@ -2,6 +2,7 @@
 #
 #   examples:PACKAGE     the examples of the help pages of an installed package
 #   tests:FOLDER         the scripts in a folder, which they run in a copy of
+#   testthat:FOLDER      the tests of an installed package, of which the sources are in a folder
 #   FILE.R               one script
 #   --form=FORM          forms of the stored vectors: see swapped/swap.R of the R package's tests (default: each)
 #   --where=WHERE        values, everywhere or inside: see swapped/run.R there (default: inside)
@@ -26,7 +27,7 @@ out <- arguments[1]
 dir.create(out, showWarnings = FALSE, recursive = TRUE)
 out <- normalizePath(out)
 # Copies, so that an edit meanwhile does not make runs differ.
-invisible(file.copy(file.path(swapped, c("swap.R", "run.R")), out, overwrite = TRUE))
+invisible(file.copy(file.path(swapped, c("swap.R", "run.R", "testthat.R")), out, overwrite = TRUE))
 
 # ---- corpora -----------------------------------------------------------------------------------------------------------
 
@@ -42,16 +43,23 @@ example_scripts <- function(package, folder) {
 }
 
 corpus_of <- function(what) {
-  name <- gsub("[^A-Za-z0-9]+", "-", sub("^tests:.*/", "", what))
+  path <- sub("^(tests|testthat):", "", what)
+  name <- basename(path)
+  if (name == "tests") name <- paste0(basename(dirname(path)), "-tests")
+  name <- gsub("[^A-Za-z0-9.]+", "-", name)
   folder <- file.path(out, name)
   unlink(folder, recursive = TRUE)
   dir.create(folder)
   kind <- sub(":.*", "", what)
   rest <- sub("^[a-z]*:", "", what)
   scripts <- switch(kind, examples = example_scripts(rest, file.path(folder, "scripts")),
-                    tests = sort(list.files(rest, "[.][Rr](in)?$", full.names = TRUE)), normalizePath(what))
+                    tests = sort(list.files(rest, "[.][Rr](in)?$", full.names = TRUE)),
+                    testthat = sort(list.files(file.path(rest, "tests/testthat"), "^test.*[.][Rr]$", full.names = TRUE)),
+                    normalizePath(what))
   if (nzchar(only)) scripts <- grep(only, scripts, value = TRUE)
-  list(name = name, folder = folder, scripts = scripts, beside = if (kind == "tests") rest)
+  list(name = name, folder = folder, scripts = scripts,
+       package = if (kind == "testthat") read.dcf(file.path(rest, "DESCRIPTION"), "Package")[1] else "",
+       beside = switch(kind, tests = rest, testthat = file.path(rest, "tests/testthat")))
 }
 
 # ---- runs --------------------------------------------------------------------------------------------------------------
@@ -75,10 +83,10 @@ run <- function(corpus, form, where, name) {
     seconds <- ceiling(as.numeric(difftime(ends, Sys.time(), units = "secs")))
     if (seconds <= 0) break
     status <- system(sprintf(
-      paste("cd %s && UFO_SWAP_SCRATCH=%s UFO_SWAP_FORM=%s UFO_SWAP_WHERE=%s LC_ALL=C.UTF-8 TZ=UTC exec timeout %d",
-            "Rscript --no-init-file --no-environ %s %s %d </dev/null >>%s 2>&1"),
-      shQuote(work), shQuote(scratch), form, where, seconds, shQuote(file.path(out, "run.R")), shQuote(list_file), next_one,
-      shQuote(transcript)
+      paste("cd %s && UFO_SWAP_SCRATCH=%s UFO_SWAP_FORM=%s UFO_SWAP_WHERE=%s UFO_SWAP_PACKAGE=%s NOT_CRAN=true LC_ALL=C.UTF-8",
+            "TZ=UTC exec timeout %d Rscript --no-init-file --no-environ %s %s %d </dev/null >>%s 2>&1"),
+      shQuote(work), shQuote(scratch), form, where, corpus$package, seconds, shQuote(file.path(out, "run.R")),
+      shQuote(list_file), next_one, shQuote(transcript)
     ))
     lines <- readLines(transcript, warn = FALSE)
     begun <- grep("^@@@ [0-9]+ ", lines, value = TRUE, useBytes = TRUE)
@@ -127,6 +135,7 @@ is_allowed <- function(key) any(vapply(allowed, function(pattern) grepl(pattern,
 
 views <- 0
 compare <- function(corpus, where) {
+  scripts <- length(corpus$scripts)
   files <- parallel::mclapply(c(plain = "none", swap = form), function(form) {
     run(corpus, form, where, paste0(if (form == "none") "plain-" else "swap-", where))
   }, mc.cores = 2)
@@ -138,14 +147,17 @@ compare <- function(corpus, where) {
   unfinished <- c(missing, setdiff(names(swap), names(plain)))
   differ <- Filter(function(key) !identical(plain[[key]], swap[[key]]), intersect(names(plain), names(swap)))
   if (length(differ) > 0) {
+    # Once more without, of the scripts that differ.
+    corpus$scripts <- corpus$scripts[basename(corpus$scripts) %in% sub("#.*", "", differ)]
     again <- expressions(run(corpus, "none", where, paste0("plain2-", where)))
-    volatile <- Filter(function(key) !identical(plain[[key]], again[[key]]), names(plain))
+    volatile <- Filter(function(key) !identical(plain[[key]], again[[key]]), differ)
     differ <- setdiff(differ, volatile)
   } else {
     volatile <- character()
   }
   forgiven <- Filter(is_allowed, differ)
   differ <- setdiff(differ, forgiven)
+  writeLines(volatile, file.path(corpus$folder, paste0("volatile-", where, ".txt")))
   made <- as.numeric(sub("^@@@ end ([0-9]+) .*", "\\1", grep("^@@@ end", readLines(swap_file, warn = FALSE), value = TRUE, useBytes = TRUE)))
   text <- character()
   for (key in differ) {
@@ -160,8 +172,10 @@ compare <- function(corpus, where) {
   }
   writeLines(text, file.path(corpus$folder, paste0("differences-", where, ".txt")), useBytes = TRUE)
   writeLines(text, useBytes = TRUE)
-  cat(sprintf("%s, %s: %d scripts, %d expressions, %.0f views, %d volatile, %d forgiven, %d differ\n", corpus$name, where,
-              length(corpus$scripts), length(plain), sum(made), length(volatile), length(forgiven), length(differ) + (length(unfinished) > 0)))
+  held <- sum(readLines(swap_file, warn = FALSE) == "== success")
+  cat(sprintf("%s, %s: %d scripts, %d %s, %.0f views, %d volatile, %d forgiven, %d differ\n", corpus$name, where, scripts,
+              length(plain), if (held > 0) sprintf("tests, %d expectations hold", held) else "expressions", sum(made),
+              length(volatile), length(forgiven), length(differ) + (length(unfinished) > 0)))
   length(differ) + (length(unfinished) > 0)
 }
 

@@ -9,6 +9,7 @@
 #                    too
 #   UFO_SWAP_SCRATCH a folder for the store and other files that come and go, best in memory (default: tempdir())
 #   UFO_SWAP_KEEP    a folder for the value of each expression, to look into a difference
+#   UFO_SWAP_PACKAGE the scripts are test files of this package, run by testthat.R
 # Above the base package, so that what the script defines or attaches is not found from here.
 local({
   arguments <- commandArgs(trailingOnly = TRUE)
@@ -17,7 +18,8 @@ local({
   first <- as.integer(arguments[2])
   keep <- Sys.getenv("UFO_SWAP_KEEP")
   here <- new.env(parent = baseenv())
-  sys.source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "swap.R"), here)
+  beside <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+  for (file in c("swap.R", "testthat.R")) sys.source(file.path(beside, file), here)
   suppressMessages(loadNamespace("ufostore"))
   swap <- here$new_swapper(Sys.getenv("UFO_SWAP_FORM"))
   masked <- where != "values"
@@ -28,8 +30,8 @@ local({
   on.exit(unlink(scratch, recursive = TRUE))
   device_file <- file.path(scratch, "plots.pdf")
   start_device <- function(...) grDevices::pdf(device_file, compress = FALSE)
-  # Not to be seen by sink(), and whatever connections the script closes.
-  note <- function(...) cat(..., "\n", sep = "", file = "/dev/stdout", append = TRUE)
+  # Not to be seen by sink(), and whatever connections the script closes. R warns where it is a pipe.
+  note <- function(...) suppressWarnings(cat(..., "\n", sep = "", file = "/dev/stdout", append = TRUE))
 
   # Attributes in one order: R's own depends on whether it could use a vector again for a result. Strings without a mark
   # of their encoding are UTF-8 here, and come back from a store with that mark.
@@ -55,10 +57,11 @@ local({
   }
 
   # References are to be alike, and not followed.
-  bytes_of <- function(value) {
-    tryCatch(serialize(canonical(value), NULL, version = 2L, refhook = function(e) "reference"),
+  serialized <- function(value) {
+    tryCatch(serialize(value, NULL, xdr = FALSE, version = 2L, refhook = function(e) "reference"),
              error = function(e) charToRaw("?"))
   }
+  bytes_of <- function(value) serialized(canonical(value))
   digest <- function(value, bytes) {
     file <- file.path(scratch, "value")
     writeBin(bytes, file)
@@ -83,10 +86,13 @@ local({
     }
   }
 
+  package <- Sys.getenv("UFO_SWAP_PACKAGE")
+  test <- if (nzchar(package)) here$new_test_runner(package, swap, if (masked) masks, where == "inside", note)
   attached <- search()
   settings <- options(warn = 1, digits = 7, keep.source = FALSE, device = start_device, width = 80, useFancyQuotes = FALSE,
-                      ufostore.serialize = "value", browser = "false", pager = "cat", menu.graphics = FALSE,
-                      example.ask = FALSE, demo.ask = FALSE, device.ask.default = FALSE, timeout = 5)
+                      ufostore.serialize = "value", browser = "false", pdfviewer = "false", pager = "cat",
+                      menu.graphics = FALSE, example.ask = FALSE, demo.ask = FALSE, device.ask.default = FALSE,
+                      timeout = 5)
   settings <- options()
   clean <- function() {
     while (sink.number() > 0) sink()
@@ -102,7 +108,9 @@ local({
     rm(list = ls(globalenv(), all.names = TRUE), envir = globalenv())
     options(settings)
     Sys.setlocale("LC_ALL", "C.UTF-8")
-    closeAllConnections()
+    # As closeAllConnections() does, which collects garbage besides.
+    sink(stderr(), type = "message")
+    for (connection in setdiff(getAllConnections(), 0:2)) close(getConnection(connection))
     RNGkind("default", "default", "default")
     set.seed(1)
   }
@@ -136,12 +144,16 @@ local({
         if (nzchar(keep)) saveRDS(value, file.path(keep, sprintf("%s-%d.rds", basename(script), i)), version = 2L)
       }
       now <- globals()
-      bytes <- lapply(now, bytes_of)
+      # What is the same before canonical() is so behind it, which takes time.
       for (name in names(now)) {
-        if (!identical(known[[name]], bytes[[name]])) note("== ", name, " ", digest(now[[name]], bytes[[name]]))
+        bytes <- serialized(now[[name]])
+        if (identical(known[[name]]$bytes, bytes)) next
+        canonical_bytes <- bytes_of(now[[name]])
+        if (!identical(known[[name]]$canonical, canonical_bytes)) note("== ", name, " ", digest(now[[name]], canonical_bytes))
+        known[[name]] <- list(bytes = bytes, canonical = canonical_bytes)
       }
-      known <- bytes
-      rm(now, bytes)
+      known <- known[names(now)]
+      rm(now)
       replace_globals()
     }
   }
@@ -150,7 +162,7 @@ local({
     if (at < first) next
     clean()
     note("@@@ ", at, " ", scripts[at])
-    run(scripts[at])
+    if (is.null(test)) run(scripts[at]) else test(scripts[at])
   }
   clean()
   note("@@@ end ", attr(swap, "count")(), " views")

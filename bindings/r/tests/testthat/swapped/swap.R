@@ -12,7 +12,7 @@ atomic_types <- c("logical", "integer", "double", "complex", "character", "raw")
 #   chunks   the same, of the smallest chunks
 #   edited   what was stored had another first element, which was then assigned in the view
 #   plain    ordinary vectors before the memory of a view
-#   each     views, edited views and small chunks in turn
+#   each     all of them in turn
 new_swapper <- function(form) {
   # Taken apart and put together again they are all the same, so that what only this does is no difference.
   if (form == "none") return(structure(walker(identity, function(x) FALSE), count = function() 0))
@@ -20,7 +20,7 @@ new_swapper <- function(form) {
   store <- ufostore::ufo_open(path, mode = "create")
   reg.finalizer(environment(), function(e) unlink(path), onexit = TRUE)
   made <- 0
-  turn <- c("view", "edited", "chunks")
+  turn <- c("view", "edited", "chunks", "plain")
 
   stored <- function(x) {
     how <- if (form == "each") turn[made %% length(turn) + 1] else form
@@ -44,7 +44,8 @@ new_swapper <- function(form) {
 walker <- function(stored, is_stored) {
   swap <- function(x, depth = 0) {
     if (typeof(x) %in% atomic_types) {
-      if (is_stored(x)) return(x)
+      # What takes up no memory may be of any length.
+      if (is_stored(x) || length(unclass(x)) > 1e6) return(x)
       if (all_data(unname(attributes(x)))) return(stored(x))
       y <- stored(as.vector(unclass(x)))
       attributes(y) <- attributes(x)
@@ -138,10 +139,26 @@ mask_inside <- function(package, masks) {
                  get(".__S3MethodsTable__.", baseenv()))
   for (place in places) for (name in ls(place, all.names = TRUE)) {
     f <- place[[name]]
-    if (typeof(f) != "closure" || !identical(environment(f), space)) next
-    environment(f) <- within
+    if (typeof(f) != "closure" || !identical(environment(f), space) || calls_by_name(body(f))) next
+    # Made anew, because compiled code has the functions of base R built in.
+    f <- replace_closure(f, within)
     if (locked <- bindingIsLocked(name, place)) unlockBinding(name, place)
     assign(name, f, place)
     if (locked) lockBinding(name, place)
   }
+}
+
+replace_closure <- function(f, env) {
+  made <- as.function.default(c(formals(f), list(body(f))), env)
+  attributes(made) <- attributes(f)
+  if (isS4(f)) asS4(made) else made
+}
+
+# Does code call compiled code by a name? R would not find it without the namespace.
+calls_by_name <- function(code) {
+  if (!is.call(code) || !any(c(".Call", ".External", ".External2", ".C", ".Fortran") %in% all.names(code))) return(FALSE)
+  if (is.symbol(code[[1L]]) && as.character(code[[1L]]) %in% c(".Call", ".External", ".External2", ".C", ".Fortran") &&
+    length(code) > 1L && is.character(code[[2L]])) return(TRUE)
+  for (part in as.list(code)) if (!missing(part) && calls_by_name(part)) return(TRUE)
+  FALSE
 }
