@@ -103,10 +103,15 @@ runs_of <- function(codes) {
   list(values = unlist(values), starts = unlist(starts))
 }
 
-# As aggregate() of a data frame: a row for each combination of groups that there is.
+# As aggregate() of a data frame: a row for each combination of groups that there is. `by` may be a formula, too.
 aggregate.ufo_lazy_frame <- function(x, by, FUN, ..., simplify = TRUE, drop = TRUE) {
   if (!isTRUE(drop)) raise_unsupported("aggregate() of a lazy data frame gives only the combinations of groups that there are")
   FUN <- match.fun(FUN)
+  if (inherits(by, "formula")) {
+    parts <- formula_parts(by, x)
+    x <- parts$x
+    by <- parts$by
+  }
   by <- check_by(by, frame_rows(x), "aggregate()")
   unnamed <- if (is.null(names(by))) rep(TRUE, length(by)) else names(by) == ""
   names(by)[unnamed] <- paste0("Group.", seq_along(by))[unnamed]
@@ -138,14 +143,15 @@ simplify_results <- function(results, simplify) {
 }
 
 # Rows in the order of several columns: stable sorts, from the last column to the first.
-order_frame <- function(x, decreasing, na.last, method) {
-  keys <- frame_columns(x)
+order_by_several <- function(keys, decreasing, na.last, method) {
   if (length(keys) == 0) raise_usage("ufo_order() of a lazy data frame needs a column to order by")
+  keys <- lapply(keys, ufo_lazy)
+  if (length(unique(lengths(keys))) > 1) stop("argument lengths differ", call. = FALSE)
   decreasing <- rep_len(decreasing, length(keys))
   positions <- NULL
   for (k in rev(seq_along(keys))) {
     key <- if (is.null(positions)) keys[[k]] else take_positions(keys[[k]], positions)
-    within <- ufo_order(key, decreasing[[k]], na.last, method)
+    within <- ufo_order(key, decreasing = decreasing[[k]], na.last = na.last, method = method)
     positions <- if (is.null(positions)) within else take_positions(positions, within)
   }
   positions

@@ -70,9 +70,11 @@ sort.ufo_lazy <- function(x, decreasing = FALSE, na.last = NA, method = c("auto"
   if (is.null(missing)) x else if (na.last) c(x, missing) else c(missing, x)
 }
 
-ufo_order <- function(x, decreasing = FALSE, na.last = TRUE, method = c("auto", "shell", "radix")) {
+ufo_order <- function(x, ..., decreasing = FALSE, na.last = TRUE, method = c("auto", "shell", "radix")) {
   if (is.data.frame(x)) x <- ufo_lazy(x)
-  if (is_lazy_frame(x)) return(order_frame(x, decreasing, na.last, method))
+  if (is_lazy_frame(x) || ...length() > 0) {
+    return(order_by_several(c(if (is_lazy_frame(x)) frame_columns(x) else list(x), list(...)), decreasing, na.last, method))
+  }
   x <- check_sortable(x, "ufo_order()")
   by <- order_by(if (length(method) == 1) method else sort_methods)
   decreasing <- check_flag(decreasing, "decreasing")

@@ -136,6 +136,28 @@ test_that("rows that are there once are those of base R", {
   })
 })
 
+test_that("aggregate() takes a formula, as base R's does", {
+  with_small_pieces({
+    set.seed(56)
+    df <- any_frame(3000)
+    df$z <- replace(rnorm(3000), sample(3000, 300), NA)
+    lazy <- stored_frame(df)
+    formulas <- list(b ~ g, b ~ town + day, cbind(b, z) ~ a, cbind(b, twice = 2 * z) ~ day, z ~ I(a %% 2L), z ~ ok + (a > 2), log(z^2 + 1) ~ town)
+    for (formula in formulas) {
+      expected <- aggregate(formula, df, mean)
+      expected[] <- lapply(expected, function(column) if (inherits(column, "AsIs")) unclass(column) else column)
+      expect_equal(aggregate(lazy, formula, mean), expected, info = deparse(formula))
+    }
+    few <- c("a", "b", "z", "town")
+    expect_equal(aggregate(lazy[few], . ~ town, sum), aggregate(. ~ town, df[few], sum))
+    expect_equal(aggregate(lazy[few], z ~ ., length), aggregate(z ~ ., df[few], length))
+    expect_equal(aggregate(lazy, b ~ g, quantile, probs = c(0.2, 0.8)), aggregate(b ~ g, df, quantile, probs = c(0.2, 0.8)))
+    expect_error(aggregate(lazy, ~g, mean), "must have both left and right hand sides")
+    expect_error(aggregate(lazy, b[1:5] ~ g, mean), "5 elements", class = "ufo_usage_error")
+    expect_error(aggregate(lazy, nobody ~ g, mean), "nobody")
+  })
+})
+
 test_that("there are no groups of no rows", {
   df <- any_frame(0)
   lazy <- ufo_lazy(df)
@@ -152,10 +174,14 @@ test_that("rows are ordered by several columns", {
     expect_identical(as.vector(ufo_order(lazy[c("g", "b", "a")])), order(df$g, df$b, df$a))
     expect_identical(as.vector(ufo_order(lazy[c("a", "g")], na.last = NA)), order(df$a, df$g, na.last = NA))
     expect_identical(
-      as.vector(ufo_order(lazy[c("ok", "b")], c(TRUE, FALSE))), order(df$ok, df$b, decreasing = c(TRUE, FALSE), method = "radix")
+      as.vector(ufo_order(lazy[c("ok", "b")], decreasing = c(TRUE, FALSE))), order(df$ok, df$b, decreasing = c(TRUE, FALSE), method = "radix")
     )
     expect_identical(as.vector(ufo_order(lazy[c("town", "a")])), order(df$town, df$a))
     expect_same_table(lazy[ufo_order(lazy$b), ], df[order(df$b), ])
+    expect_identical(as.vector(ufo_order(lazy$g, -lazy$b, df$a)), order(df$g, -df$b, df$a))
+    expect_identical(as.vector(with(lazy, order(town, a, decreasing = TRUE))), with(df, order(town, a, decreasing = TRUE)))
+    expect_error(ufo_order(lazy$g, 1:2), "argument lengths differ")
+    expect_error(ufo_order(lazy$g, TRUE), "argument lengths differ")
   })
 })
 

@@ -6,7 +6,7 @@ test_that("sort and ufo_order are those of base R, for vectors of many runs", {
       info <- paste(type, n, missing, decreasing, na.last)
       lazy <- any_lazy(x)
       expect_identical(as.vector(sort(lazy, decreasing, na.last = na.last)), sort(x, decreasing, na.last = na.last), info = info)
-      expect_identical(as.vector(ufo_order(lazy, decreasing, na.last)), order(x, decreasing = decreasing, na.last = na.last), info = info)
+      expect_identical(as.vector(ufo_order(lazy, decreasing = decreasing, na.last = na.last)), order(x, decreasing = decreasing, na.last = na.last), info = info)
     }
   })
 })
@@ -18,7 +18,7 @@ test_that("more runs are sorted than are merged at once", {
   x <- sample(1000L, 20000, TRUE) # 157 runs
   expect_identical(as.vector(sort(ufo_lazy(x))), sort(x))
   expect_identical(as.vector(ufo_order(ufo_lazy(x))), order(x))
-  expect_identical(as.vector(ufo_order(ufo_lazy(x), TRUE)), order(x, decreasing = TRUE))
+  expect_identical(as.vector(ufo_order(ufo_lazy(x), decreasing = TRUE)), order(x, decreasing = TRUE))
 })
 
 test_that("factors and dates are sorted as such, and what has no order is refused", {

@@ -173,7 +173,7 @@ test_that("strings are sorted as base R sorts them: by the locale, or by the cha
     for (decreasing in c(TRUE, FALSE)) for (method in c("auto", "radix")) for (na.last in c(TRUE, NA)) {
       info <- paste(kind, n, decreasing, method, na.last)
       expect_identical(
-        as.vector(ufo_order(lazy, decreasing, na.last, method)), order(x, decreasing = decreasing, na.last = na.last, method = method), info = info
+        as.vector(ufo_order(lazy, decreasing = decreasing, na.last = na.last, method = method)), order(x, decreasing = decreasing, na.last = na.last, method = method), info = info
       )
       expect_identical(
         as.vector(sort(lazy, decreasing, na.last, method = method)), sort(x, decreasing, na.last, method = method), info = info
@@ -189,7 +189,7 @@ test_that("more runs of strings are sorted than are merged at once", {
   x <- paste("a string of the number", sample(700, 3000, TRUE)) # 94 runs
   expect_identical(as.vector(sort(ufo_lazy(x))), sort(x))
   expect_identical(as.vector(ufo_order(ufo_lazy(x))), order(x))
-  expect_identical(as.vector(ufo_order(ufo_lazy(x), TRUE)), order(x, decreasing = TRUE))
+  expect_identical(as.vector(ufo_order(ufo_lazy(x), decreasing = TRUE)), order(x, decreasing = TRUE))
   expect_identical(as.vector(unique(ufo_lazy(x))), unique(x))
 })
 
@@ -249,12 +249,12 @@ test_that("strings are sorted by the locale as base R does it, whatever their va
   with_small_pieces(for (name in names(vectors)) for (decreasing in c(FALSE, TRUE)) {
     x <- vectors[[name]]
     info <- paste(name, decreasing)
-    expect_identical(as.vector(ufo_order(any_lazy(x), decreasing)), order(x, decreasing = decreasing, method = "shell"), info = info)
+    expect_identical(as.vector(ufo_order(any_lazy(x), decreasing = decreasing)), order(x, decreasing = decreasing, method = "shell"), info = info)
     expect_identical(as.vector(sort(any_lazy(x), decreasing)), sort(x, decreasing), info = info)
   })
   # In memory, too, buckets are divided.
   x <- vectors$different
   for (decreasing in c(FALSE, TRUE)) {
-    expect_identical(as.vector(ufo_order(ufo_lazy(x), decreasing)), order(x, decreasing = decreasing, method = "shell"))
+    expect_identical(as.vector(ufo_order(ufo_lazy(x), decreasing = decreasing)), order(x, decreasing = decreasing, method = "shell"))
   }
 })
