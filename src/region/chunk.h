@@ -46,8 +46,8 @@ struct ufo_frame;
 
 /* One word a chunk, in a table that takes memory only where chunks were used: bits 0-3 state, bit 4 "was evicted
  * before", bit 5 "came in with its window, and may share a huge page with the rest of it", bit 6, of
- * the first chunk of a window only, "no part of that page was protected alone" (window.c), bits 8-63 the frame while
- * the chunk is resident or filling. */
+ * the first chunk of a window only, "no part of that page was protected alone" (window.c), bit 7 "it was changed, and
+ * left as idle (residency.c)", bits 8-63 the frame while the chunk is resident or filling. */
 typedef uint64_t ufo_chunk;
 
 enum {
@@ -55,6 +55,7 @@ enum {
   UFO_CHUNK_EVICTED_BEFORE = 0x10,
   UFO_CHUNK_IN_WINDOW = 0x20,
   UFO_CHUNK_WHOLE_WINDOW = 0x40,
+  UFO_CHUNK_LEFT_IDLE = 0x80,
   UFO_CHUNK_FRAME_SHIFT = 8
 };
 

@@ -30,6 +30,7 @@ static bool drop(ufo_region *region, ufo_frame *frame, bool evicted, ufo_error *
   }
   if (frame->held) ufo_uffd_wake(&pool->uffd, address, frame->bytes);
   ufo_chunk_set_evicted(&region->chunks[frame->chunk]);
+  if (frame->idle) region->chunks[frame->chunk] |= UFO_CHUNK_LEFT_IDLE;
   pthread_mutex_lock(&pool->residency_lock);
   if (evicted) pool->evicted += frame->bytes;
   ufo_frame_free(pool, frame);
@@ -122,6 +123,8 @@ void ufo_frame_put_back(ufo_pool *pool, ufo_frame *frame, bool stuck, const ufo_
   pthread_mutex_lock(lock);
   pthread_mutex_lock(&pool->residency_lock);
   if (stuck) pool->stuck_error = *error;
+  if (frame->idle && !stuck) ufo_residency_was_not_idle(pool); /* it was written to meanwhile */
+  frame->idle = false;
   ufo_frame_enlist(pool, frame, stuck && frame->pins == 0 ? UFO_LIST_STUCK : ufo_frame_home(frame));
   pthread_mutex_unlock(&pool->residency_lock);
   pthread_mutex_unlock(lock);
@@ -219,7 +222,7 @@ ufo_status ufo_chunk_forget(ufo_region *region, uint64_t chunk, ufo_error *error
     bool pinned = frame->pins > 0; /* since the caller looked */
     bool gone = !pinned && drop(region, frame, false, error);
     if (gone) {
-      region->chunks[chunk] &= ~(uint64_t)UFO_CHUNK_EVICTED_BEFORE;
+      region->chunks[chunk] &= ~(uint64_t)(UFO_CHUNK_EVICTED_BEFORE | UFO_CHUNK_LEFT_IDLE);
       ufo_event_emit(region, UFO_EVENT_CHUNK_FORGOTTEN, chunk * region->chunk_bytes, bytes);
     }
     pthread_mutex_unlock(lock);

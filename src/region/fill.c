@@ -147,10 +147,12 @@ static bool publish(ufo_region *region, uint64_t chunk, ufo_frame *frame, const 
   }
   ufo_chunk *word = &region->chunks[chunk];
   ufo_chunk_set_state(word, write ? UFO_DIRTY : UFO_CLEAN);
-  bool came_back = (*word & UFO_CHUNK_EVICTED_BEFORE) != 0;
-  *word &= ~(uint64_t)UFO_CHUNK_EVICTED_BEFORE;
+  bool came_back = (*word & UFO_CHUNK_EVICTED_BEFORE) != 0, left_idle = (*word & UFO_CHUNK_LEFT_IDLE) != 0;
+  *word &= ~(uint64_t)(UFO_CHUNK_EVICTED_BEFORE | UFO_CHUNK_LEFT_IDLE);
   pthread_mutex_lock(&pool->residency_lock);
   frame->second_chance = came_back && atomic_load(&region->advice) != UFO_ADVICE_SEQUENTIAL;
+  if (left_idle) ufo_residency_was_not_idle(pool);
+  else if (frame->second_chance && !write) ufo_residency_missed(pool, frame->bytes);
   ufo_frame_settle(pool, frame, write);
   if (write) ufo_stream_wrote(region, chunk);
   pthread_mutex_unlock(&pool->residency_lock);

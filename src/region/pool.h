@@ -61,6 +61,7 @@ typedef struct ufo_frame {
   bool for_write;      /* constant: the fill was begun by a write, so the chunk will be dirty */
   bool waiting;        /* a fill without its memory yet */
   bool optional;       /* constant: a fill that nobody waits for yet: it fails rather than wait */
+  bool idle;           /* taken as such by an evictor */
   bool ending;         /* a fill that waits for nothing any more */
   bool streamed;       /* came with its window */
   bool promoted;       /* constant: its window came back soon after an eviction, so it is not a scan's alone */
@@ -140,7 +141,10 @@ struct ufo_pool {
   uint64_t resident, resident_peak, dirty, pinned;
   uint64_t streamed; /* of `resident`, what came with windows, and was not promoted */
   uint64_t evicted;  /* bytes evicted so far, for room: the clock of `window_left` */
-  uint64_t staged;   /* pages of slots: memory in use besides `resident`, within the same budget */
+  uint64_t
+      missed; /* bytes of clean chunks that were read again after their eviction, less what was paid for idle ones */
+  uint64_t idle_price; /* of a byte that is changed and seems idle, in bytes missed: see residency.c */
+  uint64_t staged;     /* pages of slots: memory in use besides `resident`, within the same budget */
   ufo_frame_queue lists[UFO_LIST_COUNT];
   unsigned fills_waiting; /* fills without their memory yet */
   unsigned fills_running; /* fills that have it */
@@ -288,6 +292,10 @@ void ufo_frame_mark_dirty(ufo_pool *pool, ufo_frame *frame, bool dirty);
 /* Takes the best victim off its list, marks its region busy and counts an eviction; NULL if there is none. If
  * `patient`, rather none than what is used again and again, while windows of a stream are in the hands of others. */
 ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient);
+/* A clean chunk was read again after it had been evicted. */
+void ufo_residency_missed(ufo_pool *pool, uint64_t bytes);
+/* A changed chunk came back that was taken for idle. */
+void ufo_residency_was_not_idle(ufo_pool *pool);
 /* The same for a stream of the region that comes to `window`: what it has just passed, not what it passed first. NULL
  * if that is not known to be better. */
 ufo_frame *ufo_residency_pick_behind(ufo_pool *pool, const ufo_region *region, uint64_t window);

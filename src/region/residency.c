@@ -2,11 +2,13 @@
  *
  * Memory is reserved before a fill begins, so the sum of reservations is what the budget bounds. Victims are taken
  * clean first, oldest first (FIFO: user space is not told about accesses), with a second chance for chunks that came
- * back after an eviction; changed chunks go first once clean ones are few, or a small hot set would thrash. What came
- * with the windows of a stream goes first once it takes a quarter of the budget, with what is made ahead, so that a
- * scan of anything does not drive out what is used again and again (as in the 2Q algorithm of Johnson and Shasha, VLDB
- * 1994, whose A1in it is). A window that comes back before half the budget was evicted is promoted: it stays with the
- * other clean chunks from then on (which are its Am; the times of eviction stand for its A1out).
+ * back after an eviction; changed chunks go first once clean ones are few, or a small hot set would thrash; and some
+ * that nobody may have touched for long go for what comes back, so that what was changed once does not keep others out
+ * of memory for ever: whether it is touched is not known, so that this has a price, which rises if it comes back. What
+ * came with the windows of a stream goes first once it takes a quarter of the budget, with what is made ahead, so that
+ * a scan of anything does not drive out what is used again and again (as in the 2Q algorithm of Johnson and Shasha,
+ * VLDB 1994, whose A1in it is). A window that comes back before half the budget was evicted is promoted: it stays with
+ * the other clean chunks from then on (which are its Am; the times of eviction stand for its A1out).
  *
  * A fill that finds no room waits for whoever can make some. Nobody can when every running fill is itself waiting for
  * a nested one, nothing is being evicted and nothing is left to evict: then the fill fails, rather than hang. */
@@ -16,6 +18,9 @@
 
 #include "util/checked.h"
 #include "util/fail.h"
+
+/* Bytes of clean chunks that come back before a changed byte makes room for them, at least and at most. */
+enum { IDLE_PRICE_MIN = 4, IDLE_PRICE_MAX = 4096 };
 
 static void unlink_frame(ufo_pool *pool, ufo_frame *frame) {
   ufo_frame_queue *queue = &pool->lists[frame->list];
@@ -135,11 +140,34 @@ static ufo_frame *taken(ufo_pool *pool, ufo_frame *frame) {
   return frame;
 }
 
+void ufo_residency_missed(ufo_pool *pool, uint64_t bytes) {
+  pool->missed = ufo_min(pool->missed + bytes, pool->budget);
+}
+
+/* It is dearer then, and gets cheaper again with each that makes room. */
+void ufo_residency_was_not_idle(ufo_pool *pool) {
+  pool->idle_price = ufo_min(2 * ufo_max(pool->idle_price, IDLE_PRICE_MIN), IDLE_PRICE_MAX);
+}
+
+/* A changed chunk that is older than all clean ones, where these have come back after their eviction often enough. */
+static ufo_frame *idle_dirty(ufo_pool *pool) {
+  if (!pool->lists[UFO_LIST_DIRTY].head || pool->missed == 0) return NULL;
+  ufo_frame *frame = oldest(pool, UFO_LIST_DIRTY), *clean = pool->lists[UFO_LIST_CLEAN].head;
+  if (!frame || (clean && clean->begun_ns <= frame->begun_ns)) return NULL;
+  uint64_t price = ufo_min(ufo_max(pool->idle_price, IDLE_PRICE_MIN) * frame->bytes, pool->budget);
+  if (pool->missed < price) return NULL;
+  pool->missed -= price;
+  pool->idle_price = ufo_max(pool->idle_price, IDLE_PRICE_MIN) * 7 / 8;
+  frame->idle = true;
+  return frame;
+}
+
 ufo_frame *ufo_residency_pick(ufo_pool *pool, bool clean_only, bool patient) {
   if (ufo_pool_is_broken(pool)) return NULL; /* what was written back would be changed again, without end */
   uint64_t clean = pool->lists[UFO_LIST_CLEAN].bytes + pool->lists[UFO_LIST_STREAMED].bytes;
   bool dirty_first = !clean_only && clean < pool->budget / 16;
-  ufo_frame *frame = dirty_first ? oldest(pool, UFO_LIST_DIRTY) : oldest_clean(pool, patient);
+  ufo_frame *frame = dirty_first || clean_only ? NULL : idle_dirty(pool);
+  if (!frame) frame = dirty_first ? oldest(pool, UFO_LIST_DIRTY) : oldest_clean(pool, patient);
   if (!frame && !clean_only) frame = dirty_first ? oldest_clean(pool, patient) : oldest(pool, UFO_LIST_DIRTY);
   return frame ? taken(pool, frame) : NULL;
 }

@@ -113,6 +113,7 @@ static void begin(ufo_region *region, ufo_slot *slot, uint64_t first) {
   for (uint64_t i = 0; i < region->window_chunks; i++) {
     ufo_frame *frame = slot->frames;
     slot->frames = frame->region_next;
+    if (region->chunks[first + i] & UFO_CHUNK_LEFT_IDLE) ufo_residency_was_not_idle(pool);
     *frame = (ufo_frame){.region = region,
                          .chunk = first + i,
                          .bytes = region->chunk_bytes,
@@ -151,7 +152,7 @@ static void conclude(ufo_region *region, const ufo_slot *slot, uint64_t first, e
       ufo_frame_discard(pool, frame);
       continue;
     }
-    *word &= ~(uint64_t)(UFO_CHUNK_EVICTED_BEFORE | UFO_CHUNK_WHOLE_WINDOW);
+    *word &= ~(uint64_t)(UFO_CHUNK_EVICTED_BEFORE | UFO_CHUNK_WHOLE_WINDOW | UFO_CHUNK_LEFT_IDLE);
     if (shown != PROTECTED) *word |= UFO_CHUNK_IN_WINDOW;
     frame->present = shown == TO_BE_CHECKED;
     if (frame->present) continue;

@@ -79,6 +79,7 @@ static enum ufo_evicted drop_all(ufo_region *region, uint64_t first, const bool 
     ufo_frame *gone = ufo_chunk_get_frame(*word);
     *word &= ~(uint64_t)(UFO_CHUNK_IN_WINDOW | UFO_CHUNK_WHOLE_WINDOW);
     ufo_chunk_set_evicted(word);
+    if (gone->idle) *word |= UFO_CHUNK_LEFT_IDLE;
     ufo_frame_free(pool, gone);
   }
   pool->evicted += UFO_WINDOW_BYTES;

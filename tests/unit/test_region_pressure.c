@@ -255,3 +255,55 @@ Test(pressure, large_chunks_are_written_back_one_at_a_time, .timeout = 60) {
   OK(ufo_pool_destroy(pool, &error));
   free(s.bytes);
 }
+
+/* What is read again and again stays in memory, and what was changed once and not touched since leaves it. */
+Test(pressure, idle_changes_make_room_for_what_is_read, .timeout = 60) {
+  enum { IDLE = 40, READ = 40, BUDGET = 64, ROUNDS = 100 };
+  ufo_pool *pool = new_pool(BUDGET * PAGE);
+  memory_source source = {.size = IDLE * PAGE, .bytes = calloc(IDLE, PAGE)};
+  ufo_region *idle = new_region(pool, 1, source.size, PAGE, UFO_ACCESS_READ_WRITE, source_of(&source));
+  ufo_region *read = new_formula(pool, READ * CHUNK_ELEMENTS);
+  const uint64_t *body = ufo_region_body(read);
+  for (int c = 0; c < IDLE; c++) ((uint8_t *)ufo_region_body(idle))[c * PAGE] = (uint8_t)(c + 1);
+  uint64_t before = 0, late = 0, step = 17; /* chunks in no order that is noticed */
+  for (int round = 0; round < ROUNDS; round++) {
+    if (round == ROUNDS / 2) before = stats_of(pool).fills;
+    for (uint64_t i = 0; i < READ; i++) {
+      uint64_t at = (i * step % READ) * CHUNK_ELEMENTS + i;
+      cr_assert_eq(body[at], value_of(at));
+    }
+  }
+  late = stats_of(pool).fills - before;
+  cr_assert_leq(late, READ, "%" PRIu64 " fills in the last %d rounds", late, ROUNDS / 2);
+  for (int c = 0; c < IDLE; c++) cr_assert_eq(((uint8_t *)ufo_region_body(idle))[c * PAGE], c + 1);
+  ufo_region_release(idle);
+  ufo_region_release(read);
+  OK(ufo_pool_destroy(pool, &error));
+  free(source.bytes);
+}
+
+/* Where nothing that could leave is idle, changes are not written back again and again for what does not fit anyhow. */
+Test(pressure, changes_in_use_stay, .timeout = 60) {
+  enum { USED = 16, READ = 400, BUDGET = 64, ROUNDS = 20, STEP = 149 };
+  ufo_pool *pool = new_pool(BUDGET * PAGE);
+  memory_source source = {.size = USED * PAGE, .bytes = calloc(USED, PAGE)};
+  ufo_region *used = new_region(pool, 1, source.size, PAGE, UFO_ACCESS_READ_WRITE, source_of(&source));
+  ufo_region *read = new_formula(pool, READ * CHUNK_ELEMENTS);
+  const uint64_t *body = ufo_region_body(read);
+  uint8_t *changed = ufo_region_body(used);
+  for (int round = 0; round < ROUNDS; round++) {
+    for (uint64_t i = 0; i < READ; i++) {
+      uint64_t at = (i * STEP % READ) * CHUNK_ELEMENTS + i;
+      cr_assert_eq(body[at], value_of(at));
+      changed[i % USED * PAGE] = (uint8_t)round;
+    }
+  }
+  ufo_pool_stats stats = stats_of(pool);
+  cr_assert_gt(stats.fills, ROUNDS * READ / 2, "memory was too small for all");
+  cr_assert_leq(stats.evictions_dirty, stats.fills / 10, "%" PRIu64 " of %" PRIu64, stats.evictions_dirty, stats.fills);
+  for (int c = 0; c < USED; c++) cr_assert_eq(changed[c * PAGE], ROUNDS - 1);
+  ufo_region_release(used);
+  ufo_region_release(read);
+  OK(ufo_pool_destroy(pool, &error));
+  free(source.bytes);
+}
