@@ -47,7 +47,7 @@ advise <- function() {
   }
   if (is.null(name)) return(invisible())
   name <- sub("\\.(default|data\\.frame)$", "", name)
-  raise_unsupported(name, "() does not work on a lazy vector; use ", instead)
+  raise_without_method(name, "() does not work on a lazy vector; use ", instead)
 }
 # These can do with lazy vectors, if it is not the groups that are lazy, of which they make a factor.
 by_ordinary_groups <- c("ave", "interaction", "split.default", "tapply", "unsplit")
