@@ -76,7 +76,10 @@ test_that("ufo_rank and ufo_ave are rank and ave", {
       x <- any_vector(type, n)
       expect_equal(as.vector(ufo_rank(any_lazy(x), ties.method = ties)), rank(x, "keep", ties), info = paste(type, n, ties))
     }
+    expect_equal(as.vector(ufo_rank(any_lazy(rep(NA_real_, 700)))), rank(rep(NA_real_, 700), "keep"))
+    expect_error(ufo_rank(1:3, na.last = TRUE), class = "ufo_unsupported_error")
     x <- rnorm(1500)
+    expect_equal(as.vector(ufo_ave(any_lazy(x), rep(NA, 1500))), ave(x, rep(NA, 1500)))
     g <- sample(c("a", "b", NA), 1500, TRUE)
     h <- sample(3, 1500, TRUE)
     expect_equal(as.vector(ufo_ave(any_lazy(x), any_lazy(g))), ave(x, g))
