@@ -5,7 +5,8 @@
 # By the package that the function is in.
 stand_ins <- list(
   base = c(
-    c.Date = "ufo_lazy() of the first argument of c()", c.POSIXct = "ufo_lazy() of the first argument of c()", table = "ufo_table()", tapply = "ufo_tapply()", factor = "ufo_factor()", as.factor = "ufo_factor()",
+    c.Date = "ufo_lazy() of the first argument of c()", c.POSIXct = "ufo_lazy() of the first argument of c()",
+    table = "ufo_table()", tapply = "ufo_tapply()", factor = "ufo_factor()", as.factor = "ufo_factor()",
     interaction = "a list of several to ufo_tapply() or ufo_table()", ifelse = "ufo_ifelse()", order = "ufo_order() or sort()",
     sort.int = "sort()", sort.list = "ufo_order()", rank = "ufo_rank()", tabulate = "ufo_table()",
     findInterval = "ufo_find_interval()", rowsum.default = "ufo_tapply(x, g, sum)", rowsum.data.frame = "aggregate()",
