@@ -97,12 +97,17 @@ raise_unsupported <- function(..., path = NULL, object = NULL) {
   raise_condition("unsupported", paste0(...), path, object)
 }
 
+# For functions that do not take lazy vectors.
+raise_without_method <- function(...) {
+  raise_condition("unsupported", paste0(...), hint = "?ufo_lazy has a table of what to use for which function.")
+}
+
 # A method that only says that there is none, and what to do instead.
 refuse <- function(what, instead = "as.vector() makes an ordinary vector", of = "a lazy vector") {
   force(what)
   force(instead)
   force(of)
-  function(x, ...) raise_unsupported(what, " does not work on ", of, "; ", instead)
+  function(x, ...) raise_without_method(what, " does not work on ", of, "; ", instead)
 }
 
 # Called from C after a callback has consumed the user's interrupt: what R would have done with it.

@@ -5,6 +5,7 @@
 # By the package that the function is in.
 stand_ins <- list(
   base = c(
+    c.Date = "ufo_lazy() of the first argument of c()", c.POSIXct = "ufo_lazy() of the first argument of c()",
     table = "ufo_table()", tapply = "ufo_tapply()", factor = "ufo_factor()", as.factor = "ufo_factor()",
     interaction = "a list of several to ufo_tapply() or ufo_table()", ifelse = "ufo_ifelse()", order = "ufo_order() or sort()",
     sort.int = "sort()", sort.list = "ufo_order()", rank = "ufo_rank()", tabulate = "ufo_table()",
@@ -46,8 +47,8 @@ advise <- function() {
     }
   }
   if (is.null(name)) return(invisible())
-  name <- sub("\\.(default|data\\.frame)$", "", name)
-  raise_unsupported(name, "() does not work on a lazy vector; use ", instead)
+  name <- sub("\\.(default|data\\.frame|Date|POSIXct)$", "", name)
+  raise_without_method(name, "() does not work on a lazy vector; use ", instead)
 }
 # These can do with lazy vectors, if it is not the groups that are lazy, of which they make a factor.
 by_ordinary_groups <- c("ave", "interaction", "split.default", "tapply", "unsplit")

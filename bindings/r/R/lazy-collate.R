@@ -87,8 +87,14 @@ write_sorted <- function(keys, payload, decreasing, write) {
   for (i in seq_along(buckets)) {
     bucket <- buckets[[i]]
     buckets[i] <- list(NULL) # its scratch can go
-    if (i %% 2 == 1) write_sorted(bucket$keys, bucket$payload, decreasing, write)
-    else each_piece(length(bucket$keys), function(first, count) write(read_piece(bucket$keys, first, count), piece(bucket$payload, first, count)))
+    if (i %% 2 == 1) {
+      write_sorted(bucket$keys, bucket$payload, decreasing, write)
+    } else {
+      # In the place of a splitter all are equal, and in order.
+      each_piece(length(bucket$keys), function(first, count) {
+        write(read_piece(bucket$keys, first, count), piece(bucket$payload, first, count))
+      })
+    }
   }
 }
 

@@ -58,7 +58,8 @@ ufo_in <- function(x, table) ufo_match(x, table, 0L) > 0L
 
 # As complete.cases(): of a table for each row, of vectors for each element, whether nothing is missing.
 ufo_complete_cases <- function(...) {
-  columns <- unlist(lapply(list(...), function(x) if (is.data.frame(x) || is_lazy_frame(x)) frame_columns(ufo_lazy(x)) else list(ufo_lazy(x))), FALSE)
+  columns_of <- function(x) if (is.data.frame(x) || is_lazy_frame(x)) frame_columns(ufo_lazy(x)) else list(ufo_lazy(x))
+  columns <- unlist(lapply(list(...), columns_of), FALSE)
   if (length(columns) == 0) stop("no input has determined the number of cases", call. = FALSE)
   n <- unique(vapply(columns, length, 0))
   if (length(n) != 1) stop("not all arguments have the same length", call. = FALSE)

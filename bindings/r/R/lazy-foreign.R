@@ -12,10 +12,7 @@ as.data.frame.ufo_lazy <- refuse_column
 
 # df$x <- lazy and its like have no method for the value, but ask for its rows.
 dim.ufo_lazy <- function(x) {
-  frame <- sys.nframe()
-  for (caller in frame - seq_len(min(5, frame - 1))) {
-    if (any(vapply(column_setters, identical, NA, sys.function(caller)))) refuse_column()
-  }
+  if (is_called_by(column_setters, within = 5)) refuse_column()
   NULL
 }
 column_setters <- list(base::`$<-.data.frame`, base::`[[<-.data.frame`, base::`[<-.data.frame`)

@@ -49,7 +49,8 @@ ufo_ave <- function(x, ..., FUN = mean) {
   x <- check_ranked_numbers(ufo_lazy(x), "ufo_ave()")
   by <- list(...)
   if (length(by) == 0) raise_usage("ufo_ave() needs groups; for one value use FUN itself")
-  keys <- keys_of(check_by(unlist(lapply(by, function(g) if (is.list(g)) as.list(g) else list(g)), FALSE), length(x), "ufo_ave()"), "ufo_ave()", nan = TRUE)
+  by <- unlist(lapply(by, function(g) if (is.list(g)) as.list(g) else list(g)), FALSE)
+  keys <- keys_of(check_by(by, length(x), "ufo_ave()"), "ufo_ave()", nan = TRUE)
   codes <- combined_codes(keys)
   groups <- grouped_results(list(x), codes, match.fun(FUN))
   values <- groups$results[[1]]

@@ -121,11 +121,17 @@ summary.ufo_lazy <- function(object, ..., digits, quantile.type = 7) {
   short <- vector(type, 2)
   if (missing > 0) short[[2]] <- NA
   form <- summary(with_meta(short, lazy_meta(object)))
+  n <- length(object)
+  if (missing > 0) object <- object[!absent]
+  if ("N.unique" %in% names(form)) return(in_form(c(n, summary_of_strings(object), if (missing > 0) missing), form))
+  if ("Min.Mod" %in% names(form)) {
+    of <- function(part) quantile(part, c(0, 0.5, 1), names = FALSE, type = quantile.type)
+    return(in_form(c(of(Mod(object)), of(Arg(object)), if (missing > 0) missing), form))
+  }
   if (!("Median" %in% names(form))) {
-    if ("Length" %in% names(form)) form[["Length"]] <- length(object)
+    if ("Length" %in% names(form)) form[["Length"]] <- n
     return(form)
   }
-  if (missing > 0) object <- object[!absent]
   # The quartiles of the numbers; their class comes back with the form.
   numbers <- new_lazy(lazy_values(object))
   quartiles <- quantile(numbers, names = FALSE, type = quantile.type)
@@ -136,6 +142,24 @@ summary.ufo_lazy <- function(object, ..., digits, quantile.type = 7) {
   attributes(values) <- attributes(form)
   if (!is.null(attr(form, "NAs"))) attr(values, "NAs") <- as_count(missing)
   values
+}
+
+in_form <- function(values, form) {
+  storage.mode(values) <- typeof(form)
+  attributes(values) <- attributes(form)
+  values
+}
+
+# As R 4.6 has it: how many different ones, how many blank ones, and how many characters the shortest and the longest have.
+summary_of_strings <- function(x) {
+  ends <- c(NA, NA)
+  blank <- 0
+  each_piece(length(x), function(first, count) {
+    piece <- lazy_piece(x, first, count)
+    blank <<- blank + sum(grepl("^[ \t\r\n]*$", piece, perl = TRUE))
+    ends <<- range(c(ends, nchar(piece, allowNA = TRUE)), na.rm = TRUE)
+  })
+  c(length(unique(x)), blank, ends)
 }
 
 # To how many digits a method of base R rounds if it is not told; NULL: it does not.

@@ -1,15 +1,16 @@
 # Dates, times and durations: conversions and parts, by base R's own functions on each piece.
 
 as.Date.ufo_lazy <- function(x, ...) {
+  advise()
   check_texts_of_time(x, "as.Date()", ...)
   map_lazy(x, function(piece) as.Date(piece, ...))
 }
 
-as.POSIXct.ufo_lazy <- function(x, tz = "", ...) {
+as.POSIXct.ufo_lazy <- function(x, ...) {
   advise()
   if (is_time(x)) return(x)
   check_texts_of_time(x, "as.POSIXct()", ...)
-  map_lazy(x, function(piece) as.POSIXct(piece, tz = tz, ...))
+  map_lazy(x, function(piece) as.POSIXct(piece, ...))
 }
 
 # Base R finds out the format from the first text that is not missing.

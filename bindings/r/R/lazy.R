@@ -175,7 +175,7 @@ convert_lazy <- function(x, convert) {
 
 as.character.ufo_lazy <- function(x, ...) {
   advise()
-  if (is_pasted(sys.nframe())) {
+  if (is_called_by(list(base::paste, base::paste0))) {
     if (length(x) <= piece_elements()) return(as.character(ufo_materialize(x)))
     raise_unsupported("paste() does not work on a lazy vector; use ufo_map(x, paste, ...)")
   }
@@ -185,14 +185,6 @@ as.character.ufo_lazy <- function(x, ...) {
     raise_unsupported("as.character() of a long lazy vector of times needs to be told a `format`")
   }
   map_lazy(x, function(piece) as.character(piece, ...))
-}
-
-# Was the method in this frame called by paste(), which needs an ordinary vector? as.character() itself may come between.
-is_pasted <- function(frame) {
-  for (caller in frame - seq_len(min(2, frame - 1))) {
-    if (identical(sys.function(caller), base::paste) || identical(sys.function(caller), base::paste0)) return(TRUE)
-  }
-  FALSE
 }
 
 # Also asked by `[<-` of an ordinary vector for what is assigned, with a call of its own: base R then takes the codes of a
@@ -205,10 +197,13 @@ as.vector.ufo_lazy <- function(x, mode = "any") {
 }
 set_functions <- list(base::union, base::intersect, base::setdiff, base::setequal)
 
-# Was the method that calls this called by one of `functions`, directly or through a primitive function?
-is_called_by <- function(functions) {
-  frame <- sys.nframe() - 2
-  for (caller in frame - seq_len(min(2, frame)) + 1) if (any(vapply(functions, identical, NA, sys.function(caller)))) return(TRUE)
+# Was the method that calls this called by one of `functions`? Primitive functions and others may come between, but not
+# more than `within` calls in all.
+is_called_by <- function(functions, within = 2) {
+  callers <- rev(seq_len(sys.nframe() - 2))
+  for (caller in callers[seq_len(min(within, length(callers)))]) {
+    if (any(vapply(functions, identical, NA, sys.function(caller)))) return(TRUE)
+  }
   FALSE
 }
 

@@ -28,7 +28,11 @@ test_that("vectors of four times the budget are worked on within it", {
       quantiles = peak_bytes(q <- quantile(lazy)),
       sorted = peak_bytes(sorted <- sort(lazy)),
       groups = peak_bytes(means <- ufo_tapply(lazy, as.integer(lazy * 10), mean)),
-      stored = peak_bytes(s$y <- y)
+      stored = peak_bytes(s$y <- y),
+      correlation = peak_bytes(together <- ufo_cor(lazy, y)),
+      contained = peak_bytes(found <- ufo_in(lazy, ufo_materialize(lazy[some]))),
+      by_group = peak_bytes(centred <- lazy - ufo_ave(lazy, as.integer(lazy * 10))),
+      ranks = peak_bytes(ranks <- ufo_rank(lazy, ties.method = "min"))
     )
     # What was there, the budget, and what R leaves for its collector to find.
     expect_lt(max(peaks) - start, (16 + 96) * mb)
@@ -41,6 +45,10 @@ test_that("vectors of four times the budget are worked on within it", {
     expect_identical(median(lazy), mean(as.vector(sorted[n / 2 + 0:1])))
     expect_false(is.unsorted(as.vector(head(sorted, 10000))))
     expect_length(means, 10)
+    expect_equal(together, 1, tolerance = 1e-12)
+    expect_gte(sum(found), 1000)
+    expect_equal(as.vector(centred[i]), as.vector(lazy[i]) - as.vector(means)[as.integer(as.vector(lazy[i]) * 10) + 1])
+    expect_identical(as.vector(sorted[ranks[i]]), as.vector(lazy[i]))
     expect_identical(ufo_materialize(ufo_lazy(s$y)[i]), as.vector(y[i]))
     ufo_close(s)
   })

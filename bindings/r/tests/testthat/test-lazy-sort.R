@@ -228,7 +228,7 @@ test_that("work that takes long shows its progress in a file by a line for every
 })
 
 test_that("on a terminal progress is a bar", {
-  skip_if_not(nzchar(Sys.which("script")), "no program here that gives a terminal")
+  skip_if_not(nzchar(Sys.which("script")) && system("script -qec true /dev/null >/dev/null 2>&1") == 0, "no terminal can be had here")
   code <- tempfile(fileext = ".R")
   writeLines(c(
     "library(ufostore)", "options(ufostore.piece = 64, ufostore.progress = TRUE, ufostore.progress_after = 0)",

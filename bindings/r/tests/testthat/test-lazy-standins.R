@@ -76,7 +76,10 @@ test_that("ufo_rank and ufo_ave are rank and ave", {
       x <- any_vector(type, n)
       expect_equal(as.vector(ufo_rank(any_lazy(x), ties.method = ties)), rank(x, "keep", ties), info = paste(type, n, ties))
     }
+    expect_equal(as.vector(ufo_rank(any_lazy(rep(NA_real_, 700)))), rank(rep(NA_real_, 700), "keep"))
+    expect_error(ufo_rank(1:3, na.last = TRUE), class = "ufo_unsupported_error")
     x <- rnorm(1500)
+    expect_equal(as.vector(ufo_ave(any_lazy(x), rep(NA, 1500))), ave(x, rep(NA, 1500)))
     g <- sample(c("a", "b", NA), 1500, TRUE)
     h <- sample(3, 1500, TRUE)
     expect_equal(as.vector(ufo_ave(any_lazy(x), any_lazy(g))), ave(x, g))
@@ -203,5 +206,39 @@ test_that("expressions on a lazy data frame may use functions of base R without 
     # The caller's own come first.
     toupper <- function(x) "mine"
     expect_identical(with(lazy, toupper(s)), "mine")
+  })
+})
+
+test_that("what the help says of base R's functions is so", {
+  set.seed(47)
+  x <- c(rnorm(1800), 7)
+  k <- sample(9L, 1801, TRUE)
+  s <- sample(c("a-b", "cd", ""), 1801, TRUE)
+  with_small_pieces({
+    for (f in list(
+      function(x) append(x, 1, 3), function(x) replace(x, 5, 0), fivenum, IQR, mad, is.unsorted, function(x) weighted.mean(x, 1:1801), max,
+      function(x) unsplit(split(x, rep_len(1:2, 1801)), rep_len(1:2, 1801)), function(x) quantile(x, 0.1), stats::median, function(x) sum(x > 0)
+    )) expect_as_base(f, x)
+    set.seed(1)
+    expect_length(sample(any_lazy(x), 10), 10)
+    lazy <- any_lazy(s)
+    expect_identical(unlist(ufo_apply(lazy, strsplit, "-"), FALSE), strsplit(s, "-"))
+    for (f in list(nchar, toupper, trimws, nzchar, function(v) grepl("a", v), function(v) sub("-", "", v))) expect_identical(as.vector(ufo_map(lazy, f)), f(s))
+    expect_identical(as.vector(ufo_map(lazy, substr, 1, 2)), substr(s, 1, 2))
+    expect_identical(as.vector(ufo_map(lazy, paste, any_lazy(k), sep = "-")), paste(s, k, sep = "-"))
+    expect_identical(as.vector(ufo_map(any_lazy(x), pmin, 0)), pmin(x, 0))
+    expect_identical(as.vector(ufo_which(ufo_map(lazy, function(v) grepl("a", v)))), grep("a", s))
+    d <- data.frame(x, k)
+    t <- ufo_lazy(d)
+    expect_equal(as.vector(Reduce(`+`, as.list(t))), unname(rowSums(d)))
+    expect_equal(sapply(t, sum), colSums(d))
+    expect_identical(sapply(t, function(v) sum(is.na(v))), sapply(d, function(v) sum(is.na(v))))
+    expect_equal(ufo_reduce(t, function(d) crossprod(as.matrix(d)), `+`), crossprod(as.matrix(d)))
+    expect_equal(as.vector((t$x - mean(t$x)) / ufo_sd(t$x)), as.vector(scale(x)))
+    expect_equal(as.vector(ufo_rank(t$x, ties.method = "max") / length(x)), ecdf(x)(x))
+    expect_equal(ufo_tapply(t$x, t$k, sum), rowsum(x, k)[, 1], ignore_attr = TRUE)
+    expect_identical(as.vector(t[ufo_order(t$k), ]$x), do.call(rbind, split(d, k))$x)
+    time <- as.POSIXct("2026-01-01", tz = "UTC") + 0:900 * 999
+    expect_identical(as.vector(as.integer(format(any_lazy(time), "%H"))), as.POSIXlt(time)$hour)
   })
 })
