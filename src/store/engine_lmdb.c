@@ -132,6 +132,23 @@ static int open_tables(ufo_engine *engine, bool create) {
   return code;
 }
 
+/* A writer makes its commit last, and then tells others of it by a number in shared memory. One that was killed in
+ * between has left a commit that nobody sees before the next writer takes the lock over: whoever opens the store then
+ * would see it come later, out of nothing. */
+static int settle_last_commit(ufo_engine *engine) {
+  MDB_txn *txn;
+  MDB_envinfo info;
+  int code = mdb_txn_begin(engine->env, NULL, MDB_RDONLY, &txn);
+  if (code) return code;
+  size_t seen = mdb_txn_id(txn);
+  mdb_txn_abort(txn);
+  code = mdb_env_info(engine->env, &info);
+  if (code || info.me_last_txnid <= seen) return code;
+  code = mdb_txn_begin(engine->env, NULL, 0, &txn);
+  if (!code) mdb_txn_abort(txn);
+  return code;
+}
+
 /* The same for a file that exists, and is not to be made anew. */
 static ufo_status open_existing_env(ufo_engine *engine, const char *path, const ufo_engine_options *options,
                                     uint64_t map_bytes, unsigned flags, mode_t mode, int *code_out, ufo_error *error) {
@@ -216,6 +233,7 @@ ufo_status ufo_engine_open(const char *path, const ufo_engine_options *options, 
   if (!code) code = mdb_env_get_fd(engine->env, &engine->fd);
   int dead_readers;
   if (!code && !options->create && !engine->unlocked) code = mdb_reader_check(engine->env, &dead_readers);
+  if (!code && options->writable && !options->create && !engine->unlocked) code = settle_last_commit(engine);
   if (!code) code = open_tables(engine, options->create);
   if (code) {
     const char *doing = options->create ? "create" : options->writable ? "open" : "open for reading";

@@ -39,7 +39,8 @@ enum { CALL_SURE_IOCTL = 511, CALL_PROTECT_IOCTL = 510, CALL_COPY_IOCTL = 509, C
 enum { CALLS_MAX = 512, TRACED_THREADS_MAX = 64, MEND = 0x7ffe0001, SPOIL = 0x7ffe0002 };
 
 typedef struct injection {
-  bool kill;       /* at call `number` of all */
+  bool kill;       /* at call `number` of all, */
+  bool after;      /* or when it has been done, before the program goes on */
   long call;       /* else: from call `number` of this one, */
   uint64_t number; /* once, or for ever, */
   bool forever;
@@ -71,6 +72,7 @@ static inline void tracer_alarm(int number) {
 typedef struct traced_thread {
   pid_t id;
   bool inside; /* a call that has begun */
+  bool last;   /* that one is the last */
   int error;   /* that it is to give, or 0 */
 } traced_thread;
 
@@ -142,7 +144,9 @@ static inline void tracer_enter(tracer *t, traced_thread *thread, struct user_re
   if (tracer_is_uffd(call)) t->out->calls[CALL_UFFD_IOCTL]++;
   if (!tracer_chooses(t, call)) return;
   t->out->hit = true;
-  if (t->what->kill) {
+  if (t->what->kill && t->what->after) {
+    thread->last = true;
+  } else if (t->what->kill) {
     kill(t->child, SIGKILL);
   } else if (t->what->shorten) { /* the third argument of all calls for which that is done */
     registers->rdx /= (unsigned long long)t->what->shorten;
@@ -166,6 +170,8 @@ static inline void tracer_stop(tracer *t, pid_t id, int status) {
       thread->inside = !thread->inside;
       if (thread->inside) {
         tracer_enter(t, thread, &registers);
+      } else if (thread->last) {
+        kill(t->child, SIGKILL);
       } else if (thread->error) {
         registers.rax = (unsigned long long)-(long long)thread->error;
         thread->error = 0;

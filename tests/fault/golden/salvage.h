@@ -44,12 +44,14 @@ static int is_known(ufo_store *store, const char *name, const char *expected) {
   ufo_object_info info = {.struct_size = sizeof info};
   char body[65];
   if (ufo_store_info(store, NULL, name, 0, &info, &error)) return 0;
-  for (uint64_t i = 0; info.type == UFO_LIST && i < info.length; i++) {
+  uint64_t children = info.type == UFO_LIST ? info.length : info.type == UFO_CHARACTER ? 2 : 0;
+  for (uint64_t i = 0; i < children; i++) {
     char child[2 * UFO_NAME_MAX];
     snprintf(child, sizeof child, "%s[[%" PRIu64 "]]", name, i + 1);
     if (!is_known(store, child, expected)) return 0;
   }
-  if (info.type == UFO_LIST || (info.type == UFO_RAW && info.length == 0)) return 1; /* in place of an element, too */
+  if (children > 0 || info.type == UFO_LIST || (info.type == UFO_RAW && info.length == 0))
+    return 1; /* in place of an element, too */
   if (read_body(store, name, 0, &info, body)) return error.code == UFO_CORRUPT;
   for (const char *at = expected; (at = strstr(at, body)); at++) {
     const char *line = at;
