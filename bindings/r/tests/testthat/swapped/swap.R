@@ -47,8 +47,8 @@ walker <- function(stored, is_stored, most = 2000) {
   swap <- function(x, depth = 0) {
     if (depth == 0) left <<- most
     if (typeof(x) %in% atomic_types) {
-      # What takes up no memory may be of any length.
-      if (left <= 0 || is_stored(x) || length(unclass(x)) > 1e6) return(x)
+      # Compact sequences take up no memory, and may be of any length.
+      if (left <= 0 || is_stored(x) || length(unclass(x)) > 5e5) return(x)
       left <<- left - 1
       if (all_data(unname(attributes(x)))) return(stored(x))
       y <- stored(as.vector(unclass(x)))
