@@ -20,7 +20,8 @@ new_swapper <- function(form) {
   store <- ufostore::ufo_open(path, mode = "create")
   reg.finalizer(environment(), function(e) unlink(path), onexit = TRUE)
   made <- 0
-  turn <- c("view", "edited", "chunks", "plain")
+  # Fewer plain ones, because whether a vector is one of them takes long to say where there are very many.
+  turn <- c(rep(c("view", "edited", "chunks"), 4), "plain")
 
   stored <- function(x) {
     how <- if (form == "each") turn[made %% length(turn) + 1] else form
