@@ -178,7 +178,9 @@ local({
     if (at < first) next
     clean()
     note("@@@ ", at, " ", scripts[at])
+    before <- attr(swap, "count")()
     if (is.null(test)) run(scripts[at]) else test(scripts[at])
+    note("@@@ made ", attr(swap, "count")() - before)
   }
   clean()
   note("@@@ end ", attr(swap, "count")(), " views")
