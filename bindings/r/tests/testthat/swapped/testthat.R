@@ -66,8 +66,8 @@ new_test_runner <- function(package, swap, masks, inside, note) {
   }
   function(script) {
     file <- basename(script)
-    # In the environment, not above it: the one above is where tests define classes.
-    env <- list2env(as.list(fitting, all.names = TRUE), parent = space)
+    # In the environment, not above it: the one above, a copy of the namespace, is where tests define classes.
+    env <- list2env(as.list(fitting, all.names = TRUE), testthat::test_env(package))
     env$swapped <- swap
     env$run_swapped <- function() {
       to <- parent.frame()
