@@ -158,7 +158,8 @@ compare <- function(corpus, where) {
   forgiven <- Filter(is_allowed, differ)
   differ <- setdiff(differ, forgiven)
   writeLines(volatile, file.path(corpus$folder, paste0("volatile-", where, ".txt")))
-  made <- as.numeric(sub("^@@@ end ([0-9]+) .*", "\\1", grep("^@@@ end", readLines(swap_file, warn = FALSE), value = TRUE, useBytes = TRUE)))
+  lines <- readLines(swap_file, warn = FALSE)
+  made <- as.numeric(sub("^@@@ made ", "", grep("^@@@ made [0-9]+$", lines, value = TRUE, useBytes = TRUE)))
   text <- character()
   for (key in differ) {
     a <- plain[[key]]
@@ -172,11 +173,15 @@ compare <- function(corpus, where) {
   }
   writeLines(text, file.path(corpus$folder, paste0("differences-", where, ".txt")), useBytes = TRUE)
   writeLines(text, useBytes = TRUE)
-  held <- sum(readLines(swap_file, warn = FALSE) == "== success")
+  held <- sum(lines == "== success")
+  # A run that came to nothing is no success.
+  idle <- sum(made) == 0 || (nzchar(corpus$package) && held == 0)
+  if (idle) cat("---- ", corpus$name, " ", where, ": nothing was stored, or no expectation held\n", sep = "")
+  count <- length(differ) + (length(unfinished) > 0) + idle
   cat(sprintf("%s, %s: %d scripts, %d %s, %.0f views, %d volatile, %d forgiven, %d differ\n", corpus$name, where, scripts,
-              length(plain), if (held > 0) sprintf("tests, %d expectations hold", held) else "expressions", sum(made),
-              length(volatile), length(forgiven), length(differ) + (length(unfinished) > 0)))
-  length(differ) + (length(unfinished) > 0)
+              length(plain), if (nzchar(corpus$package)) sprintf("tests, %d expectations hold", held) else "expressions",
+              sum(made), length(volatile), length(forgiven), count))
+  count
 }
 
 corpora <- lapply(arguments[-1], corpus_of)

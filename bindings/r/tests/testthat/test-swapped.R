@@ -24,7 +24,8 @@ test_that("a script does the same on stored vectors", {
     expect_match(plain[length(plain)], "^@@@ end 0 views")
     stored <- transcript("each", where, script)
     expect_match(stored[length(stored)], "^@@@ end [0-9]{2,} views")
-    expect_identical(stored[-length(stored)], plain[-length(plain)], info = where)
+    did <- function(lines) grep("^@@@ (made|end)", lines, value = TRUE, invert = TRUE)
+    expect_identical(did(stored), did(plain), info = where)
   }
 })
 

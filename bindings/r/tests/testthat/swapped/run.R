@@ -61,7 +61,23 @@ local({
     tryCatch(serialize(value, NULL, xdr = FALSE, version = 2L, refhook = function(e) "reference"),
              error = function(e) charToRaw("?"))
   }
-  bytes_of <- function(value) serialized(canonical(value))
+  # Lists of many vectors as they are, because canonical() takes long for them.
+  bytes_of <- function(value) {
+    if (typeof(value) == "list" && unclass(utils::object.size(value)) > 1e7) serialized(value) else serialized(canonical(value))
+  }
+  # Of what is so large that looking at it after each expression would take most of the time, some elements of each vector.
+  outline <- function(value) {
+    if (unclass(utils::object.size(value)) < 2e7) return(value)
+    part <- function(x) {
+      if (!(typeof(x) %in% c(here$atomic_types, "list"))) return(x)
+      with <- attributes(x)
+      n <- length(unclass(x))
+      x <- if (n <= 1e5) .subset(x, seq_len(n)) else .subset(x, round(seq(1, n, length.out = 1e4)))
+      attributes(x) <- NULL
+      list(n, if (is.list(x)) lapply(x, part) else x, lapply(with, part))
+    }
+    part(value)
+  }
   digest <- function(value, bytes) {
     file <- file.path(scratch, "value")
     writeBin(bytes, file)
@@ -146,7 +162,7 @@ local({
       now <- globals()
       # What is the same before canonical() is so behind it, which takes time.
       for (name in names(now)) {
-        bytes <- serialized(now[[name]])
+        bytes <- serialized(outline(now[[name]]))
         if (identical(known[[name]]$bytes, bytes)) next
         canonical_bytes <- bytes_of(now[[name]])
         if (!identical(known[[name]]$canonical, canonical_bytes)) note("== ", name, " ", digest(now[[name]], canonical_bytes))
@@ -162,7 +178,9 @@ local({
     if (at < first) next
     clean()
     note("@@@ ", at, " ", scripts[at])
+    before <- attr(swap, "count")()
     if (is.null(test)) run(scripts[at]) else test(scripts[at])
+    note("@@@ made ", attr(swap, "count")() - before)
   }
   clean()
   note("@@@ end ", attr(swap, "count")(), " views")

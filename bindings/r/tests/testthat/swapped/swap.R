@@ -20,7 +20,8 @@ new_swapper <- function(form) {
   store <- ufostore::ufo_open(path, mode = "create")
   reg.finalizer(environment(), function(e) unlink(path), onexit = TRUE)
   made <- 0
-  turn <- c("view", "edited", "chunks", "plain")
+  # Fewer plain ones, because whether a vector is one of them takes long to say where there are very many.
+  turn <- c(rep(c("view", "edited", "chunks"), 4), "plain")
 
   stored <- function(x) {
     how <- if (form == "each") turn[made %% length(turn) + 1] else form
@@ -41,17 +42,21 @@ new_swapper <- function(form) {
   structure(walker(stored, ufostore::is_ufo), count = function() made)
 }
 
-walker <- function(stored, is_stored) {
+# Of a list at most `most` vectors are replaced: some hold a whole manual.
+walker <- function(stored, is_stored, most = 2000) {
+  left <- most
   swap <- function(x, depth = 0) {
+    if (depth == 0) left <<- most
     if (typeof(x) %in% atomic_types) {
-      # What takes up no memory may be of any length.
-      if (is_stored(x) || length(unclass(x)) > 1e6) return(x)
+      # Compact sequences take up no memory, and may be of any length.
+      if (left <= 0 || is_stored(x) || length(unclass(x)) > 5e5) return(x)
+      left <<- left - 1
       if (all_data(unname(attributes(x)))) return(stored(x))
       y <- stored(as.vector(unclass(x)))
       attributes(y) <- attributes(x)
       return(if (isS4(x)) asS4(y) else y)
     }
-    if (typeof(x) != "list" || isS4(x) || depth > 4 || inherits(x, "srcref")) return(x)
+    if (typeof(x) != "list" || isS4(x) || depth > 4 || left <= 0 || inherits(x, "srcref")) return(x)
     y <- lapply(unclass(x), swap, depth + 1)
     attributes(y) <- attributes(x)
     y

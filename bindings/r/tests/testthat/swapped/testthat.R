@@ -8,15 +8,19 @@ new_note_reporter <- function(note, restart) {
     note("@@ ", count, " ", substr(gsub("\n", " ", paste(name, collapse = " ")), 1, 100))
     restart()
   }
-  R6::R6Class("NoteReporter", inherit = testthat::Reporter, public = list(
-    start_test = function(context, test) begin(test),
-    end_test = function(context, test) begin("outside of tests"),
-    add_result = function(context, test, result) {
-      outcome <- sub("^expectation_", "", class(result)[1])
-      if (outcome == "success") note("== success")
-      else note("== ", outcome, ": ", substr(paste(gsub("\n", "\n   ", conditionMessage(result)), collapse = " "), 1, 2000))
-    }
-  ))$new()
+  reporter <- testthat::Reporter$new()
+  set <- function(name, f) {
+    unlockBinding(name, reporter)
+    assign(name, f, reporter)
+  }
+  set("start_test", function(context, test) begin(test))
+  set("end_test", function(context, test) begin("outside of tests"))
+  set("add_result", function(context, test, result) {
+    outcome <- sub("^expectation_", "", class(result)[1])
+    if (outcome == "success") return(note("== success"))
+    note("== ", outcome, ": ", substr(gsub("\n", "\n   ", paste(conditionMessage(result), collapse = " ")), 1, 2000))
+  })
+  reporter
 }
 
 # Code with its constants replaced and with what is assigned replaced, too, but for code that is itself what a test is
@@ -62,8 +66,8 @@ new_test_runner <- function(package, swap, masks, inside, note) {
   }
   function(script) {
     file <- basename(script)
-    # In the environment, not above it: the one above is where tests define classes.
-    env <- list2env(as.list(fitting, all.names = TRUE), parent = space)
+    # In the environment, not above it: the one above, a copy of the namespace, is where tests define classes.
+    env <- list2env(as.list(fitting, all.names = TRUE), testthat::test_env(package))
     env$swapped <- swap
     env$run_swapped <- function() {
       to <- parent.frame()
