@@ -288,12 +288,6 @@ test_that("files of many times the budget go in and out within it", {
 
 # ---- other formats ----
 
-with_small_blocks <- function(code) {
-  old <- options(ufostore.import_block = 8 * 1000)
-  on.exit(options(old))
-  force(code)
-}
-
 test_that("RDS files become what they hold", {
   s <- new_store()
   for (x in list(iris, 1:10, list(a = 1, b = "x"), letters)) {
@@ -375,19 +369,13 @@ test_that("parquet files are read by columns or row groups", {
   expect_identical(class(imported(file)), "data.frame")
   nanoparquet::write_parquet(t[0, ], file)
   expect_identical(dim(imported(file)), c(0L, 7L))
+  skip_if(requireNamespace("arrow", quietly = TRUE)) # whose files are in test-arrow.R
+  for (lists in list(list(1:2, 3L), list(as.raw(1:2), raw()))) {
+    nanoparquet::write_parquet(data.frame(fine = 1:2, bad = I(lists)), file)
+    expect_error(imported(file), "no vector of R for column 'bad'", class = "ufo_unsupported_error")
+  }
   writeBin(as.raw(1:100), file)
   expect_error(imported(file), "as a parquet file", class = "ufo_io_error")
-})
-
-test_that("feather and parquet files are read by way of arrow", {
-  skip_if_not_installed("arrow")
-  t <- any_table(3000)
-  file <- tempfile(fileext = ".feather")
-  arrow::write_feather(t, file, chunk_size = 1000)
-  expect_equal(imported(file), t)
-  file <- tempfile(fileext = ".parquet")
-  arrow::write_parquet(t, file, chunk_size = 1000)
-  expect_equal(imported(file), t)
 })
 
 test_that("a package that is missing is named, with what to do", {
