@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/checked.h"
 #include "util/fail.h"
 #include "util/utf8.h"
 
@@ -90,14 +91,15 @@ static ufo_status peek(ufo_csv_reader *reader, int *byte_out, ufo_error *error) 
 
 static ufo_status add_text(ufo_csv_reader *reader, const char *text, size_t length, ufo_error *error) {
   if (!reader->text || length > reader->text_capacity - reader->text_used) {
-    size_t capacity = 2 * reader->text_capacity + length + 4096;
-    if (reader->text_used + length > UFO_CSV_RECORD_MAX)
+    uint64_t capacity;
+    if (length > UFO_CSV_RECORD_MAX || reader->text_used > UFO_CSV_RECORD_MAX - length ||
+        ufo_grow_overflows(reader->text_capacity, length, 4096, &capacity))
       return ufo_fail(error, UFO_USAGE, "'%s', line %llu: a record of more than %zu MiB; is a quote missing?",
                       reader->name, (unsigned long long)reader->record_line, UFO_CSV_RECORD_MAX >> 20);
-    char *grown = realloc(reader->text, capacity);
+    char *grown = realloc(reader->text, (size_t)capacity);
     if (!grown) return ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", reader->name);
     reader->text = grown;
-    reader->text_capacity = capacity;
+    reader->text_capacity = (size_t)capacity;
   }
   memcpy(reader->text + reader->text_used, text, length);
   reader->text_used += length;
