@@ -3,6 +3,7 @@
  * ../cli/csv.sh; random files: ../fuzz/fuzz_csv.c; tables from R and back: bindings/r/tests. */
 #include "one_store.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <sys/mman.h>
@@ -141,8 +142,61 @@ Test(csv, elements_as_text) {
   cr_expect_str_eq(text, "NaN");
   ufo_csv_format_date(text, -719528);
   cr_expect_str_eq(text, "0000-01-01");
+  ufo_csv_format_date(text, -719529 - 366);
+  cr_expect_str_eq(text, "-0002-12-30");
+  ufo_csv_format_date(text, 2932897);
+  cr_expect_str_eq(text, "10000-01-01");
   ufo_csv_format_time(text, 1362028500.25);
   cr_expect_str_eq(text, "2013-02-28T05:15:00.25Z");
+  ufo_csv_format_time(text, -1e-6);
+  cr_expect_str_eq(text, "1969-12-31T23:59:59.999999Z");
+  ufo_csv_format_time(text, 253402300800);
+  cr_expect_str_eq(text, "10000-01-01T00:00:00Z");
+}
+
+/* What ufo_csv_format_double() promises, by the C library. */
+static void expect_fewest_digits(double value) {
+  char text[UFO_CSV_ELEMENT_BYTES], expected[UFO_CSV_ELEMENT_BYTES];
+  for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+    snprintf(expected, sizeof expected, "%.*g", digits, value);
+    if (strtod(expected, NULL) == value) break;
+  }
+  size_t length = ufo_csv_format_double(text, value);
+  cr_assert(length == strlen(expected) && strcmp(text, expected) == 0, "%a: %s, not %s", value, text, expected);
+}
+
+static void expect_fewest_digits_around(double value) {
+  expect_fewest_digits(value);
+  expect_fewest_digits(-nextafter(value, 0));
+  if (value < DBL_MAX) expect_fewest_digits(nextafter(value, DBL_MAX));
+}
+
+Test(csv, doubles_have_the_fewest_digits_that_give_them_back) {
+  uint64_t state = 88172645463325252;
+  for (int exponent = -1074; exponent <= 1023; exponent++) expect_fewest_digits_around(ldexp(1, exponent));
+  for (int exponent = -323; exponent <= 308; exponent++) {
+    for (int digit = 1; digit <= 9; digit++) {
+      char text[32];
+      snprintf(text, sizeof text, "%de%d", digit, exponent);
+      double value = strtod(text, NULL);
+      if (isfinite(value)) expect_fewest_digits_around(value);
+    }
+  }
+  for (int i = 0; i < 40000; i++) {
+    double value;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    memcpy(&value, &state, sizeof value);
+    if (isfinite(value)) expect_fewest_digits(value);
+    /* Those that data are made of: of the usual size, with few bits, with few digits. */
+    uint64_t bits = (state & UINT64_C(0x800FFFFFFFFFFFFF)) | (1023 - 60 + state % 191) << 52;
+    memcpy(&value, &bits, sizeof value);
+    expect_fewest_digits(value);
+    bits &= UINT64_MAX << state % 52;
+    memcpy(&value, &bits, sizeof value);
+    expect_fewest_digits(value);
+    expect_fewest_digits((double)(int64_t)state / pow(10, (double)(state % 25)));
+    expect_fewest_digits((double)(state % 1000000000) / pow(10, (double)(state % 13)));
+  }
 }
 
 /* The folder of a locale for numbers whose decimal mark is a comma: LC_NUMERIC as glibc's localedef writes it. */
