@@ -18,11 +18,10 @@ static int file_of(const char *text) {
   return fd;
 }
 
-/* Imports `text` as "t". */
-static ufo_status import(const char *text, const ufo_csv_options *options) {
+/* Imports the file as "t". */
+static ufo_status import_file(int fd, const ufo_csv_options *options) {
   ufo_csv *csv = NULL;
   ufo_txn *txn = NULL;
-  int fd = file_of(text);
   ufo_status status = ufo_csv_scan(fd, "test.csv", options, NULL, NULL, &csv, &error);
   if (!status) status = ufo_txn_begin(store, &txn, &error);
   if (!status) status = ufo_csv_load(csv, txn, "t", NULL, NULL, &error);
@@ -31,6 +30,10 @@ static ufo_status import(const char *text, const ufo_csv_options *options) {
   ufo_csv_free(csv);
   close(fd);
   return status;
+}
+
+static ufo_status import(const char *text, const ufo_csv_options *options) {
+  return import_file(file_of(text), options);
 }
 
 static const char *class_of(const char *name) {
@@ -92,6 +95,49 @@ Test(csv, what_is_asked_for_must_fit) {
   cr_expect_eq(import("", NULL), UFO_USAGE);
   ufo_object_info info = {.struct_size = sizeof info};
   cr_expect_eq(ufo_store_info(store, NULL, "t", 0, &info, &error), UFO_MISSING);
+}
+
+/* A file in UTF-16 with its mark; `units` may be no text. */
+static int utf16_file(const uint16_t *units, size_t count, bool big_endian, size_t cut) {
+  unsigned char *bytes = malloc(2 * count + 2);
+  int fd = memfd_create("utf16", MFD_CLOEXEC);
+  for (size_t i = 0; i <= count; i++) {
+    uint16_t unit = i ? units[i - 1] : 0xFEFF;
+    bytes[2 * i] = (unsigned char)(big_endian ? unit >> 8 : unit);
+    bytes[2 * i + 1] = (unsigned char)(big_endian ? unit : unit >> 8);
+  }
+  cr_assert(bytes && fd >= 0 && write(fd, bytes, 2 * count + 2 - cut) == (ssize_t)(2 * count + 2 - cut));
+  free(bytes);
+  return fd;
+}
+
+Test(csv, files_in_utf16_are_those_of_utf8) {
+  const uint16_t text[] = {'x', '\n', 'a', '\n', 0xE9, 0x65E5, '\n', 0xD83D, 0xDE00, '\r', '\n'};
+  enum { COUNT = sizeof text / sizeof *text };
+  for (int big_endian = 0; big_endian < 2; big_endian++) {
+    ufo_object_info info = {.struct_size = sizeof info};
+    OK(import_file(utf16_file(text, COUNT, big_endian, 0), NULL));
+    OK(ufo_store_info(store, NULL, "t$x", 0, &info, &error));
+    cr_expect_eq(info.length, 3);
+    cr_expect_eq(import_file(utf16_file(text, COUNT, big_endian, 1), NULL), UFO_USAGE);
+    cr_expect(strstr(error.message, "ends within a character"), "%s", error.message);
+    cr_expect_eq(import_file(utf16_file(text, COUNT - 3, big_endian, 0), NULL), UFO_USAGE);
+    cr_expect_eq(import_file(utf16_file(text + 8, 2, big_endian, 0), NULL), UFO_USAGE);
+    cr_expect(strstr(error.message, "half of a surrogate pair"), "%s", error.message);
+    cr_expect_eq(import_file(utf16_file(text, 0, big_endian, 0), NULL), UFO_USAGE);
+    cr_expect(strstr(error.message, "is empty"), "%s", error.message);
+  }
+  /* Characters that lie across what is read at a time. */
+  enum { ROWS = 150000 };
+  uint16_t *units = malloc((4 * ROWS + 3) * sizeof *units);
+  size_t at = 0;
+  units[at++] = 'x', units[at++] = 'y', units[at++] = '\n';
+  for (int i = 0; i < ROWS; i++) units[at++] = 0xD83D, units[at++] = 0xDE00 + i % 64, units[at++] = '\n';
+  ufo_object_info info = {.struct_size = sizeof info};
+  OK(import_file(utf16_file(units, at, false, 0), NULL));
+  OK(ufo_store_info(store, NULL, "t$xy", 0, &info, &error));
+  cr_expect_eq(info.length, ROWS);
+  free(units);
 }
 
 static int stop_at(void *user, uint64_t done, uint64_t total) {

@@ -135,6 +135,24 @@ test_that("files in one-byte encodings and compressed files are read", {
   expect_identical(list.files(tempdir(), "^ufostore-import-"), character())
 })
 
+test_that("files in UTF-16 with a byte order mark are read, as spreadsheets write them", {
+  text <- "id;name\r\n1;Jos\u00e9\r\n2;\U1F600\r\n"
+  expected <- data.frame(id = 1:2, name = c("Jos\u00e9", "\U1F600"))
+  for (order in c("UTF-16LE", "UTF-16BE")) {
+    bytes <- iconv(paste0("\ufeff", text), "UTF-8", order, toRaw = TRUE)[[1]]
+    for (encoding in c("UTF-8", "UTF-16", order)) expect_identical(imported_text(bytes, delim = ";", encoding = encoding), expected)
+    file <- csv_file(raw(), ".csv.gz")
+    connection <- gzfile(file, "wb")
+    writeBin(bytes, connection)
+    close(connection)
+    expect_identical(imported(file, delim = ";", encoding = "UTF-16"), expected)
+    expect_error(imported_text(bytes[-(1:2)], delim = ";", encoding = order), "iconv -f UTF-16", class = "ufo_unsupported_error")
+    expect_error(imported_text(bytes[-(1:2)], delim = ";"), "NUL|carriage return", class = "ufo_usage_error")
+    expect_error(imported_text(bytes[-length(bytes)], delim = ";"), "within a character", class = "ufo_usage_error")
+  }
+  expect_identical(imported_text("\ufeffid\n1\n", encoding = "UTF-8-BOM"), data.frame(id = 1L))
+})
+
 test_that("na, which R takes for an abbreviation of name, is refused", {
   s <- new_store()
   expect_error(ufo_import(s, csv_file("a\n1\n"), na = "."), "na.strings", class = "ufo_usage_error")
