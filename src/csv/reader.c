@@ -86,7 +86,7 @@ static ufo_status fill_from_utf16(ufo_csv_reader *reader, ufo_error *error) {
     reader->filled = ufo_csv_utf16_decode(source, reader->input, sizeof reader->input, &malformed);
     if (reader->filled) return UFO_OK;
     if (malformed) return not_utf16(reader, "half of a surrogate pair", error);
-    size_t rest = source->filled - source->at, got;
+    size_t rest = source->filled - source->at, got = 0;
     memmove(source->bytes, source->bytes + source->at, rest);
     ufo_status status = read_bytes(reader, source->bytes + rest, sizeof source->bytes - rest, &got, error);
     if (status) return status;
