@@ -3,7 +3,8 @@
  *
  * FORMAT  RFC 4180: fields in double quotes may hold delimiters, line ends and doubled quotes; lines end in LF or CRLF,
  *   the last one perhaps in neither; a UTF-8 byte order mark at the start and blank lines are passed over, but in a
- *   file of one column a blank line is a missing value. What the format does not allow (a quote inside an unquoted
+ *   file of one column a blank line is a missing value. A file that begins with a byte order mark of UTF-16, as
+ *   spreadsheets write it, is read as that. What the format does not allow (a quote inside an unquoted
  *   field, text after a closing quote, a lone carriage return, a NUL, bytes that are not UTF-8, a row of another number
  *   of fields than the first) is UFO_USAGE, and the message names the line.
  *

@@ -2,7 +2,7 @@
  *
  * A store is one LMDB file (plus LMDB's lock file PATH-lock while in use), documented in store-format/FORMAT.md. All
  * changes go through transactions (txn.h). A commit that returned UFO_OK survives kill -9 and power loss; one that did
- * not is absent, wholly. Any number of processes may have the store open; readers never wait for writers.
+ * not is there wholly, or not at all. Any number of processes may have the store open; readers never wait for writers.
  *
  * NAMES  UTF-8, 1 to UFO_NAME_MAX bytes, no NUL. Element E of a list (data frame) object L can be addressed as "L$E"
  *   or, by position, "L[[3]]" (one-based), wherever a function reads; an object whose whole name is "L$E" goes first.

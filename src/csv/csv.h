@@ -2,7 +2,9 @@
  *
  *   fd --reader.c--> records of fields --scan.c: rows--+--infer.c--> ufo_csv_found, one for each column
  *                                                      '--load.c---> a writer for each column
- *   value.c: fields as numbers, dates and times; levels.c: the levels of a factor; format.c: the way back */
+ *      (utf16.c, if it is)
+ *   value.c: fields as numbers, dates and times; levels.c: the levels of a factor; format.c: the way
+ *   back, with the digits of doubles from digits.c */
 #ifndef UFO_CSV_CSV_H
 #define UFO_CSV_CSV_H
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/checked.h"
 #include "util/fail.h"
 #include "util/hash.h"
 
@@ -53,6 +54,7 @@ static size_t find_slot(const ufo_csv_levels *levels, const char *text, size_t l
 
 static int grow_slots(ufo_csv_levels *levels) {
   if ((size_t)levels->count < levels->slot_count / 2) return 1;
+  if (levels->slot_count > SIZE_MAX / 2) return 0;
   int32_t *slots = calloc(2 * levels->slot_count, sizeof *slots);
   if (!slots) return 0;
   free(levels->slots);
@@ -64,6 +66,7 @@ static int grow_slots(ufo_csv_levels *levels) {
 }
 
 static int grow_lists(ufo_csv_levels *levels, size_t length) {
+  if (length > UINT32_MAX) return 0;
   if (levels->count == levels->capacity) {
     if (levels->capacity > INT32_MAX / 2 - 64) return 0;
     int32_t capacity = 2 * levels->capacity + 64;
@@ -75,11 +78,12 @@ static int grow_lists(ufo_csv_levels *levels, size_t length) {
     levels->capacity = capacity;
   }
   if (!levels->text || length > levels->text_capacity - levels->text_used) {
-    size_t capacity = 2 * levels->text_capacity + length + 1024;
-    char *text = realloc(levels->text, capacity);
+    uint64_t capacity;
+    if (ufo_grow_overflows(levels->text_capacity, length, 1024, &capacity)) return 0;
+    char *text = realloc(levels->text, (size_t)capacity);
     if (!text) return 0;
     levels->text = text;
-    levels->text_capacity = capacity;
+    levels->text_capacity = (size_t)capacity;
   }
   return 1;
 }

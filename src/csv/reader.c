@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "csv/utf16.h"
+#include "util/checked.h"
 #include "util/fail.h"
 #include "util/utf8.h"
 
@@ -26,6 +28,7 @@ struct ufo_csv_reader {
   ufo_csv_field *fields;
   size_t *ends; /* end of field i in text; it begins where field i - 1 ends */
   size_t field_count, field_capacity;
+  ufo_csv_utf16 *utf16; /* NULL: the file is not in it */
   size_t at, filled;
   char input[INPUT_BYTES];
 };
@@ -46,6 +49,7 @@ void ufo_csv_reader_close(ufo_csv_reader *reader) {
   free(reader->text);
   free(reader->fields);
   free(reader->ends);
+  free(reader->utf16);
   free(reader);
 }
 
@@ -59,20 +63,66 @@ uint64_t ufo_csv_reader_bytes(const ufo_csv_reader *reader) { return reader->byt
 
 /* ---- bytes in ---- */
 
-static ufo_status fill_input(ufo_csv_reader *reader, ufo_error *error) {
+static ufo_status read_bytes(ufo_csv_reader *reader, void *out, size_t count, size_t *got_out, ufo_error *error) {
   ssize_t got;
-  do got = read(reader->fd, reader->input, sizeof reader->input);
+  do got = read(reader->fd, out, count);
   while (got < 0 && errno == EINTR);
   if (got < 0) return ufo_fail_errno(error, errno, "cannot read '%s'", reader->name);
-  reader->at = 0;
-  reader->filled = (size_t)got;
+  *got_out = (size_t)got;
   reader->bytes += (uint64_t)got;
-  if (!got) reader->ended = true;
-  if (!reader->started) {
-    reader->started = true;
-    if (reader->filled >= 3 && memcmp(reader->input, "\xEF\xBB\xBF", 3) == 0) reader->at = 3;
-  }
   return UFO_OK;
+}
+
+static ufo_status not_utf16(const ufo_csv_reader *reader, const char *what, ufo_error *error) {
+  return ufo_fail(error, UFO_USAGE, "'%s', line %llu or after it: %s, so this is not the UTF-16 that it begins as",
+                  reader->name, (unsigned long long)reader->line, what);
+}
+
+static ufo_status fill_from_utf16(ufo_csv_reader *reader, ufo_error *error) {
+  ufo_csv_utf16 *source = reader->utf16;
+  for (;;) {
+    bool malformed;
+    reader->at = 0;
+    reader->filled = ufo_csv_utf16_decode(source, reader->input, sizeof reader->input, &malformed);
+    if (reader->filled) return UFO_OK;
+    if (malformed) return not_utf16(reader, "half of a surrogate pair", error);
+    size_t rest = source->filled - source->at, got = 0;
+    memmove(source->bytes, source->bytes + source->at, rest);
+    ufo_status status = read_bytes(reader, source->bytes + rest, sizeof source->bytes - rest, &got, error);
+    if (status) return status;
+    source->at = 0;
+    source->filled = rest + got;
+    if (got) continue;
+    if (rest) return not_utf16(reader, "the file ends within a character", error);
+    reader->ended = true;
+    return UFO_OK;
+  }
+}
+
+/* What the file begins with is no text: a mark of UTF-8, or of UTF-16, in which what was read is to be decoded. */
+static ufo_status take_mark(ufo_csv_reader *reader, ufo_error *error) {
+  bool big_endian;
+  if (reader->filled >= 3 && memcmp(reader->input, "\xEF\xBB\xBF", 3) == 0) reader->at = 3;
+  if (!ufo_csv_utf16_marked(reader->input, reader->filled, &big_endian)) return UFO_OK;
+  reader->utf16 = malloc(sizeof *reader->utf16);
+  if (!reader->utf16) return ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", reader->name);
+  _Static_assert(INPUT_BYTES <= UFO_CSV_UTF16_BYTES, "what was read has its place");
+  reader->utf16->big_endian = big_endian;
+  reader->utf16->at = 2;
+  reader->utf16->filled = reader->filled;
+  memcpy(reader->utf16->bytes, reader->input, reader->filled);
+  return fill_from_utf16(reader, error);
+}
+
+static ufo_status fill_input(ufo_csv_reader *reader, ufo_error *error) {
+  if (reader->utf16) return fill_from_utf16(reader, error);
+  reader->at = 0;
+  ufo_status status = read_bytes(reader, reader->input, sizeof reader->input, &reader->filled, error);
+  if (status) return status;
+  if (!reader->filled) reader->ended = true;
+  if (reader->started) return UFO_OK;
+  reader->started = true;
+  return take_mark(reader, error);
 }
 
 /* The next byte without taking it, NONE at the end. */
@@ -90,14 +140,15 @@ static ufo_status peek(ufo_csv_reader *reader, int *byte_out, ufo_error *error) 
 
 static ufo_status add_text(ufo_csv_reader *reader, const char *text, size_t length, ufo_error *error) {
   if (!reader->text || length > reader->text_capacity - reader->text_used) {
-    size_t capacity = 2 * reader->text_capacity + length + 4096;
-    if (reader->text_used + length > UFO_CSV_RECORD_MAX)
+    uint64_t capacity;
+    if (length > UFO_CSV_RECORD_MAX || reader->text_used > UFO_CSV_RECORD_MAX - length ||
+        ufo_grow_overflows(reader->text_capacity, length, 4096, &capacity))
       return ufo_fail(error, UFO_USAGE, "'%s', line %llu: a record of more than %zu MiB; is a quote missing?",
                       reader->name, (unsigned long long)reader->record_line, UFO_CSV_RECORD_MAX >> 20);
-    char *grown = realloc(reader->text, capacity);
+    char *grown = realloc(reader->text, (size_t)capacity);
     if (!grown) return ufo_fail(error, UFO_FULL, "cannot read '%s': out of memory", reader->name);
     reader->text = grown;
-    reader->text_capacity = capacity;
+    reader->text_capacity = (size_t)capacity;
   }
   memcpy(reader->text + reader->text_used, text, length);
   reader->text_used += length;

@@ -19,6 +19,13 @@ static inline bool ufo_round_up_overflows(uint64_t value, uint64_t unit, uint64_
   return ufo_add_overflows(value, rest ? unit - rest : 0, out);
 }
 
+/* The next size in bytes of memory that grows by doubling, from `size` to `more` beyond it at least, and `extra` so
+ * that small ones grow fast; true if it is no size_t. */
+static inline bool ufo_grow_overflows(uint64_t size, uint64_t more, uint64_t extra, uint64_t *out) {
+  return ufo_mul_overflows(size, 2, out) || ufo_add_overflows(*out, more, out) || ufo_add_overflows(*out, extra, out) ||
+         *out > SIZE_MAX;
+}
+
 /* Whole units needed for `value`; never overflows. */
 static inline uint64_t ufo_div_up(uint64_t value, uint64_t unit) { return value / unit + (value % unit != 0); }
 

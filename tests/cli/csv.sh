@@ -135,6 +135,18 @@ expect 1 export s.ufo v no/such/folder.csv
 expect 1 export s.ufo nothing n.csv; says nothing
 [ -z "$(find . -name '*.csv.*')" ] || failed "temporary files are left"
 
+# UTF-16 with its mark, as spreadsheets write it, is the same table.
+printf 'id;name\n1;Jos\303\251\n2;"\360\237\230\200;x"\n' >utf8.csv
+expect 0 import s.ufo utf8 utf8.csv --delim ';'
+expect 0 get s.ufo utf8
+cp out utf8.out
+for order in le be; do
+  perl -e 'use Encode; local $/; binmode STDOUT; my $e = uc "utf-16$ARGV[0]"; print encode($e, "\x{FEFF}" . decode("UTF-8", <STDIN>))' $order <utf8.csv >utf16.csv
+  expect 0 import s.ufo utf16 utf16.csv --delim ';'
+  expect 0 get s.ufo utf16
+  same out utf8.out
+done
+
 # What is refused, with the line, and nothing is stored of it.
 refused() { # refused WORDS CONTENT
   printf "$2" >bad.csv

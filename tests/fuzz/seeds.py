@@ -173,6 +173,9 @@ csv = {
     "ragged": b"\0a,b\n1\n",
     "nul": b"\0a\n\0\n",
     "latin1": b"\0a\ncaf\xe9\n",
+    "utf16": b"\0" + "\ufeffa,b\r\n1,\u65e5\r\n2,\U0001f600\r\n".encode("utf-16-le"),
+    "utf16_big": b"\x01" + "\ufeffa;b\n1;\u00e9\n".encode("utf-16-be"),
+    "utf16_half": b"\0\xff\xfea\0\n\0\0\xd8x\0\n",
 }
 for name, data in csv.items():
     seed("csv", name, data)

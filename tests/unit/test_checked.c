@@ -63,3 +63,14 @@ Test(checked, small_helpers) {
   cr_assert(ufo_is_power_of_two(UINT64_C(1) << 63));
   cr_assert_not(ufo_is_power_of_two(UINT64_MAX));
 }
+
+Test(checked, memory_that_grows) {
+  uint64_t out;
+  cr_assert(!ufo_grow_overflows(0, 5, 1024, &out) && out == 1029);
+  cr_assert(!ufo_grow_overflows(1000, 5000, 24, &out) && out == 7024);
+  cr_assert(!ufo_grow_overflows(SIZE_MAX / 2, 1, 0, &out) && out == SIZE_MAX);
+  cr_assert(ufo_grow_overflows(SIZE_MAX / 2, 1, 1, &out));
+  cr_assert(ufo_grow_overflows(SIZE_MAX / 2, 2, 0, &out));
+  cr_assert(ufo_grow_overflows(SIZE_MAX / 2 + 1, 0, 0, &out));
+  cr_assert(ufo_grow_overflows(0, SIZE_MAX, 1, &out));
+}

@@ -3,6 +3,7 @@
  * ../cli/csv.sh; random files: ../fuzz/fuzz_csv.c; tables from R and back: bindings/r/tests. */
 #include "one_store.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <sys/mman.h>
@@ -17,11 +18,10 @@ static int file_of(const char *text) {
   return fd;
 }
 
-/* Imports `text` as "t". */
-static ufo_status import(const char *text, const ufo_csv_options *options) {
+/* Imports the file as "t". */
+static ufo_status import_file(int fd, const ufo_csv_options *options) {
   ufo_csv *csv = NULL;
   ufo_txn *txn = NULL;
-  int fd = file_of(text);
   ufo_status status = ufo_csv_scan(fd, "test.csv", options, NULL, NULL, &csv, &error);
   if (!status) status = ufo_txn_begin(store, &txn, &error);
   if (!status) status = ufo_csv_load(csv, txn, "t", NULL, NULL, &error);
@@ -30,6 +30,10 @@ static ufo_status import(const char *text, const ufo_csv_options *options) {
   ufo_csv_free(csv);
   close(fd);
   return status;
+}
+
+static ufo_status import(const char *text, const ufo_csv_options *options) {
+  return import_file(file_of(text), options);
 }
 
 static const char *class_of(const char *name) {
@@ -93,6 +97,49 @@ Test(csv, what_is_asked_for_must_fit) {
   cr_expect_eq(ufo_store_info(store, NULL, "t", 0, &info, &error), UFO_MISSING);
 }
 
+/* A file in UTF-16 with its mark; `units` may be no text. */
+static int utf16_file(const uint16_t *units, size_t count, bool big_endian, size_t cut) {
+  unsigned char *bytes = malloc(2 * count + 2);
+  int fd = memfd_create("utf16", MFD_CLOEXEC);
+  for (size_t i = 0; i <= count; i++) {
+    uint16_t unit = i ? units[i - 1] : 0xFEFF;
+    bytes[2 * i] = (unsigned char)(big_endian ? unit >> 8 : unit);
+    bytes[2 * i + 1] = (unsigned char)(big_endian ? unit : unit >> 8);
+  }
+  cr_assert(bytes && fd >= 0 && write(fd, bytes, 2 * count + 2 - cut) == (ssize_t)(2 * count + 2 - cut));
+  free(bytes);
+  return fd;
+}
+
+Test(csv, files_in_utf16_are_those_of_utf8) {
+  const uint16_t text[] = {'x', '\n', 'a', '\n', 0xE9, 0x65E5, '\n', 0xD83D, 0xDE00, '\r', '\n'};
+  enum { COUNT = sizeof text / sizeof *text };
+  for (int big_endian = 0; big_endian < 2; big_endian++) {
+    ufo_object_info info = {.struct_size = sizeof info};
+    OK(import_file(utf16_file(text, COUNT, big_endian, 0), NULL));
+    OK(ufo_store_info(store, NULL, "t$x", 0, &info, &error));
+    cr_expect_eq(info.length, 3);
+    cr_expect_eq(import_file(utf16_file(text, COUNT, big_endian, 1), NULL), UFO_USAGE);
+    cr_expect(strstr(error.message, "ends within a character"), "%s", error.message);
+    cr_expect_eq(import_file(utf16_file(text, COUNT - 3, big_endian, 0), NULL), UFO_USAGE);
+    cr_expect_eq(import_file(utf16_file(text + 8, 2, big_endian, 0), NULL), UFO_USAGE);
+    cr_expect(strstr(error.message, "half of a surrogate pair"), "%s", error.message);
+    cr_expect_eq(import_file(utf16_file(text, 0, big_endian, 0), NULL), UFO_USAGE);
+    cr_expect(strstr(error.message, "is empty"), "%s", error.message);
+  }
+  /* Characters that lie across what is read at a time. */
+  enum { ROWS = 150000 };
+  uint16_t *units = malloc((4 * ROWS + 3) * sizeof *units);
+  size_t at = 0;
+  units[at++] = 'x', units[at++] = 'y', units[at++] = '\n';
+  for (int i = 0; i < ROWS; i++) units[at++] = 0xD83D, units[at++] = 0xDE00 + i % 64, units[at++] = '\n';
+  ufo_object_info info = {.struct_size = sizeof info};
+  OK(import_file(utf16_file(units, at, false, 0), NULL));
+  OK(ufo_store_info(store, NULL, "t$xy", 0, &info, &error));
+  cr_expect_eq(info.length, ROWS);
+  free(units);
+}
+
 static int stop_at(void *user, uint64_t done, uint64_t total) {
   cr_assert(done <= total);
   return done > *(const uint64_t *)user;
@@ -141,8 +188,61 @@ Test(csv, elements_as_text) {
   cr_expect_str_eq(text, "NaN");
   ufo_csv_format_date(text, -719528);
   cr_expect_str_eq(text, "0000-01-01");
+  ufo_csv_format_date(text, -719529 - 366);
+  cr_expect_str_eq(text, "-0002-12-30");
+  ufo_csv_format_date(text, 2932897);
+  cr_expect_str_eq(text, "10000-01-01");
   ufo_csv_format_time(text, 1362028500.25);
   cr_expect_str_eq(text, "2013-02-28T05:15:00.25Z");
+  ufo_csv_format_time(text, -1e-6);
+  cr_expect_str_eq(text, "1969-12-31T23:59:59.999999Z");
+  ufo_csv_format_time(text, 253402300800);
+  cr_expect_str_eq(text, "10000-01-01T00:00:00Z");
+}
+
+/* What ufo_csv_format_double() promises, by the C library. */
+static void expect_fewest_digits(double value) {
+  char text[UFO_CSV_ELEMENT_BYTES], expected[UFO_CSV_ELEMENT_BYTES];
+  for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+    snprintf(expected, sizeof expected, "%.*g", digits, value);
+    if (strtod(expected, NULL) == value) break;
+  }
+  size_t length = ufo_csv_format_double(text, value);
+  cr_assert(length == strlen(expected) && strcmp(text, expected) == 0, "%a: %s, not %s", value, text, expected);
+}
+
+static void expect_fewest_digits_around(double value) {
+  expect_fewest_digits(value);
+  expect_fewest_digits(-nextafter(value, 0));
+  if (value < DBL_MAX) expect_fewest_digits(nextafter(value, DBL_MAX));
+}
+
+Test(csv, doubles_have_the_fewest_digits_that_give_them_back) {
+  uint64_t state = 88172645463325252;
+  for (int exponent = -1074; exponent <= 1023; exponent++) expect_fewest_digits_around(ldexp(1, exponent));
+  for (int exponent = -323; exponent <= 308; exponent++) {
+    for (int digit = 1; digit <= 9; digit++) {
+      char text[32];
+      snprintf(text, sizeof text, "%de%d", digit, exponent);
+      double value = strtod(text, NULL);
+      if (isfinite(value)) expect_fewest_digits_around(value);
+    }
+  }
+  for (int i = 0; i < 40000; i++) {
+    double value;
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    memcpy(&value, &state, sizeof value);
+    if (isfinite(value)) expect_fewest_digits(value);
+    /* Those that data are made of: of the usual size, with few bits, with few digits. */
+    uint64_t bits = (state & UINT64_C(0x800FFFFFFFFFFFFF)) | (1023 - 60 + state % 191) << 52;
+    memcpy(&value, &bits, sizeof value);
+    expect_fewest_digits(value);
+    bits &= UINT64_MAX << state % 52;
+    memcpy(&value, &bits, sizeof value);
+    expect_fewest_digits(value);
+    expect_fewest_digits((double)(int64_t)state / pow(10, (double)(state % 25)));
+    expect_fewest_digits((double)(state % 1000000000) / pow(10, (double)(state % 13)));
+  }
 }
 
 /* The folder of a locale for numbers whose decimal mark is a comma: LC_NUMERIC as glibc's localedef writes it. */

@@ -93,12 +93,7 @@ export_rds <- function(x, temporary, label, target, ...) {
 export_parquet <- function(x, temporary, label, target, ...) {
   check_no_more("parquet", ...)
   table <- export_table(x, label)
-  if (requireNamespace("arrow", quietly = TRUE)) {
-    return(write_arrow(table, temporary, function(sink, schema) {
-      writer <- arrow::ParquetFileWriter$create(schema, sink, arrow::ParquetWriterProperties$create(names(schema)))
-      list(write = function(rows) writer$WriteTable(rows, max(1L, rows$num_rows)), close = function() writer$Close())
-    }))
-  }
+  if (has_arrow_parquet()) return(export_parquet_arrow(table, temporary, target))
   if (!requireNamespace("nanoparquet", quietly = TRUE)) {
     need_package("nanoparquet", "Exporting a parquet file", "export to another format, such as CSV")
   }
@@ -121,33 +116,20 @@ whole_days <- function(part) {
   structure(as.integer(floor(unclass(part))), class = "Date")
 }
 
-# A block without missing values says nothing about the next.
+# A block without missing values says nothing about the next. Times of the day would be cut to thousandths.
 nullable_schema <- function(rows) {
   schema <- nanoparquet::infer_parquet_schema(rows)
   schema$repetition_type <- "OPTIONAL"
+  clocks <- which(schema$r_type == "hms")
+  time <- nanoparquet::parquet_schema(list("TIME", unit = "MICROS", is_adjusted_utc = TRUE))
+  for (field in c("type", "converted_type", "logical_type")) schema[[field]][clocks] <- rep(time[[field]], length(clocks))
   schema
 }
 
 export_feather <- function(x, temporary, label, target, ...) {
   check_no_more("feather", ...)
   need_package("arrow", "Exporting a feather file", "export to another format, such as parquet or CSV")
-  write_arrow(export_table(x, label), temporary, function(sink, schema) {
-    writer <- arrow::RecordBatchFileWriter$create(sink, schema)
-    list(write = function(rows) writer$write(rows), close = function() writer$close())
-  })
-}
-
-# open(sink, schema) gives the functions write(rows) and close().
-write_arrow <- function(table, temporary, open) {
-  sink <- arrow::FileOutputStream$create(temporary)
-  on.exit(sink$close())
-  writer <- NULL
-  each_block(table, function(block) {
-    rows <- arrow::arrow_table(as_block_frame(table, block))
-    if (is.null(writer)) writer <<- open(sink, rows$schema)
-    writer$write(rows)
-  }, import_block_bytes)
-  writer$close()
+  export_feather_arrow(export_table(x, label), temporary, target)
 }
 
 # ---- fst -------------------------------------------------------------------------------------------------------------

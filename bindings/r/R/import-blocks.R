@@ -1,6 +1,7 @@
 # Data of other packages, block by block, in one transaction. A block is in memory, and what comes before and after it
 # is not. There are two ways:
 #   put_blocks()   the first block is put and the others are appended: rows of a table, elements of a vector
+#   put_pieces()   the same where not everything in it is a block of one size
 #   put_columns()  each column is put under a name of its own, which it loses when the data frame is made of all
 
 import_block_bytes <- 8 * 1024^2
@@ -23,38 +24,65 @@ in_transaction <- function(store, code) {
   invisible()
 }
 
-# read(first, count) gives elements or rows from number first + 1 on; blocks can also be counted by `size` = 1.
-put_blocks <- function(store, name, n, read, size) {
+# body(put) calls put(block, done), `done` of `total`. There is at least one block.
+put_pieces <- function(store, name, total, body) {
   in_transaction(store, {
-    meter <- new_meter(max(n, 1))
-    first <- 0
+    meter <- new_meter(max(total, 1))
+    put <- putter(store, name)
     tryCatch(
-      repeat {
-        count <- min(size, n - first)
-        block <- read(first, count)
-        if (first == 0) ufo_put(store, name, block) else if (count > 0) ufo_append(store, name, block)
-        # Else the blocks that are done with would pile up.
-        rm(block)
-        gc(full = FALSE)
-        first <- first + count
-        if (!is.null(meter)) meter$show(first)
-        if (first >= n) break
-      },
+      body(function(block, done) {
+        put(block)
+        if (!is.null(meter)) meter$show(done)
+      }),
       finally = if (!is.null(meter)) meter$close()
     )
   })
 }
 
-# read(i) gives column i, an object that ufo_put() takes; or it is a function(put) that puts it in pieces.
+# A function that puts the first block and appends the others.
+putter <- function(store, name) {
+  is_first <- TRUE
+  function(block) {
+    gc(full = FALSE) # else the blocks that are done with would pile up: this one is read only now
+    count <- if (is.data.frame(block)) .row_names_info(block, 2L) else length(block)
+    if (is_first) ufo_put(store, name, block) else if (count > 0) ufo_append(store, name, block)
+    is_first <<- FALSE
+  }
+}
+
+# read(first, count) gives elements or rows from number first + 1 on.
+put_blocks <- function(store, name, n, read, size) {
+  put_pieces(store, name, n, function(put) {
+    first <- 0
+    repeat {
+      count <- min(size, n - first)
+      put(read(first, count), first + count)
+      first <- first + count
+      if (first >= n) break
+    }
+  })
+}
+
+# read(i) gives column i, an object that ufo_put() takes; or it is a function(put) that puts it in pieces by put(piece, count).
 put_columns <- function(store, name, names, rows, read) {
   in_transaction(store, {
-    meter <- new_meter(max(length(names), 1))
+    meter <- new_meter(max(length(names) * rows, 1))
     temporary <- sprintf("\001import.%d.%s.%d", Sys.getpid(), basename(tempfile("")), seq_along(names))
+    put_column <- function(i) {
+      put <- putter(store, temporary[[i]])
+      column <- read(i)
+      if (!is.function(column)) return(put(column))
+      done <- (i - 1) * rows
+      column(function(piece, count) {
+        put(piece)
+        done <<- done + count
+        if (!is.null(meter)) meter$show(done)
+      })
+    }
     tryCatch(
       for (i in seq_along(names)) {
-        ufo_put(store, temporary[[i]], read(i))
-        gc(full = FALSE)
-        if (!is.null(meter)) meter$show(i)
+        put_column(i)
+        if (!is.null(meter)) meter$show(i * rows)
       },
       finally = if (!is.null(meter)) meter$close()
     )
@@ -63,6 +91,10 @@ put_columns <- function(store, name, names, rows, read) {
       list(names = enc2utf8(names), class = "data.frame", row.names = c(NA_integer_, -as.integer(rows)))
     )
   })
+}
+
+as_frame <- function(columns, names) {
+  structure(columns, names = names, class = "data.frame", row.names = .set_row_names(if (length(columns) > 0) NROW(columns[[1]]) else 0L))
 }
 
 # An ordinary data frame of a block of one: rows are numbered anew, and classes such as tibble's go.
@@ -75,36 +107,42 @@ plain_frame <- function(block) {
 # ---- parquet and feather ---------------------------------------------------------------------------------------------
 
 import_parquet <- function(store, file, name) {
-  if (requireNamespace("arrow", quietly = TRUE)) {
-    reader <- arrow::ParquetFileReader$create(file)
-    groups <- reader$num_row_groups
-    if (groups == 0) return(ufo_put(store, name, plain_frame(as.data.frame(reader$ReadTable()))))
-    return(put_blocks(store, name, groups, size = 1, function(first, count) {
-      plain_frame(as.data.frame(reader$ReadRowGroup(first)))
-    }))
-  }
-  if (!requireNamespace("nanoparquet", quietly = TRUE)) {
-    need_package("nanoparquet", "Importing a parquet file", "install.packages(\"arrow\")")
-  }
+  if (has_arrow_parquet()) return(import_parquet_arrow(store, file, name))
+  need_package("nanoparquet", "Importing a parquet file", "install.packages(\"arrow\")")
   # It reads columns, and not parts of them.
-  read <- function(i) nanoparquet::read_parquet(file, col_select = i)[[1]]
+  read <- function(i) {
+    column <- nanoparquet::read_parquet(file, col_select = i, options = nanoparquet_options())[[1]]
+    if (is.list(column)) refuse_no_vector(file, names[[i]], "parquet")
+    column
+  }
   info <- reading("parquet", file, nanoparquet::read_parquet_info(file))
-  # The names of the columns as they come: of nested ones a schema has more.
-  first <- reading("parquet", file, nanoparquet::read_parquet_schema(file))
-  names <- first$name[is.na(first$num_children) | first$num_children == 0]
+  # The first is the root.
+  schema <- reading("parquet", file, nanoparquet::read_parquet_schema(file))[-1, ]
+  nested <- which(!is.na(schema$num_children) & schema$num_children > 0)
+  if (length(nested) > 0) refuse_no_vector(file, schema$name[[nested[[1]]]], "parquet")
+  names <- schema$name
   put_columns(store, name, names, info$num_rows, function(i) reading("parquet", file, read(i)))
 }
 
+# Integers of 64 bits as such, which its older versions cannot: there they are doubles.
+nanoparquet_options <- function() {
+  if (!"read_int64_type" %in% names(formals(nanoparquet::parquet_options))) return(nanoparquet::parquet_options())
+  nanoparquet::parquet_options(read_int64_type = "integer64")
+}
+
+refuse_no_vector <- function(file, columns, format) {
+  raise_unsupported(
+    "Cannot import '", file, "': there is no vector of R for column ", paste0("'", columns, "'", collapse = ", "),
+    "; write the ", format, " file without it, or with the column as numbers or text"
+  )
+}
+
+# Builds of arrow may be without it.
+has_arrow_parquet <- function() requireNamespace("arrow", quietly = TRUE) && arrow::arrow_with_parquet()
+
 import_feather <- function(store, file, name) {
   need_package("arrow", "Importing a feather file", "save the data in another format, such as parquet or CSV")
-  is_first_version <- identical(rawToChar(readBin(file, "raw", 4)), "FEA1")
-  if (is_first_version) return(ufo_put(store, name, plain_frame(arrow::read_feather(file))))
-  reader <- arrow::RecordBatchFileReader$create(arrow::ReadableFile$create(file))
-  batches <- reader$num_record_batches
-  if (batches == 0) return(ufo_put(store, name, plain_frame(as.data.frame(reader$read_table()))))
-  put_blocks(store, name, batches, size = 1, function(first, count) {
-    plain_frame(as.data.frame(reader$get_batch(first)))
-  })
+  import_feather_arrow(store, file, name)
 }
 
 # The errors of other packages, with the file.

@@ -81,7 +81,9 @@ plain_file <- function(file, encoding) {
   if (!is.character(encoding) || length(encoding) != 1 || is.na(encoding)) {
     raise_usage("The encoding must be one string such as \"UTF-8\" or \"latin1\", not ", deparse_short(encoding))
   }
-  converts <- !(tolower(encoding) %in% c("utf-8", "utf8", "ascii", "us-ascii"))
+  # The library knows UTF-16 by its byte order mark, whatever is said here.
+  converts <- !(tolower(encoding) %in% c("utf-8", "utf8", "utf-8-bom", "ascii", "us-ascii"))
+  if (tolower(encoding) %in% utf16_encodings && is_marked_utf16(file)) converts <- FALSE
   if (converts && !grepl(single_byte_encoding, tolower(encoding))) {
     raise_unsupported(
       "Files in the encoding \"", encoding, "\" cannot be imported; convert it first, in a terminal: iconv -f ", encoding,
@@ -93,6 +95,16 @@ plain_file <- function(file, encoding) {
   if (!converts) return(file)
   if (how != "none") on.exit(unlink(file))
   converted(file, encoding)
+}
+
+utf16_encodings <- c("utf-16", "utf16", "utf-16le", "utf-16be", "ucs-2", "ucs-2le", "ucs-2be")
+
+# Also of compressed files, which R's own connections decompress.
+is_marked_utf16 <- function(file) {
+  connection <- gzfile(file, "rb")
+  on.exit(close(connection))
+  start <- tryCatch(readBin(connection, "raw", 2), error = function(problem) raw())
+  identical(start, as.raw(c(0xff, 0xfe))) || identical(start, as.raw(c(0xfe, 0xff)))
 }
 
 # ---- compressed files ------------------------------------------------------------------------------------------------

@@ -7,8 +7,12 @@
 
 typedef enum meaning { PLAIN, FACTOR, DATE, TIME, INTEGER64 } meaning;
 
+/* `logicals`, `integers` or `numbers` is what the elements are; all are NULL if they are strings. */
 struct column {
   SEXP values, levels;
+  const int *logicals, *integers;
+  const double *numbers;
+  R_xlen_t level_count;
   meaning means;
 };
 
@@ -26,8 +30,11 @@ struct writer {
 static int has_room(struct writer *w, size_t bytes) {
   if (w->is_full) return 0;
   if (bytes <= w->capacity - w->used) return 1;
-  size_t capacity = 2 * w->capacity + bytes + 65536;
-  char *text = realloc(w->text, capacity);
+  size_t capacity;
+  char *text = NULL;
+  if (!__builtin_mul_overflow(w->capacity, 2, &capacity) && !__builtin_add_overflow(capacity, bytes, &capacity) &&
+      !__builtin_add_overflow(capacity, 65536, &capacity))
+    text = realloc(w->text, capacity);
   if (text == NULL) return w->is_full = 1, 0;
   w->text = text;
   w->capacity = capacity;
@@ -50,7 +57,12 @@ static void add_text(struct writer *w, const char *text, size_t length) {
     add(w, text, length);
     return;
   }
-  if (!has_room(w, 2 * length + 2)) return;
+  size_t most;
+  if (__builtin_mul_overflow(length, 2, &most) || __builtin_add_overflow(most, 2, &most)) {
+    w->is_full = 1;
+    return;
+  }
+  if (!has_room(w, most)) return;
   char *out = w->text + w->used;
   *out++ = '"';
   for (size_t i = 0; i < length; i++) {
@@ -100,17 +112,17 @@ static size_t format_number(meaning means, double value, char text[UFO_CSV_ELEME
 
 static void add_element(struct writer *w, const struct column *c, R_xlen_t row) {
   char text[UFO_CSV_ELEMENT_BYTES];
-  if (TYPEOF(c->values) == STRSXP) {
+  if (c->numbers != NULL) {
+    add_value(w, c->means, text, format_number(c->means, c->numbers[row], text));
+  } else if (c->logicals != NULL) {
+    add_value(w, c->means, text, ufo_csv_format_logical(text, c->logicals[row]));
+  } else if (c->integers == NULL) {
     add_string(w, STRING_ELT(c->values, row));
-  } else if (TYPEOF(c->values) == REALSXP) {
-    add_value(w, c->means, text, format_number(c->means, REAL(c->values)[row], text));
   } else {
-    int value = TYPEOF(c->values) == LGLSXP ? LOGICAL(c->values)[row] : INTEGER(c->values)[row];
+    int value = c->integers[row];
     if (c->means == FACTOR) {
-      int known = value != NA_INTEGER && value >= 1 && value <= Rf_xlength(c->levels);
+      int known = value != NA_INTEGER && value >= 1 && value <= c->level_count;
       add_string(w, known ? STRING_ELT(c->levels, value - 1) : NA_STRING);
-    } else if (TYPEOF(c->values) == LGLSXP) {
-      add_value(w, c->means, text, ufo_csv_format_logical(text, value));
     } else if (c->means == PLAIN) {
       add_value(w, c->means, text, ufo_csv_format_integer(text, value));
     } else {
@@ -125,6 +137,13 @@ static meaning meaning_of(const char *kind) {
          : strcmp(kind, "POSIXct") == 0   ? TIME
          : strcmp(kind, "integer64") == 0 ? INTEGER64
                                           : PLAIN;
+}
+
+static void find_elements(struct column *c) {
+  if (TYPEOF(c->values) == REALSXP) c->numbers = REAL(c->values);
+  else if (TYPEOF(c->values) == LGLSXP) c->logicals = LOGICAL(c->values);
+  else if (TYPEOF(c->values) == INTSXP) c->integers = INTEGER(c->values);
+  c->level_count = Rf_xlength(c->levels);
 }
 
 static SEXP write_rows(void *data) {
@@ -159,6 +178,7 @@ SEXP ufor_csv_text(SEXP columns, SEXP delim, SEXP dec, SEXP na) {
     w.columns[i] = (struct column){.means = meaning_of(CHAR(STRING_ELT(VECTOR_ELT(column, 0), 0))),
                                    .values = VECTOR_ELT(column, 1),
                                    .levels = VECTOR_ELT(column, 2)};
+    find_elements(&w.columns[i]);
     w.rows = Rf_xlength(w.columns[i].values);
   }
   SEXP bytes = PROTECT(R_UnwindProtect(write_rows, &w, free_text, &w, NULL));

@@ -33,6 +33,13 @@ assign_locked <- function(name, value, space) {
   lockBinding(name, space)
 }
 
+# Blocks of a thousand elements.
+with_small_blocks <- function(code) {
+  old <- options(ufostore.import_block = 8 * 1000)
+  on.exit(options(old))
+  force(code)
+}
+
 # Progress that calls act() once the given share is done.
 acting_meter <- function(share, act) {
   function(total) {
@@ -83,4 +90,38 @@ any_table <- function(n) {
   t$day[1] <- as.Date("2001-02-03")
   t$time[1] <- utc("2001-02-03 04:05:06")
   t
+}
+
+# Files to export to, and what is in them.
+exported <- function(x, ..., extension = ".csv") {
+  file <- tempfile("export-", fileext = extension)
+  ufo_export(x, file, ...)
+  file
+}
+exported_text <- function(x, ...) {
+  file <- exported(x, ...)
+  rawToChar(readBin(file, "raw", file.size(file)))
+}
+
+exported_files <- function(file) list.files(dirname(file), paste0("^", basename(file)))
+
+# Where no file may be larger than 200 blocks of 1 KiB.
+expect_export_refused_when_full <- function(extensions) {
+  s <- new_store()
+  s$x <- noise(1e5)
+  path <- .subset2(s, "path")
+  ufo_close(s)
+  for (extension in extensions) {
+    file <- tempfile("full", fileext = extension)
+    script <- tempfile(fileext = ".R")
+    writeLines(c(
+      "library(ufostore)", sprintf("s <- ufo_open(%s, 'r')", deparse(path)),
+      sprintf("r <- tryCatch(ufo_export(s, %s, name = 'x'), error = function(e) 'refused')", deparse(file)), "cat(r)"
+    ), script)
+    command <- sprintf("ulimit -f 200; trap '' XFSZ; %s --vanilla %s", shQuote(file.path(R.home("bin"), "Rscript")), shQuote(script))
+    libraries <- paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))
+    out <- suppressWarnings(system2("bash", c("-c", shQuote(command)), stdout = TRUE, stderr = TRUE, env = libraries))
+    expect_identical(out[[length(out)]], "refused", info = extension)
+    expect_identical(exported_files(file), character(), info = extension)
+  }
 }

@@ -135,6 +135,24 @@ test_that("files in one-byte encodings and compressed files are read", {
   expect_identical(list.files(tempdir(), "^ufostore-import-"), character())
 })
 
+test_that("files in UTF-16 with a byte order mark are read, as spreadsheets write them", {
+  text <- "id;name\r\n1;Jos\u00e9\r\n2;\U1F600\r\n"
+  expected <- data.frame(id = 1:2, name = c("Jos\u00e9", "\U1F600"))
+  for (order in c("UTF-16LE", "UTF-16BE")) {
+    bytes <- iconv(paste0("\ufeff", text), "UTF-8", order, toRaw = TRUE)[[1]]
+    for (encoding in c("UTF-8", "UTF-16", order)) expect_identical(imported_text(bytes, delim = ";", encoding = encoding), expected)
+    file <- csv_file(raw(), ".csv.gz")
+    connection <- gzfile(file, "wb")
+    writeBin(bytes, connection)
+    close(connection)
+    expect_identical(imported(file, delim = ";", encoding = "UTF-16"), expected)
+    expect_error(imported_text(bytes[-(1:2)], delim = ";", encoding = order), "iconv -f UTF-16", class = "ufo_unsupported_error")
+    expect_error(imported_text(bytes[-(1:2)], delim = ";"), "NUL|carriage return", class = "ufo_usage_error")
+    expect_error(imported_text(bytes[-length(bytes)], delim = ";"), "within a character", class = "ufo_usage_error")
+  }
+  expect_identical(imported_text("\ufeffid\n1\n", encoding = "UTF-8-BOM"), data.frame(id = 1L))
+})
+
 test_that("na, which R takes for an abbreviation of name, is refused", {
   s <- new_store()
   expect_error(ufo_import(s, csv_file("a\n1\n"), na = "."), "na.strings", class = "ufo_usage_error")
@@ -288,12 +306,6 @@ test_that("files of many times the budget go in and out within it", {
 
 # ---- other formats ----
 
-with_small_blocks <- function(code) {
-  old <- options(ufostore.import_block = 8 * 1000)
-  on.exit(options(old))
-  force(code)
-}
-
 test_that("RDS files become what they hold", {
   s <- new_store()
   for (x in list(iris, 1:10, list(a = 1, b = "x"), letters)) {
@@ -375,19 +387,13 @@ test_that("parquet files are read by columns or row groups", {
   expect_identical(class(imported(file)), "data.frame")
   nanoparquet::write_parquet(t[0, ], file)
   expect_identical(dim(imported(file)), c(0L, 7L))
+  skip_if(requireNamespace("arrow", quietly = TRUE)) # whose files are in test-arrow.R
+  for (lists in list(list(1:2, 3L), list(as.raw(1:2), raw()))) {
+    nanoparquet::write_parquet(data.frame(fine = 1:2, bad = I(lists)), file)
+    expect_error(imported(file), "no vector of R for column 'bad'", class = "ufo_unsupported_error")
+  }
   writeBin(as.raw(1:100), file)
   expect_error(imported(file), "as a parquet file", class = "ufo_io_error")
-})
-
-test_that("feather and parquet files are read by way of arrow", {
-  skip_if_not_installed("arrow")
-  t <- any_table(3000)
-  file <- tempfile(fileext = ".feather")
-  arrow::write_feather(t, file, chunk_size = 1000)
-  expect_equal(imported(file), t)
-  file <- tempfile(fileext = ".parquet")
-  arrow::write_parquet(t, file, chunk_size = 1000)
-  expect_equal(imported(file), t)
 })
 
 test_that("a package that is missing is named, with what to do", {
