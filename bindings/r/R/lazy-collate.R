@@ -3,8 +3,8 @@
 # to its bucket by a binary search among splitters, which are some of the strings, in order; then each bucket is sorted by
 # itself. R's shell sort is at its best with few strings, so this is what is done in memory, too.
 
-# Whether `a` has come as far as `b` in the order of the locale, or further than it; also of strings that are none of the session's
-# encoding: order() gives those a place, while comparisons of them are NA.
+# Whether `a` has come as far as `b` in the order of the locale, or further than it; also of strings that are no text in
+# the session's encoding: order() gives those a place, while comparisons of them are NA.
 reaches <- function(a, b, decreasing) {
   compare_in_locale(a, b, if (decreasing) `<=` else `>=`, function(a, b) stays_before(b, a, decreasing))
 }
