@@ -98,8 +98,12 @@ lazy_scope <- function(parent) {
   values <- new.env(parent = functions)
   for (name in names(forms)[of_base]) {
     value <- tryCatch(get0(name, envir = parent), error = function(problem) NULL)
-    if (!is.null(value) && !is.function(value)) assign(name, value, envir = values)
+    if (!is.null(value) && !is.function(value)) makeActiveBinding(name, variable_of(name, parent), values)
   }
   values
+}
+variable_of <- function(name, frame) {
+  force(name)
+  function(value) if (missing(value)) get(name, envir = frame) else assign(name, value, envir = frame, inherits = TRUE)
 }
 scope_state <- new.env(parent = emptyenv())

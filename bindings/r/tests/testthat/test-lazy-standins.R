@@ -227,6 +227,8 @@ test_that("expressions on a lazy data frame may use functions of base R without 
     order <- 2
     expect_identical(with(lazy, sum(table$k)), sum(d$k))
     expect_identical(as.vector(with(lazy, order(k, x))), base::order(d$k, d$x))
+    with(lazy, order <<- order + 1)
+    expect_identical(order, 3)
     toupper <- function(x) "mine"
     expect_identical(with(lazy, toupper(s)), "mine")
   })
