@@ -3,22 +3,38 @@
 # to its bucket by a binary search among splitters, which are some of the strings, in order; then each bucket is sorted by
 # itself. R's shell sort is at its best with few strings, so this is what is done in memory, too.
 
+# Whether `a` has come as far as `b` in the order of the locale, or further than it; also of strings that are no text in
+# the session's encoding: order() gives those a place, while comparisons of them are NA.
+reaches <- function(a, b, decreasing) {
+  compare_in_locale(a, b, if (decreasing) `<=` else `>=`, function(a, b) stays_before(b, a, decreasing))
+}
+passes <- function(a, b, decreasing) {
+  compare_in_locale(a, b, if (decreasing) `<` else `>`, function(a, b) !stays_before(a, b, decreasing))
+}
+
+compare_in_locale <- function(a, b, operator, of_two) {
+  result <- operator(a, b)
+  for (i in which(is.na(result))) result[[i]] <- of_two(a[[i]], b[[i]])
+  result
+}
+
+# Whether `a` stays before `b`, which comes after it.
+stays_before <- function(a, b, decreasing) order(c(a, b), decreasing = decreasing, method = "shell")[[1]] == 1L
+
 # Which of 2 * length(splitters) + 1 buckets each string is in: an odd number 2 * i - 1 for those in the place of splitter i,
 # an even one for those between two. There are 2^k - 1 splitters.
 buckets_of <- function(x, splitters, decreasing) {
-  reaches <- if (decreasing) `<=` else `>=`
-  passes <- if (decreasing) `<` else `>`
   low <- integer(length(x))
   step <- (length(splitters) + 1) / 2
   while (step >= 1) {
     at <- low + step
-    reached <- reaches(x, splitters[at])
+    reached <- reaches(x, splitters[at], decreasing)
     low[reached] <- at[reached]
     step <- step / 2
   }
   inside <- which(low > 0)
   codes <- 2L * as.integer(low)
-  equal <- inside[!passes(x[inside], splitters[low[inside]])]
+  equal <- inside[!passes(x[inside], splitters[low[inside]], decreasing)]
   codes[equal] <- codes[equal] - 1L
   codes
 }
@@ -40,8 +56,7 @@ order_in_locale <- function(x, decreasing) {
   sorted <- different[in_order]
   codes <- integer(length(different))
   # Different strings may have the same place.
-  passes <- if (decreasing) `<` else `>`
-  codes[in_order] <- cumsum(c(TRUE, passes(sorted[-1], sorted[-length(sorted)])))
+  codes[in_order] <- cumsum(c(TRUE, passes(sorted[-1], sorted[-length(sorted)], decreasing)))
   order(codes[match(x, different)], method = "radix")
 }
 

@@ -26,10 +26,14 @@ second_moments <- function(x, y, use, method, what, is_cor) {
   if (is.null(y) && !is.list(x)) stop("supply both 'x' and 'y' or a matrix-like 'x'", call. = FALSE)
   n <- unique(vapply(columns, length, 0))
   if (length(n) != 1) stop("incompatible dimensions", call. = FALSE)
+  if (n == 0 && use %in% c("all.obs", "pairwise.complete.obs")) stop("'x' is empty", call. = FALSE)
   moments <- moments_of(columns, n, use)
   values <- if (is_cor) correlations(moments) else moments$products / (moments$rows - 1)
-  values[moments$rows < (if (use == "everything") max(2, n) else 2)] <- NA
-  constant <- moments$rows > 1 & (moments$squares <= 0 | t(moments$squares) <= 0)
+  enough <- moments$rows >= (if (use == "everything") max(2, n) else 2)
+  values[!enough] <- NA
+  constant <- enough & (moments$squares <= 0 | t(moments$squares) <= 0)
+  # Base R does not look at a column beside itself.
+  if (is.null(y) && use != "pairwise.complete.obs") diag(constant) <- FALSE
   in_x <- seq_len(if (is.list(x)) length(unclass(x)) else 1)
   in_y <- if (is.null(y)) in_x else setdiff(seq_along(columns), in_x)
   if (is_cor && is.null(y) && use != "pairwise.complete.obs" && (if (use == "everything") n else moments$rows[[1]]) > 1) diag(values) <- 1

@@ -1,15 +1,24 @@
 # Factors: made of a lazy vector, and with other levels. The work is done by base R on the levels alone.
 
 # As factor().
-ufo_factor <- function(x, levels = NULL, labels = levels, ordered = FALSE) {
+ufo_factor <- function(x, levels = NULL, labels = levels, ordered = NULL) {
   x <- ufo_lazy(x)
+  if (is.null(ordered)) ordered <- inherits_class(x, "ordered")
+  if (is_lazy_factor(x) && is.null(levels)) {
+    used <- count_groups(x, groups_of(x, "ufo_factor()")) > 0
+    there <- factor(replace(each_level(x), !used, NA))
+    levels <- levels(there)
+    if (missing(labels)) labels <- levels
+    return(recode(x, factor(there, levels, labels, ordered = ordered)))
+  }
   if (is.null(levels)) {
     groups <- groups_of(x, "ufo_factor()", nan = TRUE)
-    if (!is.null(lazy_meta(x)$levels)) return(droplevels(x))
     # factor() compares dates and the like as texts.
     levels <- if (is.null(lazy_meta(x))) groups$values else groups$labels
     if (missing(labels)) labels <- groups$labels
   }
+  # What is missing is no level.
+  if (missing(labels)) labels <- levels <- levels[is.na(match(levels, NA))]
   map_lazy(x, function(piece) factor(piece, levels, labels, ordered = ordered))
 }
 

@@ -1,8 +1,13 @@
 # Formulas of aggregate(): which columns, or expressions on them, by which groups.
 
 # list(x, by) of aggregate.ufo_lazy_frame: two lazy data frames, without the rows of which a part is missing, as
-# aggregate() of a formula leaves them out.
-formula_parts <- function(formula, x) {
+# aggregate() of a formula leaves them out if `na.action` does not say otherwise.
+formula_parts <- function(formula, x, na.action = na.omit) {
+  if (!is.null(na.action)) na.action <- match.fun(na.action)
+  keeps_missing <- is.null(na.action) || identical(na.action, stats::na.pass)
+  if (!keeps_missing && !identical(na.action, stats::na.omit)) {
+    raise_unsupported("aggregate() of a lazy data frame takes no other na.action than na.omit, na.pass and NULL")
+  }
   if (length(formula) != 3) stop("'formula' must have both left and right hand sides", call. = FALSE)
   scope <- lazy_scope(environment(formula))
   columns <- as.list(x)
@@ -18,7 +23,8 @@ formula_parts <- function(formula, x) {
   if (has_dot(right)) right <- columns_but(x, left)
   if (length(left) == 0 || length(right) == 0) raise_usage("aggregate() needs a column to sum up, and one to group by")
   names <- c(names(left), names(right))
-  complete <- na.omit(new_lazy_frame(lapply(c(left, right), compute), names, frame_rows(x)))
+  complete <- new_lazy_frame(lapply(c(left, right), compute), names, frame_rows(x))
+  if (!keeps_missing) complete <- na.omit(complete)
   at <- seq_along(left)
   list(x = take_columns_at(complete, at), by = take_columns_at(complete, -at))
 }
@@ -31,14 +37,16 @@ left_terms <- function(side) {
   named_terms(as.list(side)[-1])
 }
 
-# g + h ...
+# g + h ..., or g * h or g:h, which is the same here.
 right_terms <- function(side) {
-  terms <- list()
-  while (is.call(side) && identical(side[[1]], quote(`+`)) && length(side) == 3) {
-    terms <- c(list(side[[3]]), terms)
-    side <- side[[2]]
+  terms_of <- function(side) {
+    operator <- if (is.call(side) && is.symbol(side[[1]])) as.character(side[[1]]) else ""
+    if (operator %in% c("-", "^", "%in%", "/")) {
+      raise_unsupported("aggregate() of a lazy data frame takes no ", operator, " between groups; I(...) makes an expression of it")
+    }
+    if (operator %in% c("+", "*", ":") && length(side) == 3) c(terms_of(side[[2]]), terms_of(side[[3]])) else list(side)
   }
-  named_terms(c(list(side), terms))
+  named_terms(unique(terms_of(side)))
 }
 
 # I(term) is as it is here anyhow.

@@ -107,11 +107,7 @@ runs_of <- function(codes) {
 aggregate.ufo_lazy_frame <- function(x, by, FUN, ..., simplify = TRUE, drop = TRUE) {
   if (!isTRUE(drop)) raise_unsupported("aggregate() of a lazy data frame gives only the combinations of groups that there are")
   FUN <- match.fun(FUN)
-  if (inherits(by, "formula")) {
-    parts <- formula_parts(by, x)
-    x <- parts$x
-    by <- parts$by
-  }
+  if (inherits(by, "formula")) return(aggregate_formula(x, by, FUN, ..., simplify = simplify))
   by <- check_by(by, frame_rows(x), "aggregate()")
   unnamed <- if (is.null(names(by))) rep(TRUE, length(by)) else names(by) == ""
   names(by)[unnamed] <- paste0("Group.", seq_along(by))[unnamed]
@@ -140,6 +136,12 @@ simplify_results <- function(results, simplify) {
   }
   if (lengths > 1 && all(vapply(results, is.atomic, NA))) return(do.call(rbind, lapply(results, unclass)))
   results
+}
+
+aggregate_formula <- function(x, formula, FUN, ..., subset, na.action = na.omit, simplify) {
+  if (!missing(subset)) raise_unsupported("aggregate() of a lazy data frame takes no subset; use aggregate(subset(x, condition), ...)")
+  parts <- formula_parts(formula, x, na.action)
+  aggregate(parts$x, parts$by, FUN, ..., simplify = simplify)
 }
 
 # Rows in the order of several columns: stable sorts, from the last column to the first.

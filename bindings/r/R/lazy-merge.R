@@ -5,7 +5,11 @@ merge_rows_max <- 1e6
 
 # As merge(): the rows of `x` keep their order, and those of `y` for one of them, theirs.
 merge.ufo_lazy_frame <- function(x, y, by = intersect(names(x), names(y)), by.x = by, by.y = by, all.x = FALSE, ...) {
-  if (length(list(...)) > 0) raise_unsupported("merge() of a lazy data frame takes by, by.x, by.y and all.x, and no other arguments")
+  others <- list(...)
+  if (identical(others$sort, FALSE)) others$sort <- NULL # as it is
+  if (length(others) > 0) {
+    raise_unsupported("merge() of a lazy data frame takes by, by.x, by.y, all.x and sort = FALSE, and no other arguments")
+  }
   check_flag(all.x, "all.x")
   y <- check_joined(y)
   by.x <- key_columns(by.x, names(x), "by.x")

@@ -24,7 +24,7 @@ ranks_of_sorted <- function(keys, ties) {
   n <- length(keys)
   if (ties == "first") return(positions_of(n))
   # Base R asks for ties the order, not whether strings are the same.
-  begins <- begins_of_sorted(keys, if (is.character(keys)) `>` else `!=`)
+  begins <- begins_of_sorted(keys, if (is.character(keys)) function(a, b) passes(a, b, FALSE) else `!=`)
   starts <- ufo_which(begins)
   # How far a group of equal ones goes is known from where the next begins.
   lengths <- diff(c(as.double(starts), n + 1))

@@ -14,8 +14,8 @@ lazy_forms <- function() {
     ifelse = either(base::ifelse, ufo_ifelse), which = either(base::which, ufo_which),
     which.max = either(base::which.max, ufo_which_max), which.min = either(base::which.min, ufo_which_min),
     findInterval = either(base::findInterval, ufo_find_interval), factor = either(base::factor, ufo_factor),
-    rank = either(base::rank, ufo_rank), order = either(base::order, ufo_order), table = either(base::table, ufo_table),
-    tapply = either(base::tapply, ufo_tapply)
+    rank = either(base::rank, rank_in_scope), order = either(base::order, ufo_order), table = table_in_scope,
+    tapply = either(base::tapply, function(X, INDEX, FUN, ...) ufo_tapply(X, INDEX, FUN, ...))
   ))
 }
 lazy_forms_outside_base <- function() {
@@ -23,6 +23,34 @@ lazy_forms_outside_base <- function() {
     ave = either(stats::ave, ufo_ave), complete.cases = either(stats::complete.cases, ufo_complete_cases),
     cor = either(stats::cor, ufo_cor), cov = either(stats::cov, ufo_cov), sd = either(stats::sd, ufo_sd), var = either(stats::var, ufo_var)
   )
+}
+
+# With ranks for what is missing, if base R is told so or does so by itself, there is nothing else to do but to refuse it.
+rank_in_scope <- function(x, na.last = formals(base::rank)$na.last, ...) {
+  if (!identical(na.last, "keep") && !anyNA(x)) na.last <- "keep"
+  ufo_rank(x, na.last, ...)
+}
+
+# What is counted has the name that base R gives it.
+table_in_scope <- function(...) {
+  columns <- list(...)
+  if (!any_is_lazy(columns)) return(base::table(...))
+  names <- names(columns)
+  if (is.null(names)) names <- character(length(columns))
+  if (any(names %in% c("exclude", "dnn", "deparse.level"))) {
+    raise_unsupported("table() of a lazy vector takes no other argument than useNA")
+  }
+  is_option <- names == "useNA"
+  expressions <- as.list(substitute(list(...)))[-1]
+  symbols <- names == "" & vapply(expressions, is.symbol, NA)
+  names[symbols] <- vapply(expressions[symbols], as.character, "")
+  options <- columns[is_option]
+  columns <- columns[!is_option]
+  names <- names[!is_option]
+  if (length(columns) > 1) return(do.call(ufo_table, c(list(structure(columns, names = names)), options)))
+  counts <- do.call(ufo_table, c(unname(columns), options))
+  if (!is.list(columns[[1]])) names(dimnames(counts)) <- names
+  counts
 }
 
 # Where no argument is lazy, base R's function; else ours.
@@ -35,24 +63,30 @@ any_is_lazy <- function(arguments) any(vapply(arguments, function(x) is_lazy(x) 
 
 elementwise <- function(compute) {
   force(compute)
+  pastes <- identical(compute, base::paste) || identical(compute, base::paste0)
   function(...) {
     arguments <- list(...)
     if (!any_is_lazy(arguments)) return(compute(...))
     if (!is.null(arguments$collapse)) raise_unsupported("Lazy vectors are not collapsed into one string")
     arguments <- lapply(arguments, function(x) if (is_lazy(x) && length(x) == 1) ufo_materialize(x) else x)
+    arguments$collapse <- NULL
+    # paste() takes vectors of no elements for empty strings where others have elements.
+    if (pastes && !isTRUE(arguments$recycle0)) arguments[lengths(arguments) == 0] <- ""
     lengths <- lengths(arguments)
     readers <- lapply(arguments, function(x) if (length(x) > 1) operand_reader(x, expand = TRUE) else function(first, count) x)
     n <- if (any(lengths == 0)) 0 else max(lengths)
     build_lazy(n, function(first, count) {
       part <- do.call(compute, lapply(readers, function(read) read(first, count)))
       if (length(part) == count) return(part)
-      # All arguments had one element, or this is the end of a vector of none.
-      part[seq_len(count)]
+      # Of vectors of none.
+      if (count == 0) return(part[0])
+      raise_unsupported("Of an argument that is a lazy vector this function takes only the first element")
     })
   }
 }
 
-# The columns of `x`, then these functions, then what the caller sees. A function of the caller's own comes first.
+# The columns of `x`, then these functions, then what the caller sees. A function of the caller's own comes first. What else
+# the caller calls by such a name is between the two, where it is found as what it is, and passed over as a function.
 lazy_scope <- function(parent) {
   forms <- scope_state$forms
   if (is.null(forms)) forms <- scope_state$forms <- c(lazy_forms(), lazy_forms_outside_base())
@@ -60,6 +94,16 @@ lazy_scope <- function(parent) {
     found <- get0(name, envir = parent, mode = "function")
     identical(found, get0(name, envir = baseenv())) || identical(found, get0(name, envir = asNamespace("stats")))
   }, NA)
-  list2env(forms[of_base], parent = parent)
+  functions <- list2env(forms[of_base], parent = parent)
+  values <- new.env(parent = functions)
+  for (name in names(forms)[of_base]) {
+    value <- tryCatch(get0(name, envir = parent), error = function(problem) NULL)
+    if (!is.null(value) && !is.function(value)) makeActiveBinding(name, variable_of(name, parent), values)
+  }
+  values
+}
+variable_of <- function(name, frame) {
+  force(name)
+  function(value) if (missing(value)) get(name, envir = frame) else assign(name, value, envir = frame, inherits = TRUE)
 }
 scope_state <- new.env(parent = emptyenv())

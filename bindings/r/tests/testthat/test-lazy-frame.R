@@ -142,7 +142,8 @@ test_that("aggregate() takes a formula, as base R's does", {
     df <- any_frame(3000)
     df$z <- replace(rnorm(3000), sample(3000, 300), NA)
     lazy <- stored_frame(df)
-    formulas <- list(b ~ g, b ~ town + day, cbind(b, z) ~ a, cbind(b, twice = 2 * z) ~ day, z ~ I(a %% 2L), z ~ ok + (a > 2), log(z^2 + 1) ~ town)
+    formulas <- list(b ~ g, b ~ town + day, cbind(b, z) ~ a, cbind(b, twice = 2 * z) ~ day, z ~ I(a %% 2L), z ~ ok + (a > 2), log(z^2 + 1) ~ town,
+      b ~ town * day, z ~ town:ok + town)
     for (formula in formulas) {
       expected <- aggregate(formula, df, mean)
       expected[] <- lapply(expected, function(column) if (inherits(column, "AsIs")) unclass(column) else column)
@@ -152,6 +153,15 @@ test_that("aggregate() takes a formula, as base R's does", {
     expect_equal(aggregate(lazy[few], . ~ town, sum), aggregate(. ~ town, df[few], sum))
     expect_equal(aggregate(lazy[few], z ~ ., length), aggregate(z ~ ., df[few], length))
     expect_equal(aggregate(lazy, b ~ g, quantile, probs = c(0.2, 0.8)), aggregate(b ~ g, df, quantile, probs = c(0.2, 0.8)))
+    # What is missing is left out of all columns, or left to the function.
+    for (how in list(na.pass, NULL, "na.pass", na.omit)) {
+      expect_equal(aggregate(lazy, z ~ ok, mean, na.action = how), aggregate(z ~ ok, df, mean, na.action = how))
+      expected <- aggregate(cbind(b, z) ~ ok, df, sum, na.rm = TRUE, na.action = how)
+      expect_equal(aggregate(lazy, cbind(b, z) ~ ok, sum, na.rm = TRUE, na.action = how), expected)
+    }
+    expect_error(aggregate(lazy, z ~ ok, mean, na.action = na.fail), class = "ufo_unsupported_error")
+    expect_error(aggregate(lazy, z ~ ok, mean, subset = a > 2), "subset", class = "ufo_unsupported_error")
+    expect_error(aggregate(lazy, z ~ ok - town, mean), class = "ufo_unsupported_error")
     expect_error(aggregate(lazy, ~g, mean), "must have both left and right hand sides")
     expect_error(aggregate(lazy, b[1:5] ~ g, mean), "5 elements", class = "ufo_usage_error")
     expect_error(aggregate(lazy, nobody ~ g, mean), "nobody")
@@ -198,7 +208,7 @@ test_that("a table that fits into memory is joined", {
       expect_same_table(merge(lazy, zones, by = "a", all.x = all.x), expected, info = all.x)
     }
     towns <- data.frame(town = c("Oslo", "Ume\u00e5", "Rome"), land = c("Norway", "Sweden", "Italy"))
-    joined <- merge(lazy, towns)
+    joined <- merge(lazy, towns, sort = FALSE)
     expect_identical(sort(table(ufo_materialize(joined)$land)), sort(table(c(Oslo = "Norway", "Ume\u00e5" = "Sweden")[df$town])))
     # Several keys, of other types and classes, and rows that stay once each.
     keys <- data.frame(a = c(1, 2, 2, NA), day = as.Date("2026-01-01") + c(3, 5, 5, 1), ok = c(1L, 0L, 0L, 1L), v = c("one", "two", "three", "none"))
@@ -215,6 +225,7 @@ test_that("a table that fits into memory is joined", {
     expect_identical(lazy_values(once$town), lazy_values(lazy$town)) # where they were
     texts <- data.frame(day = as.character(as.Date("2026-01-01") + 4:6), n = 1:3)
     expect_identical(ufo_materialize(merge(lazy, texts)$n), match(as.character(df$day), texts$day)[as.character(df$day) %in% texts$day])
+    expect_error(merge(lazy, zones, by = "a", sort = TRUE), class = "ufo_unsupported_error")
     expect_error(merge(lazy, data.frame(day = Sys.time())), class = "ufo_unsupported_error")
     expect_error(merge(lazy, zones, by = "none"), class = "ufo_usage_error")
     names(zones)[1] <- "key"

@@ -60,6 +60,8 @@ test_that("ufo_cor and ufo_cov are cor and cov, whatever is missing", {
       equal(ufo_cor(lazy$a, d$b, use), cor(d$a, d$b, use), info = info)
       equal(ufo_cov(lazy[1:2], lazy$c, use), cov(d[1:2], d$c, use), info = info)
     }
+    equal(ufo_cor(lazy$a, lazy$e), cor(d$a, d$e), info = info)
+    equal(ufo_cor(lazy["e"]), cor(d["e"]), info = info)
     if (!missing && n > 1) equal(ufo_cor(lazy[1:3], method = "spearman"), cor(d[1:3], method = "spearman"))
   })
   # Where sums of squares would have lost all digits.
@@ -67,6 +69,7 @@ test_that("ufo_cor and ufo_cov are cor and cov, whatever is missing", {
   expect_equal(ufo_cov(ufo_lazy(x), x), cov(x, x), tolerance = 1e-9)
   expect_error(ufo_cor(ufo_lazy(letters), 1:26), class = "ufo_unsupported_error")
   expect_error(ufo_cor(ufo_lazy(1:3)), "supply both")
+  expect_error(ufo_cor(ufo_lazy(double()), double(), "pairwise"), "'x' is empty")
 })
 
 test_that("ufo_rank and ufo_ave are rank and ave", {
@@ -103,6 +106,10 @@ test_that("factors are made, and their levels changed, as by base R", {
     same(ufo_factor(any_lazy(x), c("v", "u")), factor(x, c("v", "u")))
     same(ufo_factor(any_lazy(number), c(1, 3), c("one", "three"), ordered = TRUE), factor(number, c(1, 3), c("one", "three"), ordered = TRUE))
     same(ufo_factor(any_lazy(f[f != "u"])), factor(f[f != "u"]))
+    same(ufo_factor(any_lazy(f), labels = c("U", "V", "W")), factor(f, labels = c("U", "V", "W")))
+    same(ufo_factor(any_lazy(f), ordered = TRUE), factor(f, ordered = TRUE))
+    same(ufo_factor(any_lazy(factor(x, ordered = TRUE)), c("w", "v", "u")), factor(factor(x, ordered = TRUE), c("w", "v", "u")))
+    same(ufo_factor(any_lazy(x), c("v", NA, "u")), factor(x, c("v", NA, "u")))
     for (f in list(f, factor(x, c("w", "z", "u", "v"), ordered = FALSE))) {
       same(droplevels(any_lazy(f)), droplevels(f))
       same(relevel(any_lazy(f), "v"), relevel(f, "v"))
@@ -197,13 +204,31 @@ test_that("expressions on a lazy data frame may use functions of base R without 
     for (f in list(
       function(t) transform(t, u = toupper(s), v = ifelse(x > 0, "up", "down"), w = paste(s, k, sep = "-"), n = nchar(s)),
       function(t) within(t, y <- substr(s, 1, 1)), function(t) transform(t, r = rank(x), a = ave(x, k), low = pmin(x, 0, na.rm = TRUE)),
-      function(t) transform(t, q = sub(" ", "", s), z = findInterval(x, c(-1, 1)))
+      function(t) transform(t, q = sub(" ", "", s), z = findInterval(x, c(-1, 1))),
+      function(t) transform(t, p = paste(s, character(), k), o = paste0(s, NULL, collapse = NULL))
     )) expect_equal(plain(f(lazy)), f(d), info = deparse(body(f)))
     expect_equal(with(lazy, cor(x, k)), with(d, cor(x, k)))
     expect_identical(with(lazy, which.max(x)), which.max(d$x))
     expect_identical(with(lazy, paste("a", 1:2)), c("a 1", "a 2"))
     expect_error(with(lazy, paste(s, collapse = "")), class = "ufo_unsupported_error")
+    for (f in list(
+      function(t) with(t, table(s)), function(t) with(t, table(s, many = k > 9)), function(t) with(t, table(toupper(s), useNA = "ifany")),
+      function(t) with(t, tapply(x, INDEX = s, FUN = sum)), function(t) with(t, tapply(X = x, INDEX = list(s, k), FUN = sum))
+    )) expect_identical(f(lazy), f(d), info = deparse(body(f)))
+    # Of these arguments base R takes one element.
+    suppressWarnings({
+      expect_error(with(lazy, substr("abc", k, 3)), "first element", class = "ufo_unsupported_error")
+      expect_error(with(lazy, grepl(s, "a")), "first element", class = "ufo_unsupported_error")
+    })
+    expect_error(with(lazy, rank(s, na.last = TRUE)), class = "ufo_unsupported_error")
+    expect_identical(as.vector(with(lazy, rank(k, na.last = TRUE))), rank(d$k))
     # The caller's own come first.
+    table <- lazy
+    order <- 2
+    expect_identical(with(lazy, sum(table$k)), sum(d$k))
+    expect_identical(as.vector(with(lazy, order(k, x))), base::order(d$k, d$x))
+    with(lazy, order <<- order + 1)
+    expect_identical(order, 3)
     toupper <- function(x) "mine"
     expect_identical(with(lazy, toupper(s)), "mine")
   })

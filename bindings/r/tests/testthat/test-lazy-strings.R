@@ -260,3 +260,13 @@ test_that("strings are sorted by the locale as base R does it, whatever their va
     expect_identical(as.vector(ufo_order(ufo_lazy(x), decreasing = decreasing)), order(x, decreasing = decreasing, method = "shell"))
   }
 })
+
+test_that("strings that are no text have the place in the locale that base R gives them", {
+  set.seed(62)
+  x <- sample(c(NA, "\xe9", "a\xe8", "-", "\u00e9", "Z", "\xe9z", letters), 3000, TRUE)
+  in_each_order(with_small_pieces(for (decreasing in c(FALSE, TRUE)) {
+    expect_identical(as.vector(ufo_order(any_lazy(x), decreasing = decreasing)), order(x, decreasing = decreasing, method = "shell"))
+    expect_identical(as.vector(sort(any_lazy(x), decreasing)), sort(x, decreasing))
+    expect_equal(as.vector(ufo_rank(any_lazy(x))), rank(x, "keep"))
+  }))
+})
