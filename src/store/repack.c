@@ -38,17 +38,21 @@ typedef struct measuring {
   ufo_object *words, *text;
   uint64_t text_bytes;
   uint64_t block_bytes;
-  uint8_t *blocks; /* a bit each */
+  uint64_t *blocks; /* a bit each */
   uint64_t sum, blocks_needed;
   uint64_t recent[RECENT]; /* words */
 } measuring;
 
+/* By 64 blocks at once: strings of a damaged or hostile file may all be long, and overlap. */
 static void need(measuring *m, uint64_t from, uint64_t bytes) {
   m->sum = bytes > UINT64_MAX - m->sum ? UINT64_MAX : m->sum + bytes;
-  for (uint64_t block = from / m->block_bytes; block * m->block_bytes < from + bytes; block++) {
-    uint8_t bit = (uint8_t)(1U << block % 8);
-    m->blocks_needed += !(m->blocks[block / 8] & bit);
-    m->blocks[block / 8] |= bit;
+  uint64_t block = from / m->block_bytes, end = ufo_div_up(from + bytes, m->block_bytes);
+  while (block < end) {
+    uint64_t count = ufo_min(64 - block % 64, end - block), *bits = &m->blocks[block / 64];
+    uint64_t mask = UINT64_MAX >> (64 - count) << block % 64;
+    m->blocks_needed += (uint64_t)__builtin_popcountll(mask & ~*bits);
+    *bits |= mask;
+    block += count;
   }
 }
 
@@ -121,7 +125,7 @@ static ufo_status is_worthwhile(ufo_object *words, ufo_object *text, uint64_t mo
   while (m.text_bytes / m.block_bytes >= MAP_BITS_MAX) m.block_bytes *= 2;
   *is_out = false;
   if (m.text_bytes < TEXT_BYTES_MIN || most == 0) return UFO_OK;
-  m.blocks = calloc(m.text_bytes / m.block_bytes / 8 + 1, 1);
+  m.blocks = calloc(m.text_bytes / m.block_bytes / 64 + 1, sizeof *m.blocks);
   ufo_status status = m.blocks ? measure_all(&m, error) : ufo_fail(error, UFO_FULL, "out of memory");
   free(m.blocks);
   *is_out = !status && ufo_min(m.sum, m.blocks_needed * m.block_bytes) < most;

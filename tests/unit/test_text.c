@@ -1,6 +1,7 @@
 /* Strings: words and text, written, read, viewed, put back in part, kept by snapshots, and damaged. */
 #include "one_store.h"
 #include "store/word.h"
+#include "util/bytes.h"
 #include "util/checked.h"
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 8, LENGTH = 3 * PER_CHUNK + 100, LONG = 3 * CHUNK + 17 };
@@ -655,6 +656,30 @@ Test(text, not_repacked_if_strings_share_from_afar) {
   OK(ufo_store_compact(store, NULL, &error));
   cr_assert_leq(text_bytes("s[[2]]"), DIFFERENT * BYTES);
   assert_sound(store);
+}
+
+/* As nobody writes them: each of these many strings is half of the text, nearly the same half. To look at every part of
+ * it for every string would take minutes. */
+Test(text, compacted_with_long_strings_that_overlap) {
+  const uint64_t count = 100000, bytes = UINT64_C(64) << 20, length = bytes / 2 - count * 16;
+  uint64_t *words = malloc(count * sizeof *words);
+  uint8_t *text = calloc(bytes, 1);
+  cr_assert(words && text);
+  for (uint64_t i = 0; i < count; i++) {
+    ufo_put_le64(text + i * 16, length);
+    words[i] = i * 16 << 20 | 0x19;
+  }
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_RECORD, 8, count, 0);
+  OK(ufo_txn_put(txn, "w", &spec, words, &error));
+  spec = spec_of(UFO_RAW, 0, bytes, 0);
+  OK(ufo_txn_put(txn, "t", &spec, text, &error));
+  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
+  OK(ufo_txn_commit(txn, &error));
+  free(words);
+  free(text);
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_leq(text_bytes("s[[2]]"), bytes);
 }
 
 /* ---- damage ------------------------------------------------------------------------------------------------------ */
