@@ -238,8 +238,9 @@ UFO_API UFO_MUST_CHECK ufo_status ufo_store_preflight(const char *path, ufo_prog
 /* Reclaims what nothing needs any more, then writes a compact copy to `path_out` (which must not exist; atomic). With
  * NULL, the copy replaces the store's own file: UFO_USAGE while anything else has it open, in this process or in
  * another. Before that, objects of strings (<ufostore/text.h>) are written anew, as their next version, if more than a
- * third of their text is of strings that were replaced, unless a snapshot sees them as they are. After UFO_IO the
- * handle is on whichever file has the name: the old one or, if only its directory could not be synced, the copy. */
+ * third of their text is of strings that were replaced, and that much can be gained: snapshots keep what they see of
+ * it, and strings share text only with others that are not far from them. After UFO_IO the handle is on whichever file
+ * has the name: the old one or, if only its directory could not be synced, the copy. */
 UFO_API UFO_MUST_CHECK ufo_status ufo_store_compact(ufo_store *store, const char *path_out, ufo_error *error);
 
 #ifdef __cplusplus

@@ -3,12 +3,17 @@
  * How much of a text is needed is told by the words alone. Two figures are each at least that: the sum of the strings'
  * lengths, which counts a string once for every word of it (but for those seen a moment ago), and the blocks of the
  * text that words lead into, which count in full. The lesser is exact for strings that are all different, and near
- * enough for few different ones. */
+ * enough for few different ones.
+ *
+ * What is written anew can be more than what goes: where an older version of the text is kept by a snapshot, where
+ * strings share text that are further apart than a writer remembers, and where words were never written, which takes
+ * no room. Then the object stays as it is. */
 #include "store/repack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/catalogue.h"
 #include "store/descent.h"
 #include "store/snapshots.h"
 #include "store/store.h"
@@ -25,7 +30,7 @@
 #define MAP_BITS_MAX (UINT64_C(16) << 23)
 /* Strings that were assigned lie anywhere in the text. */
 #define CACHE_BYTES (UINT64_C(64) << 20)
-enum { BLOCK_BYTES_MIN = 64, RECENT = 1024, PATH_BYTES = UFO_NAME_MAX + 32 };
+enum { BLOCK_BYTES_MIN = 64, RECENT = 1024, ENTRY_BYTES = 128, PATH_BYTES = UFO_NAME_MAX + 32 };
 
 /* ---- how much is needed ----------------------------------------------------------------------------------------- */
 
@@ -33,17 +38,21 @@ typedef struct measuring {
   ufo_object *words, *text;
   uint64_t text_bytes;
   uint64_t block_bytes;
-  uint8_t *blocks; /* a bit each */
+  uint64_t *blocks; /* a bit each */
   uint64_t sum, blocks_needed;
   uint64_t recent[RECENT]; /* words */
 } measuring;
 
+/* By 64 blocks at once: strings of a damaged or hostile file may all be long, and overlap. */
 static void need(measuring *m, uint64_t from, uint64_t bytes) {
   m->sum = bytes > UINT64_MAX - m->sum ? UINT64_MAX : m->sum + bytes;
-  for (uint64_t block = from / m->block_bytes; block * m->block_bytes < from + bytes; block++) {
-    uint8_t bit = (uint8_t)(1U << block % 8);
-    m->blocks_needed += !(m->blocks[block / 8] & bit);
-    m->blocks[block / 8] |= bit;
+  uint64_t block = from / m->block_bytes, end = ufo_div_up(from + bytes, m->block_bytes);
+  while (block < end) {
+    uint64_t count = ufo_min(64 - block % 64, end - block), *bits = &m->blocks[block / 64];
+    uint64_t mask = UINT64_MAX >> (64 - count) << block % 64;
+    m->blocks_needed += (uint64_t)__builtin_popcountll(mask & ~*bits);
+    *bits |= mask;
+    block += count;
   }
 }
 
@@ -95,17 +104,31 @@ static ufo_status measure_all(measuring *m, ufo_error *error) {
   return status;
 }
 
-/* Is more than a third of the text needed by no string? */
-static ufo_status is_worthwhile(ufo_object *words, ufo_object *text, bool *is_out, ufo_error *error) {
+/* To gain a third of the text, what is written anew must be shorter than this. `held`: bytes that snapshots keep in any
+ * case. */
+static uint64_t most_bytes(ufo_object *words, ufo_object *text, uint64_t held) {
+  const ufo_object_info *about = ufo_object_get_info(words);
+  uint64_t text_bytes = ufo_object_get_info(text)->length, most = text_bytes - text_bytes / 3, lost = held;
+  /* Chunks of words without an entry get one. */
+  if (about->chunk_count > about->chunks_written) {
+    uint64_t bytes;
+    bool overflows = ufo_mul_overflows(about->chunk_count - about->chunks_written, ENTRY_BYTES, &bytes) ||
+                     ufo_add_overflows(lost, bytes, &lost);
+    if (overflows) return 0;
+  }
+  return most > lost ? most - lost : 0;
+}
+
+static ufo_status is_worthwhile(ufo_object *words, ufo_object *text, uint64_t most, bool *is_out, ufo_error *error) {
   measuring m = {.words = words, .text = text, .text_bytes = ufo_object_get_info(text)->length};
   m.block_bytes = BLOCK_BYTES_MIN;
   while (m.text_bytes / m.block_bytes >= MAP_BITS_MAX) m.block_bytes *= 2;
   *is_out = false;
-  if (m.text_bytes < TEXT_BYTES_MIN) return UFO_OK;
-  m.blocks = calloc(m.text_bytes / m.block_bytes / 8 + 1, 1);
+  if (m.text_bytes < TEXT_BYTES_MIN || most == 0) return UFO_OK;
+  m.blocks = calloc(m.text_bytes / m.block_bytes / 64 + 1, sizeof *m.blocks);
   ufo_status status = m.blocks ? measure_all(&m, error) : ufo_fail(error, UFO_FULL, "out of memory");
   free(m.blocks);
-  *is_out = !status && ufo_min(m.sum, m.blocks_needed * m.block_bytes) < m.text_bytes - m.text_bytes / 3;
+  *is_out = !status && ufo_min(m.sum, m.blocks_needed * m.block_bytes) < most;
   return status;
 }
 
@@ -113,6 +136,7 @@ static ufo_status is_worthwhile(ufo_object *words, ufo_object *text, bool *is_ou
 
 typedef struct copying {
   ufo_text_writer *writer;
+  uint64_t most; /* bytes of text */
   ufo_status status;
   ufo_error *error;
 } copying;
@@ -121,13 +145,15 @@ static int copy_string(void *user, uint64_t index, const ufo_string *string) {
   (void)index;
   copying *copy = user;
   copy->status = ufo_text_writer_write(copy->writer, string, 1, copy->error);
+  if (!copy->status && ufo_text_writer_bytes(copy->writer) >= copy->most)
+    copy->status = ufo_fail(copy->error, UFO_FULL, "what is written anew takes no less");
   return copy->status != UFO_OK;
 }
 
 /* The strings of `path` as an object of the transaction, of the name `to`. */
-static ufo_status copy_strings(ufo_txn *txn, const char *path, const ufo_draft *draft, const char *to,
+static ufo_status copy_strings(ufo_txn *txn, const char *path, const ufo_draft *draft, uint64_t most, const char *to,
                                ufo_error *error) {
-  copying copy = {.error = error};
+  copying copy = {.most = most, .error = error};
   const ufo_object_info *about = &draft->base->info;
   ufo_object_info info = {.struct_size = sizeof info};
   ufo_status status = ufo_text_writer_open(txn, to, about->chunk_bytes, &copy.writer, error);
@@ -154,7 +180,7 @@ static ufo_status take_parts(ufo_txn *txn, ufo_draft *draft, const char *from, u
   return UFO_OK;
 }
 
-static ufo_status repack(ufo_store *store, const char *path, ufo_error *error) {
+static ufo_status repack(ufo_store *store, const char *path, uint64_t most, ufo_error *error) {
   ufo_txn *txn;
   ufo_edit edit;
   ufo_text_names names = ufo_text_make_names();
@@ -162,7 +188,7 @@ static ufo_status repack(ufo_store *store, const char *path, ufo_error *error) {
   if (status) return status;
   /* First, so that the commit finds out whether others changed it since. */
   status = ufo_txn_edit_path(txn, path, &edit, error);
-  if (!status) status = copy_strings(txn, path, edit.draft, names.words, error);
+  if (!status) status = copy_strings(txn, path, edit.draft, most, names.words, error);
   if (!status) status = take_parts(txn, edit.draft, names.words, error);
   if (!status) status = ufo_txn_commit(txn, error);
   if (status) ufo_txn_abort(txn);
@@ -171,32 +197,47 @@ static ufo_status repack(ufo_store *store, const char *path, ufo_error *error) {
 
 /* ---- which ------------------------------------------------------------------------------------------------------- */
 
-static ufo_status is_held(ufo_core *core, const ufo_object_info *text, bool *held_out, ufo_error *error) {
+/* The newest version of a part that a snapshot sees; nothing if none does. */
+static ufo_status find_held(ufo_etxn *etxn, const ufo_snapshot_index *index, const ufo_object_info *part,
+                            ufo_record *record, ufo_error *error) {
+  uint64_t generation = 0, version;
+  *record = (ufo_record){0};
+  ufo_status status =
+      ufo_snapshots_holder(etxn, index, part->id, 0, part->version, UINT64_MAX, &generation, &version, error);
+  if (status || !generation) return status;
+  return ufo_catalogue_get_object(etxn, part->id, version, &version, record, error);
+}
+
+/* Text is added at the end, so that what a snapshot sees of it is what stays. Of words any may have been changed. */
+static ufo_status count_held(ufo_core *core, ufo_object *words, ufo_object *text, uint64_t *held_out,
+                             ufo_error *error) {
   ufo_etxn *etxn;
   ufo_snapshot_index index = {0};
-  uint64_t generation = 0, version;
+  ufo_record old_words = {0}, old_text = {0};
   ufo_status status = ufo_core_begin_read(core, &etxn, error);
   if (status) return status;
   status = ufo_snapshots_load(etxn, &index, error);
-  if (!status)
-    status = ufo_snapshots_holder(etxn, &index, text->id, text->version, text->version, UINT64_MAX, &generation,
-                                  &version, error);
+  if (!status) status = find_held(etxn, &index, ufo_object_get_info(words), &old_words, error);
+  if (!status) status = find_held(etxn, &index, ufo_object_get_info(text), &old_text, error);
   ufo_snapshots_free(&index);
   ufo_core_end(core, etxn);
-  *held_out = generation > 0;
+  bool overflows = ufo_add_overflows(old_text.length, old_words.stored_bytes, held_out);
+  if (overflows) *held_out = UINT64_MAX;
   return status;
 }
 
 static ufo_status repack_if_worthwhile(ufo_store *store, const char *path, ufo_error *error) {
   ufo_object *words = NULL, *text = NULL;
-  bool held = true, worthwhile = false;
+  uint64_t held, most = 0;
+  bool worthwhile = false;
   ufo_status status = ufo_object_open(store, NULL, path, UFO_TEXT_WORDS, 0, &words, error);
   if (!status) status = ufo_object_open(store, NULL, path, UFO_TEXT_BYTES, 0, &text, error);
-  if (!status) status = is_held(store->core, ufo_object_get_info(text), &held, error);
-  if (!status && !held) status = is_worthwhile(words, text, &worthwhile, error);
+  if (!status) status = count_held(store->core, words, text, &held, error);
+  if (!status) most = most_bytes(words, text, held);
+  if (!status) status = is_worthwhile(words, text, most, &worthwhile, error);
   ufo_object_release(words);
   ufo_object_release(text);
-  return status || !worthwhile ? status : repack(store, path, error);
+  return status || !worthwhile ? status : repack(store, path, most, error);
 }
 
 /* An object, and what is in it. A path that is too long, or that another object hides by its name, leads nowhere: what

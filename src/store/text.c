@@ -72,6 +72,8 @@ const char *ufo_text_bytes(const ufo_text *text, uint64_t *bytes_out) {
   return text->bytes;
 }
 
+uint64_t ufo_text_end(const ufo_text *text) { return text->base + text->used; }
+
 void ufo_text_drop(ufo_text *text, uint64_t count) {
   text->base += count;
   text->used -= count;

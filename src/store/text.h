@@ -13,6 +13,10 @@
 /* Forgets the first `count` bytes: what is added next is where it would have been. */
 void ufo_text_drop(ufo_text *text, uint64_t count);
 
+/* How long the object's text is so far: where the next string would be added. */
+uint64_t ufo_text_end(const ufo_text *text);
+uint64_t ufo_text_writer_bytes(const ufo_text_writer *writer);
+
 /* ufo_text_read, keeping so many bytes of text. */
 ufo_status ufo_text_read_cached(ufo_store *store, ufo_txn *txn, const char *name, uint64_t version, uint64_t first,
                                 uint64_t count, uint64_t cache_bytes, ufo_string_fn visit, void *user,

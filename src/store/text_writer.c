@@ -149,6 +149,8 @@ ufo_status ufo_text_writer_write(ufo_text_writer *writer, const ufo_string *stri
   return status;
 }
 
+uint64_t ufo_text_writer_bytes(const ufo_text_writer *writer) { return ufo_text_end(writer->text); }
+
 static ufo_status finish(ufo_text_writer *writer, ufo_error *error) {
   ufo_status status = ufo_txn_check(writer->txn, error);
   if (!status) status = write_words(writer, error);

@@ -1,6 +1,7 @@
 /* Strings: words and text, written, read, viewed, put back in part, kept by snapshots, and damaged. */
 #include "one_store.h"
 #include "store/word.h"
+#include "util/bytes.h"
 #include "util/checked.h"
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 8, LENGTH = 3 * PER_CHUNK + 100, LONG = 3 * CHUNK + 17 };
@@ -571,6 +572,114 @@ Test(text, repacked_where_strings_share) {
   OK(ufo_store_compact(store, NULL, &error));
   cr_assert_eq(info_of(store, NULL, "fine").version, 1);
   cr_assert_leq(text_bytes("churned[[2]]"), 500 * 26);
+}
+
+/* Gives strings `first` up to `end` of "s" up, by 512 at a time. */
+static void give_up(uint64_t first, uint64_t end) {
+  uint64_t none[512];
+  for (int i = 0; i < 512; i++) none[i] = UFO_WORD_NA;
+  ufo_txn *txn = begin(store);
+  for (; first < end; first += 512) OK(ufo_txn_write(txn, "s[[1]]", first, ufo_min(512, end - first), none, &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
+static void add_unlike_others(uint64_t from, uint64_t count) {
+  ufo_text_writer *writer;
+  ufo_txn *txn = begin(store);
+  OK(ufo_text_writer_open_append(txn, "s", &writer, &error));
+  for (uint64_t i = from; i < from + count; i++) {
+    char text[64];
+    snprintf(text, sizeof text, "%016llx, which nothing else is", (unsigned long long)mix(i));
+    ufo_string string = of(text, UFO_ENCODING_UTF8);
+    OK(ufo_text_writer_write(writer, &string, 1, &error));
+  }
+  OK(ufo_text_writer_finish(writer, &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
+static void create_strings(uint64_t length) {
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_CHARACTER, 0, length, 0);
+  OK(ufo_txn_create(txn, "s", &spec, &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
+/* What the snapshot keeps would be there twice. */
+Test(text, not_repacked_if_a_snapshot_keeps_most_of_it) {
+  enum { COUNT = 20000 };
+  create_strings(0);
+  add_unlike_others(0, COUNT);
+  give_up(0, COUNT / 2);
+  OK(ufo_snapshot_create(store, "day", &error));
+  add_unlike_others(COUNT, 10);
+  OK(ufo_store_compact(store, NULL, &error)); /* what is superseded is gone */
+  uint64_t file = stat_of(store).file_bytes, text = text_bytes("s[[2]]");
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_leq(stat_of(store).file_bytes, file);
+  cr_assert_gt(text, COUNT * 30);
+  cr_assert_eq(text_bytes("s[[2]]"), text);
+  OK(ufo_snapshot_remove(store, "day", &error));
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_lt(text_bytes("s[[2]]"), text * 2 / 3);
+  assert_sound(store);
+}
+
+/* Words that were never written take no room. */
+Test(text, not_repacked_if_most_words_were_never_written) {
+  const uint64_t length = UINT64_C(1) << 24;
+  create_strings(length);
+  add_unlike_others(0, 3000);
+  give_up(length, length + 2000);
+  uint64_t file = stat_of(store).file_bytes;
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_leq(stat_of(store).file_bytes, file);
+  cr_assert_eq(info_of(store, NULL, "s[[1]]").chunks_written, 1);
+}
+
+/* Strings were in order when they were written, and their words were put into another order since. */
+Test(text, not_repacked_if_strings_share_from_afar) {
+  enum { DIFFERENT = 120000, COUNT = 5 * DIFFERENT, NEEDED = DIFFERENT / 2, BYTES = 16 };
+  uint64_t *words = malloc(COUNT * sizeof *words);
+  char *text = malloc(DIFFERENT * BYTES);
+  cr_assert(words && text);
+  for (uint64_t i = 0; i < DIFFERENT * BYTES; i++) text[i] = (char)('a' + mix(i) % 26);
+  for (uint64_t i = 0; i < COUNT; i++) words[i] = (mix(i) % NEEDED * BYTES) << 20 | BYTES << 8 | 0x18;
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_RECORD, 8, COUNT, 0);
+  OK(ufo_txn_put(txn, "w", &spec, words, &error));
+  spec = spec_of(UFO_RAW, 0, DIFFERENT * BYTES, 0);
+  OK(ufo_txn_put(txn, "t", &spec, text, &error));
+  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
+  OK(ufo_txn_commit(txn, &error));
+  free(words);
+  free(text);
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_leq(text_bytes("s[[2]]"), DIFFERENT * BYTES);
+  assert_sound(store);
+}
+
+/* As nobody writes them: each of these many strings is half of the text, nearly the same half. To look at every part of
+ * it for every string would take minutes. */
+Test(text, compacted_with_long_strings_that_overlap) {
+  const uint64_t count = 100000, bytes = UINT64_C(64) << 20, length = bytes / 2 - count * 16;
+  uint64_t *words = malloc(count * sizeof *words);
+  uint8_t *text = calloc(bytes, 1);
+  cr_assert(words && text);
+  for (uint64_t i = 0; i < count; i++) {
+    ufo_put_le64(text + i * 16, length);
+    words[i] = i * 16 << 20 | 0x19;
+  }
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_RECORD, 8, count, 0);
+  OK(ufo_txn_put(txn, "w", &spec, words, &error));
+  spec = spec_of(UFO_RAW, 0, bytes, 0);
+  OK(ufo_txn_put(txn, "t", &spec, text, &error));
+  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
+  OK(ufo_txn_commit(txn, &error));
+  free(words);
+  free(text);
+  OK(ufo_store_compact(store, NULL, &error));
+  cr_assert_leq(text_bytes("s[[2]]"), bytes);
 }
 
 /* ---- damage ------------------------------------------------------------------------------------------------------ */
