@@ -151,13 +151,16 @@ void ufo_residency_was_not_idle(ufo_pool *pool) {
 
 /* A changed chunk that is older than all clean ones, where these have come back after their eviction often enough. */
 static ufo_frame *idle_dirty(ufo_pool *pool) {
-  if (!pool->lists[UFO_LIST_DIRTY].head || pool->missed == 0) return NULL;
-  ufo_frame *frame = oldest(pool, UFO_LIST_DIRTY), *clean = pool->lists[UFO_LIST_CLEAN].head;
+  ufo_frame *frame = pool->lists[UFO_LIST_DIRTY].head, *clean = pool->lists[UFO_LIST_CLEAN].head;
+  uint64_t price = ufo_max(pool->idle_price, IDLE_PRICE_MIN);
+  /* First without the queue's second chances, which looking for the oldest uses up. */
+  if (!frame || pool->missed < ufo_min(price * frame->bytes, pool->budget)) return NULL;
+  frame = oldest(pool, UFO_LIST_DIRTY);
   if (!frame || (clean && clean->begun_ns <= frame->begun_ns)) return NULL;
-  uint64_t price = ufo_min(ufo_max(pool->idle_price, IDLE_PRICE_MIN) * frame->bytes, pool->budget);
-  if (pool->missed < price) return NULL;
-  pool->missed -= price;
-  pool->idle_price = ufo_max(pool->idle_price, IDLE_PRICE_MIN) * 7 / 8;
+  uint64_t paid = ufo_min(price * frame->bytes, pool->budget);
+  if (pool->missed < paid) return NULL;
+  pool->missed -= paid;
+  pool->idle_price = price * 7 / 8;
   frame->idle = true;
   return frame;
 }

@@ -30,7 +30,7 @@ arrow_types <- function() {
     nano = cast(times, arrow::timestamp("ns", "UTC")), t32 = cast(c(1500L, NA, 3L), arrow::time32("ms")),
     t64 = cast(whole, arrow::int64())$cast(arrow::time64("us")), lasted = cast(whole, arrow::int64())$cast(arrow::duration("ms")),
     price = cast(c(1.25, NA, -3), arrow::decimal128(10, 2)), wide = cast(c(1.25, NA, -3), arrow::decimal128(38, 2)),
-    none = arrow::Array$create(vctrs::unspecified(3))
+    none = arrow::Array$create(getExportedValue("vctrs", "unspecified")(3))
   )
 }
 
