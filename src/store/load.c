@@ -3,6 +3,7 @@
 
 #include "store/map.h"
 #include "store/places.h"
+#include "util/checked.h"
 #include "util/fail.h"
 
 /* A chunk that is wanted. */
@@ -165,6 +166,19 @@ ufo_status ufo_object_read(ufo_object *object, uint64_t chunk, uint32_t skip, ui
   if (!status) memcpy(target, work->buffer + skip, count);
   ufo_core_give_work(object->core, work);
   return status;
+}
+
+ufo_status ufo_object_read_bytes(ufo_object *object, uint64_t at, uint64_t count, void *target, ufo_error *error) {
+  const uint64_t chunk_bytes = object->info.chunk_bytes, end = at + count;
+  uint8_t *to = target;
+  while (at < end) {
+    uint64_t skip = at % chunk_bytes, part = ufo_min(chunk_bytes - skip, end - at);
+    ufo_status status = ufo_object_read(object, at / chunk_bytes, (uint32_t)skip, (uint32_t)part, to, error);
+    if (status) return status;
+    to += part;
+    at += part;
+  }
+  return UFO_OK;
 }
 
 bool ufo_object_read_once(ufo_core *core, ufo_etxn *etxn, const ufo_found *found, uint64_t chunk, uint32_t skip,

@@ -35,6 +35,8 @@ ufo_status ufo_object_load_hashed(ufo_object *object, uint64_t chunk, void *targ
  * this thread alone, with no lock held and outside of transactions. What it holds after an error is not specified. */
 ufo_status ufo_object_read(ufo_object *object, uint64_t chunk, uint32_t skip, uint32_t count, void *target,
                            ufo_error *error);
+/* The same of bytes at .. at + count - 1 of the whole body, which has them. */
+ufo_status ufo_object_read_bytes(ufo_object *object, uint64_t at, uint64_t count, void *target, ufo_error *error);
 /* Chunks up to `end` (exclusive) will be read in order: for who has the object alone. */
 void ufo_object_expect(ufo_object *object, uint64_t end);
 

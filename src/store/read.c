@@ -5,21 +5,6 @@
 #include "util/checked.h"
 #include "util/fail.h"
 
-static ufo_status read_range(ufo_object *object, uint64_t first, uint64_t bytes, uint8_t *buffer, ufo_error *error) {
-  const ufo_object_info *info = ufo_object_get_info(object);
-  ufo_status status = UFO_OK;
-  uint64_t at = first * info->element_bytes, end = at + bytes;
-  if (bytes > info->chunk_bytes) ufo_object_expect(object, ufo_div_up(end, info->chunk_bytes));
-  while (at < end && !status) {
-    uint64_t chunk = at / info->chunk_bytes, skip = at % info->chunk_bytes;
-    uint64_t there = ufo_object_chunk_raw_bytes(object, chunk), count = ufo_min(there - skip, end - at);
-    status = ufo_object_read(object, chunk, (uint32_t)skip, (uint32_t)count, buffer, error);
-    buffer += count;
-    at += count;
-  }
-  return status;
-}
-
 /* What lies in one chunk of a version that is committed. False: not done. */
 static bool read_once(ufo_store *store, ufo_txn *txn, const char *name, uint64_t first, uint64_t count, void *buffer) {
   ufo_core *core = store->core;
@@ -61,7 +46,9 @@ ufo_status ufo_store_read(ufo_store *store, ufo_txn *txn, const char *name, uint
   } else if (count > 0 && !buffer) {
     status = ufo_fail(error, UFO_USAGE, "cannot read '%s': no buffer", name);
   } else {
-    status = read_range(object, first, count * info->element_bytes, buffer, error);
+    uint64_t at = first * info->element_bytes, bytes = count * info->element_bytes;
+    if (bytes > info->chunk_bytes) ufo_object_expect(object, ufo_div_up(at + bytes, info->chunk_bytes));
+    status = ufo_object_read_bytes(object, at, bytes, buffer, error);
   }
   ufo_object_release(object);
   return status;

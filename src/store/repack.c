@@ -56,21 +56,6 @@ static void need(measuring *m, uint64_t from, uint64_t bytes) {
   }
 }
 
-/* The length that stands before a long string. */
-static ufo_status read_length(measuring *m, uint64_t at, uint64_t *length_out, ufo_error *error) {
-  uint8_t bytes[UFO_LONG_HEAD_BYTES];
-  uint32_t chunk_bytes = ufo_object_get_info(m->text)->chunk_bytes;
-  for (uint32_t done = 0; done < sizeof bytes;) {
-    uint32_t skip = (uint32_t)((at + done) % chunk_bytes);
-    uint32_t part = (uint32_t)ufo_min(sizeof bytes - done, chunk_bytes - skip);
-    ufo_status status = ufo_object_read(m->text, (at + done) / chunk_bytes, skip, part, bytes + done, error);
-    if (status) return status;
-    done += part;
-  }
-  *length_out = ufo_get_le64(bytes);
-  return UFO_OK;
-}
-
 static ufo_status need_word(measuring *m, uint64_t word, ufo_error *error) {
   uint64_t *seen = &m->recent[(word ^ word >> 20) % RECENT];
   ufo_word is;
@@ -81,8 +66,10 @@ static ufo_status need_word(measuring *m, uint64_t word, ufo_error *error) {
   if (is.is_inline) return UFO_OK;
   uint64_t length = is.length;
   if (is.is_long) {
-    ufo_status status = read_length(m, is.offset, &length, error);
+    uint8_t head[UFO_LONG_HEAD_BYTES];
+    ufo_status status = ufo_object_read_bytes(m->text, is.offset, sizeof head, head, error);
     if (status) return status;
+    length = ufo_get_le64(head);
     if (length > m->text_bytes - ufo_word_end(&is)) return ufo_fail(error, UFO_CORRUPT, "a string is damaged");
     length += UFO_LONG_HEAD_BYTES;
   }
@@ -124,7 +111,6 @@ static ufo_status is_worthwhile(ufo_object *words, ufo_object *text, uint64_t mo
   m.block_bytes = BLOCK_BYTES_MIN;
   while (m.text_bytes / m.block_bytes >= MAP_BITS_MAX) m.block_bytes *= 2;
   *is_out = false;
-  if (m.text_bytes < TEXT_BYTES_MIN || most == 0) return UFO_OK;
   m.blocks = calloc(m.text_bytes / m.block_bytes / 64 + 1, sizeof *m.blocks);
   ufo_status status = m.blocks ? measure_all(&m, error) : ufo_fail(error, UFO_FULL, "out of memory");
   free(m.blocks);
@@ -232,9 +218,10 @@ static ufo_status repack_if_worthwhile(ufo_store *store, const char *path, ufo_e
   bool worthwhile = false;
   ufo_status status = ufo_object_open(store, NULL, path, UFO_TEXT_WORDS, 0, &words, error);
   if (!status) status = ufo_object_open(store, NULL, path, UFO_TEXT_BYTES, 0, &text, error);
-  if (!status) status = count_held(store->core, words, text, &held, error);
-  if (!status) most = most_bytes(words, text, held);
-  if (!status) status = is_worthwhile(words, text, most, &worthwhile, error);
+  bool is_long = !status && ufo_object_get_info(text)->length >= TEXT_BYTES_MIN;
+  if (is_long) status = count_held(store->core, words, text, &held, error);
+  if (is_long && !status) most = most_bytes(words, text, held);
+  if (!status && most > 0) status = is_worthwhile(words, text, most, &worthwhile, error);
   ufo_object_release(words);
   ufo_object_release(text);
   return status || !worthwhile ? status : repack(store, path, most, error);

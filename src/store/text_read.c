@@ -94,20 +94,6 @@ static ufo_status get_string(reading *r, const uint64_t *word, ufo_string *strin
   return get_bytes(r, begin, string->length, &string->bytes, error);
 }
 
-static ufo_status read_words(reading *r, uint64_t first, uint64_t count, uint64_t *words, ufo_error *error) {
-  uint64_t at = first * sizeof *words, end = at + count * sizeof *words;
-  uint32_t chunk_bytes = ufo_object_get_info(r->words)->chunk_bytes;
-  uint8_t *to = (uint8_t *)words;
-  while (at < end) {
-    uint64_t skip = at % chunk_bytes, part = ufo_min(chunk_bytes - skip, end - at);
-    ufo_status status = ufo_object_read(r->words, at / chunk_bytes, (uint32_t)skip, (uint32_t)part, to, error);
-    if (status) return status;
-    to += part;
-    at += part;
-  }
-  return UFO_OK;
-}
-
 static ufo_status read_all(reading *r, uint64_t first, uint64_t count, ufo_string_fn visit, void *user,
                            ufo_error *error) {
   uint64_t words[WORDS] = {0};
@@ -115,7 +101,8 @@ static ufo_status read_all(reading *r, uint64_t first, uint64_t count, ufo_strin
   if (count > chunk_bytes) ufo_object_expect(r->words, ufo_div_up((first + count) * sizeof *words, chunk_bytes));
   for (uint64_t done = 0; done < count; done += WORDS) {
     uint64_t part = ufo_min(WORDS, count - done);
-    ufo_status status = read_words(r, first + done, part, words, error);
+    ufo_status status =
+        ufo_object_read_bytes(r->words, (first + done) * sizeof *words, part * sizeof *words, words, error);
     for (uint64_t i = 0; i < part && !status; i++) {
       ufo_string string;
       status = get_string(r, &words[i], &string, error);
