@@ -139,11 +139,10 @@ struct ufo_pool {
   bool changing;     /* such a change is going on: one at a time */
   uint64_t promised; /* to pins that are bringing their chunks in */
   uint64_t resident, resident_peak, dirty, pinned;
-  uint64_t streamed; /* of `resident`, what came with windows, and was not promoted */
-  uint64_t evicted;  /* bytes evicted so far, for room: the clock of `window_left` */
-  uint64_t
-      missed; /* bytes of clean chunks that were read again after their eviction, less what was paid for idle ones */
-  uint64_t idle_price; /* of a byte that is changed and seems idle, in bytes missed: see residency.c */
+  uint64_t streamed;   /* of `resident`, what came with windows, and was not promoted */
+  uint64_t evicted;    /* bytes evicted so far, for room: the clock of `window_left` */
+  uint64_t missed;     /* bytes of clean chunks read again after their eviction, less what idle ones cost */
+  uint64_t idle_price; /* of a changed byte that seems idle, in bytes missed: see residency.c */
   uint64_t staged;     /* pages of slots: memory in use besides `resident`, within the same budget */
   ufo_frame_queue lists[UFO_LIST_COUNT];
   unsigned fills_waiting; /* fills without their memory yet */

@@ -208,18 +208,23 @@ Test(text, created_strings_are_empty) {
   cr_assert_eq(stat_of(store).format_minor, 3);
 }
 
-/* Few different strings take no more room than their words. */
-Test(text, equal_strings_share) {
-  ufo_txn *txn = begin(store);
+static void put_categories(ufo_txn *txn, const char *name, uint64_t length, uint64_t categories) {
   ufo_text_writer *writer;
-  OK(ufo_text_writer_open(txn, "s", 0, &writer, &error));
-  for (uint64_t i = 0; i < 300000; i++) {
+  OK(ufo_text_writer_open(txn, name, 0, &writer, &error));
+  for (uint64_t i = 0; i < length; i++) {
     char text[64];
-    snprintf(text, sizeof text, "category number %llu", (unsigned long long)(mix(i) % 1000));
+    snprintf(text, sizeof text, "category number %llu", (unsigned long long)(mix(i) % categories));
     ufo_string string = of(text, UFO_ENCODING_UTF8);
     OK(ufo_text_writer_write(writer, &string, 1, &error));
   }
   OK(ufo_text_writer_finish(writer, &error));
+}
+
+/* Few different strings take no more room than their words. */
+Test(text, equal_strings_share) {
+  ufo_txn *txn = begin(store);
+  ufo_text_writer *writer;
+  put_categories(txn, "s", 300000, 1000);
   OK(ufo_txn_commit(txn, &error));
   cr_assert_leq(info_of(store, NULL, "s[[2]]").length, 1000 * 19);
   /* Far more than are remembered: all are there all the same. */
@@ -547,17 +552,8 @@ Test(text, repacked_by_compaction) {
 /* Strings of which each is there many times: the words name more bytes than the text has, needed or not. */
 Test(text, repacked_where_strings_share) {
   ufo_txn *txn = begin(store);
-  for (int churned = 0; churned < 2; churned++) {
-    ufo_text_writer *writer;
-    OK(ufo_text_writer_open(txn, churned ? "churned" : "fine", 0, &writer, &error));
-    for (uint64_t i = 0; i < 200000; i++) {
-      char text[64];
-      snprintf(text, sizeof text, "category number %llu", (unsigned long long)(mix(i) % 30000));
-      ufo_string string = of(text, UFO_ENCODING_UTF8);
-      OK(ufo_text_writer_write(writer, &string, 1, &error));
-    }
-    OK(ufo_text_writer_finish(writer, &error));
-  }
+  put_categories(txn, "fine", 200000, 30000);
+  put_categories(txn, "churned", 200000, 30000);
   OK(ufo_txn_commit(txn, &error));
   uint64_t fresh = text_bytes("fine[[2]]");
   views v = open_views("churned");

@@ -20,13 +20,18 @@ static int read_body(ufo_store *store, const char *name, uint64_t version, const
   return 0;
 }
 
+/* Words and text are the children of strings. */
+static uint64_t children_of(const ufo_object_info *info) {
+  return info->type == UFO_LIST ? info->length : info->type == UFO_CHARACTER ? 2 : 0;
+}
+
 /* `version` 0 is the current one, which is what elements of lists are addressed by. */
 static int print_object(FILE *out, ufo_store *store, const char *name, uint64_t version) {
   ufo_object_info info = {.struct_size = sizeof info};
   ufo_attributes *attributes = NULL;
   char body[65] = "-";
   if (ufo_store_info(store, NULL, name, version, &info, &error)) return 1;
-  uint64_t children = info.type == UFO_LIST ? info.length : info.type == UFO_CHARACTER ? 2 : 0;
+  uint64_t children = children_of(&info);
   if (info.type != UFO_LIST && info.type != UFO_CHARACTER && info.length * info.element_bytes <= longest &&
       read_body(store, name, version, &info, body))
     return 1;

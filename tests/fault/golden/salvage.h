@@ -44,7 +44,7 @@ static int is_known(ufo_store *store, const char *name, const char *expected) {
   ufo_object_info info = {.struct_size = sizeof info};
   char body[65];
   if (ufo_store_info(store, NULL, name, 0, &info, &error)) return 0;
-  uint64_t children = info.type == UFO_LIST ? info.length : info.type == UFO_CHARACTER ? 2 : 0;
+  uint64_t children = children_of(&info);
   for (uint64_t i = 0; i < children; i++) {
     char child[2 * UFO_NAME_MAX];
     snprintf(child, sizeof child, "%s[[%" PRIu64 "]]", name, i + 1);
