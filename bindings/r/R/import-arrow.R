@@ -69,17 +69,6 @@ free_arrow_memory <- function() {
   if (arrow::default_memory_pool()$bytes_allocated > 2 * import_block_bytes) gc()
 }
 
-# Calls body(first, count) for parts of `total` elements, at least once.
-each_part <- function(total, size, body) {
-  first <- 0
-  repeat {
-    count <- min(size, total - first)
-    body(first, count)
-    first <- first + count
-    if (first >= total) break
-  }
-}
-
 empty_column <- function(schema, i) arrow::ChunkedArray$create(type = schema$field(i - 1L)$type)
 
 # ---- types -----------------------------------------------------------------------------------------------------------

@@ -50,16 +50,21 @@ putter <- function(store, name) {
   }
 }
 
+# Calls body(first, count) for parts of `total` elements, at least once.
+each_part <- function(total, size, body) {
+  first <- 0
+  repeat {
+    count <- min(size, total - first)
+    body(first, count)
+    first <- first + count
+    if (first >= total) break
+  }
+}
+
 # read(first, count) gives elements or rows from number first + 1 on.
 put_blocks <- function(store, name, n, read, size) {
   put_pieces(store, name, n, function(put) {
-    first <- 0
-    repeat {
-      count <- min(size, n - first)
-      put(read(first, count), first + count)
-      first <- first + count
-      if (first >= n) break
-    }
+    each_part(n, size, function(first, count) put(read(first, count), first + count))
   })
 }
 

@@ -91,16 +91,8 @@ runs_of <- function(codes) {
     return(list(values = there, starts = c(0, cumsum(counts[there])[-length(there)])))
   }
   sorted <- external_sort(lazy_values(codes), NULL, FALSE)$keys
-  values <- starts <- list()
-  last <- NULL
-  each_piece(length(sorted), function(first, count) {
-    piece <- read_piece(sorted, first, count)
-    new <- which(c(is.null(last) || piece[[1]] != last, piece[-1] != piece[-count]))
-    last <<- piece[[count]]
-    values[[length(values) + 1]] <<- piece[new]
-    starts[[length(starts) + 1]] <<- first + new - 1
-  })
-  list(values = unlist(values), starts = unlist(starts))
+  starts <- ufo_materialize(ufo_which(begins_of_sorted(sorted)))
+  list(values = ufo_materialize(new_lazy(sorted)[starts]), starts = starts - 1)
 }
 
 # As aggregate() of a data frame: a row for each combination of groups that there is. `by` may be a formula, too.
