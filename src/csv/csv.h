@@ -1,8 +1,7 @@
 /* csv.h - inside of ufo_csv: a CSV file between its two passes.
  *
- *   fd --reader.c--> records of fields --scan.c: rows--+--infer.c--> ufo_csv_found, one for each column
- *                                                      '--load.c---> a writer for each column
- *      (utf16.c, if it is)
+ *   fd --input.c--> text --reader.c--> batches of records --+--infer.c, scan.c--> ufo_csv_found, one for each column
+ *    (utf16.c, if it is)                                    '--infer.c, load.c--> a writer for each column
  *   value.c: fields as numbers, dates and times; levels.c: the levels of a factor; format.c: the way
  *   back, with the digits of doubles from digits.c */
 #ifndef UFO_CSV_CSV_H
@@ -11,6 +10,7 @@
 #include <ufostore/csv.h>
 
 #include "csv/reader.h"
+#include "csv/value.h"
 
 typedef struct ufo_csv_found {
   char *name;
@@ -25,6 +25,7 @@ struct ufo_csv {
   char *file;
   uint64_t bytes; /* of the file */
   ufo_csv_options options;
+  ufo_csv_span *na; /* options.na */
   ufo_csv_found *columns;
   size_t column_count;
   uint64_t row_count;
@@ -44,9 +45,9 @@ ufo_status ufo_csv_rows_open(const ufo_csv *csv, uint64_t before, ufo_progress_f
                              ufo_csv_row_source *rows_out, ufo_error *error);
 void ufo_csv_rows_close(ufo_csv_row_source *rows);
 
-/* The next record. Blank lines are passed over, except in a file of one column; `column_count` is 0 for the first
- * record. UFO_END at the end; *is_stopped tells whether it is that, or `progress` wanted to stop. */
-ufo_status ufo_csv_rows_next(ufo_csv_row_source *rows, size_t column_count, const ufo_csv_field **fields_out,
-                             size_t *count_out, bool *is_stopped, ufo_error *error);
+/* The next records; `column_count` is 0 for the first ones. UFO_END at the end; *is_stopped tells whether it is that,
+ * or `progress` wanted to stop. */
+ufo_status ufo_csv_rows_next(ufo_csv_row_source *rows, size_t column_count, ufo_csv_batch *batch_out, bool *is_stopped,
+                             ufo_error *error);
 
 #endif

@@ -10,7 +10,7 @@
  * half of that to the next double. No rounding is involved but the one that is wanted, which is to even digits. */
 #include "csv/digits.h"
 
-#include <stdbool.h>
+#include <math.h>
 #include <string.h>
 
 __extension__ typedef unsigned __int128 wide;
@@ -166,4 +166,34 @@ size_t ufo_csv_digits(char *out, double value) {
     }
   }
   return 0;
+}
+
+/* The double next to n * 2^exponent + a bit, if `more` is left behind it. Far from the ends of what doubles hold. */
+static double round_wide(wide n, bool more, int exponent) {
+  uint64_t high = (uint64_t)(n >> 64), low = (uint64_t)n;
+  int bits = high ? 128 - __builtin_clzll(high) : low ? 64 - __builtin_clzll(low) : 0, drop = bits - (BITS + 1);
+  if (drop <= 0) return ldexp((double)low, exponent); /* nothing is left behind */
+  uint64_t kept = (uint64_t)(n >> drop);
+  wide rest = n & (((wide)1 << drop) - 1), half = (wide)1 << (drop - 1);
+  bool up = rest > half || (rest == half && (more || kept % 2));
+  return ldexp((double)(kept + up), exponent + drop);
+}
+
+/* 10^k = 5^k * 2^k, of which the second only moves the point, and 5^27 has 63 bits: as a factor it leaves an integer,
+ * as a divisor at least 64 bits of quotient, if the dividend is moved to the left end. */
+bool ufo_csv_from_digits(uint64_t digits, int scale, double *value_out) {
+  if (scale < -27 || scale > 27) return false;
+  if (digits == 0) *value_out = 0;
+  else if (digits >> (BITS + 1) == 0 && scale >= -22 && scale <= 22) { /* both are doubles, so one rounding does it */
+    double power = scale <= -16 || scale >= 16 ? 1e16 : 1;
+    power *= (double)tens[(scale < 0 ? -scale : scale) % 16];
+    *value_out = scale < 0 ? (double)digits / power : (double)digits * power;
+  } else if (scale >= 0) {
+    *value_out = round_wide((wide)digits * fives[scale], false, scale);
+  } else {
+    int shift = 64 + __builtin_clzll(digits);
+    wide dividend = (wide)digits << shift, divisor = fives[-scale], quotient = dividend / divisor;
+    *value_out = round_wide(quotient, quotient * divisor != dividend, scale - shift);
+  }
+  return true;
 }

@@ -3,58 +3,73 @@
 
 #include <string.h>
 
-static bool is_na(const ufo_csv_options *options, ufo_csv_span s) {
-  for (uint64_t i = 0; i < options->na_count; i++)
-    if (ufo_csv_equals(s, options->na[i])) return true;
+static bool is_na(const ufo_csv *csv, ufo_csv_span s) {
+  for (uint64_t i = 0; i < csv->options.na_count; i++)
+    if (s.length == csv->na[i].length && !memcmp(s.text, csv->na[i].text, s.length)) return true;
   return false;
 }
 
 static bool is_text(ufo_csv_type type) { return type == UFO_CSV_TEXT || type == UFO_CSV_FACTOR; }
 
-bool ufo_csv_missing(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_field *field) {
-  if (is_text(type)) return !field->quoted && is_na(&csv->options, (ufo_csv_span){field->text, field->length});
-  ufo_csv_span s = ufo_csv_trimmed(field);
-  return !s.length || is_na(&csv->options, s);
+bool ufo_csv_missing_text(const ufo_csv *csv, const ufo_csv_field *field) {
+  return !field->quoted && is_na(csv, (ufo_csv_span){field->text, field->length});
 }
 
-static size_t put(unsigned char *out, const void *element, size_t bytes) {
-  memcpy(out, element, bytes);
-  return bytes;
+/* In a column that is not text; `s` is the field without the blanks around it. */
+static bool is_missing(const ufo_csv *csv, const ufo_csv_field *field, ufo_csv_span s) {
+  return !s.length || is_na(csv, s) || (s.length < field->length && ufo_csv_missing_text(csv, field));
 }
 
-size_t ufo_csv_element(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_field *field, bool strict,
-                       unsigned char out[8]) {
-  static const int32_t none = UFO_CSV_NA;
-  static const int64_t none64 = INT64_MIN;
-  bool missing = ufo_csv_missing(csv, type, field), fits = false;
-  ufo_csv_span s = ufo_csv_trimmed(field);
-  int32_t whole;
-  int64_t large;
-  double number = ufo_csv_na();
+/* ---- fields as elements ---- */
+
+size_t ufo_csv_element_bytes(ufo_csv_type type) {
+  return type == UFO_CSV_LOGICAL || type == UFO_CSV_INTEGER ? sizeof(int32_t) : sizeof(double);
+}
+
+static bool parse(const ufo_csv *csv, ufo_csv_type type, ufo_csv_span s, bool strict, void *out) {
   switch (type) {
   case UFO_CSV_LOGICAL:
-    if (missing) return put(out, &none, sizeof none);
-    return ufo_csv_parse_logical(s, strict, &whole) ? put(out, &whole, sizeof whole) : 0;
+    return ufo_csv_parse_logical(s, strict, out);
   case UFO_CSV_INTEGER:
-    if (missing) return put(out, &none, sizeof none);
-    return ufo_csv_parse_integer(s, strict, &whole) ? put(out, &whole, sizeof whole) : 0;
+    return ufo_csv_parse_integer(s, strict, out);
   case UFO_CSV_INTEGER64:
-    if (missing) return put(out, &none64, sizeof none64);
-    return ufo_csv_parse_integer64(s, &large) ? put(out, &large, sizeof large) : 0;
+    return ufo_csv_parse_integer64(s, out);
   case UFO_CSV_DOUBLE:
-    fits = missing || ufo_csv_parse_double(s, strict, csv->options.decimal, &number);
-    break;
+    return ufo_csv_parse_double(s, strict, csv->options.decimal, out);
   case UFO_CSV_DATE:
-    fits = missing || ufo_csv_parse_date(s, &number);
-    break;
+    return ufo_csv_parse_date(s, out);
   case UFO_CSV_TIME:
-    fits = missing || ufo_csv_parse_time(s, &number);
-    break;
+    return ufo_csv_parse_time(s, out);
   default:
-    break;
+    return false;
   }
-  return fits ? put(out, &number, sizeof number) : 0;
 }
+
+size_t ufo_csv_elements(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_batch *batch, size_t i, size_t from,
+                        size_t to, bool strict, void *elements_out) {
+  static const int32_t none = UFO_CSV_NA;
+  static const int64_t none64 = INT64_MIN;
+  const double none_double = ufo_csv_na();
+  size_t bytes = ufo_csv_element_bytes(type);
+  const void *missing = bytes == sizeof none ? (const void *)&none : &none_double;
+  if (type == UFO_CSV_INTEGER64) missing = &none64;
+  unsigned char *out = elements_out;
+  for (size_t row = from; row < to; row++, out += bytes) {
+    union {
+      int32_t whole;
+      int64_t large;
+      double number;
+    } element;
+    const ufo_csv_field *field = &batch->fields[row * batch->column_count + i];
+    ufo_csv_span s = ufo_csv_trimmed(field);
+    if (is_missing(csv, field, s)) memcpy(out, missing, bytes);
+    else if (parse(csv, type, s, strict, &element)) memcpy(out, &element, bytes);
+    else return row;
+  }
+  return to;
+}
+
+/* ---- types ---- */
 
 /* A date or a time is told from numbers by its fifth character, so that most fields are parsed once. */
 static void infer_value(const ufo_csv *csv, ufo_csv_found *column, ufo_csv_span s) {
@@ -70,16 +85,34 @@ static void infer_value(const ufo_csv *csv, ufo_csv_found *column, ufo_csv_span 
   if (column->not_date && !column->not_time && (!dated || !ufo_csv_parse_time(s, &number))) column->not_time = true;
 }
 
-bool ufo_csv_infer(const ufo_csv *csv, ufo_csv_found *column, const ufo_csv_field *field) {
-  unsigned char element[8];
-  if (column->asked == UFO_CSV_SKIP || is_text(column->asked)) return true;
-  if (column->asked != UFO_CSV_GUESS) return ufo_csv_element(csv, column->asked, field, false, element) > 0;
-  if (column->has_value && is_text(ufo_csv_inferred(csv, column))) return true; /* nothing can change that */
-  if (ufo_csv_missing(csv, UFO_CSV_TEXT, field)) return true;
-  if (ufo_csv_missing(csv, UFO_CSV_DOUBLE, field)) return column->has_doubt = true;
-  column->has_value = true;
-  infer_value(csv, column, ufo_csv_trimmed(field));
-  return true;
+/* Nothing else than text, whatever comes. */
+static bool is_decided(const ufo_csv_found *column) {
+  return column->has_value && column->not_logical && column->not_integer && column->not_double && column->not_date &&
+         column->not_time;
+}
+
+static void infer_field(const ufo_csv *csv, ufo_csv_found *column, const ufo_csv_field *field) {
+  ufo_csv_span s = ufo_csv_trimmed(field);
+  if (!is_missing(csv, field, s)) {
+    column->has_value = true;
+    infer_value(csv, column, s);
+  } else if (!ufo_csv_missing_text(csv, field)) {
+    column->has_doubt = true;
+  }
+}
+
+size_t ufo_csv_infer(const ufo_csv *csv, ufo_csv_found *column, const ufo_csv_batch *batch, size_t i, size_t from,
+                     size_t to) {
+  if (column->asked == UFO_CSV_SKIP || is_text(column->asked)) return to;
+  if (column->asked == UFO_CSV_GUESS) {
+    for (size_t row = from; row < to && !is_decided(column); row++)
+      infer_field(csv, column, &batch->fields[row * batch->column_count + i]);
+    return to;
+  }
+  double element;
+  for (size_t row = from; row < to; row++)
+    if (ufo_csv_elements(csv, column->asked, batch, i, row, row + 1, false, &element) == row) return row;
+  return to;
 }
 
 ufo_csv_type ufo_csv_inferred(const ufo_csv *csv, const ufo_csv_found *column) {

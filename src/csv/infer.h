@@ -5,16 +5,20 @@
 #include "csv/csv.h"
 #include "csv/value.h"
 
-/* Takes one more field into account. False: it does not fit the type that was asked for. */
-bool ufo_csv_infer(const ufo_csv *csv, ufo_csv_found *column, const ufo_csv_field *field);
+/* Takes the fields of column `i` of the rows `from` .. `to` of a batch into account. Returns the first row of which the
+ * field does not fit the type that was asked for, `to` if all do. */
+size_t ufo_csv_infer(const ufo_csv *csv, ufo_csv_found *column, const ufo_csv_batch *batch, size_t i, size_t from,
+                     size_t to);
 ufo_csv_type ufo_csv_inferred(const ufo_csv *csv, const ufo_csv_found *column);
 
-/* Is it missing in a column of this type? */
-bool ufo_csv_missing(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_field *field);
+/* Is it missing in a column of text? */
+bool ufo_csv_missing_text(const ufo_csv *csv, const ufo_csv_field *field);
 
-/* The field as an element of that type, which is none of text: 4 or 8 bytes, their number is returned; 0 if it is no
- * such value. `strict` as in value.h. */
-size_t ufo_csv_element(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_field *field, bool strict,
-                       unsigned char element_out[8]);
+/* The same fields as elements of a type that is none of text, in a row. `strict` as in value.h. Returns the first row
+ * of which the field is no such value, `to` if all are. */
+size_t ufo_csv_elements(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_batch *batch, size_t i, size_t from,
+                        size_t to, bool strict, void *elements_out);
+/* Bytes of such an element: 4 or 8. */
+size_t ufo_csv_element_bytes(ufo_csv_type type);
 
 #endif

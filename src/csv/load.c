@@ -33,6 +33,11 @@ typedef struct loader {
   const char *name;
   target *targets;
   size_t target_count;
+  /* Of one column of a batch. */
+  union {
+    unsigned char elements[8 * UFO_CSV_BATCH_ROWS];
+    ufo_string strings[UFO_CSV_BATCH_ROWS];
+  };
 } loader;
 
 static ufo_status no_memory(const loader *l, ufo_error *error) {
@@ -84,40 +89,55 @@ static ufo_status open_writers(loader *l, ufo_error *error) {
   return status;
 }
 
-static ufo_status write_level(const loader *l, target *t, const ufo_csv_field *field, ufo_error *error) {
-  int32_t code = UFO_CSV_NA;
-  if (!ufo_csv_missing(l->csv, t->type, field)) code = ufo_csv_levels_code(t->levels, field->text, field->length);
-  if (!code)
-    return ufo_fail(error, UFO_FULL, "cannot import '%s': column '%s' has too many levels for a factor", l->csv->file,
-                    t->name);
-  return ufo_writer_write(t->writer, &code, sizeof code, error);
+static ufo_status write_levels(loader *l, target *t, const ufo_csv_batch *batch, size_t from, ufo_error *error) {
+  for (size_t row = from; row < batch->row_count; row++) {
+    const ufo_csv_field *field = &batch->fields[row * batch->column_count + t->field];
+    int32_t code = UFO_CSV_NA;
+    if (!ufo_csv_missing_text(l->csv, field)) code = ufo_csv_levels_code(t->levels, field->text, field->length);
+    if (!code)
+      return ufo_fail(error, UFO_FULL, "cannot import '%s': column '%s' has too many levels for a factor", l->csv->file,
+                      t->name);
+    memcpy(l->elements + (row - from) * sizeof code, &code, sizeof code);
+  }
+  return ufo_writer_write(t->writer, l->elements, (batch->row_count - from) * sizeof(int32_t), error);
 }
 
-static ufo_status write_field(const loader *l, target *t, const ufo_csv_field *field, ufo_error *error) {
-  if (t->type == UFO_CSV_FACTOR) return write_level(l, t, field, error);
-  if (t->type == UFO_CSV_TEXT) {
-    ufo_string string = {.encoding = UFO_ENCODING_UTF8};
-    if (!ufo_csv_missing(l->csv, t->type, field)) string.bytes = field->text, string.length = field->length;
-    return ufo_text_writer_write(t->strings, &string, 1, error);
+static ufo_status write_strings(loader *l, target *t, const ufo_csv_batch *batch, size_t from, ufo_error *error) {
+  for (size_t row = from; row < batch->row_count; row++) {
+    const ufo_csv_field *field = &batch->fields[row * batch->column_count + t->field];
+    ufo_string *string = &l->strings[row - from];
+    *string = (ufo_string){.encoding = UFO_ENCODING_UTF8};
+    if (!ufo_csv_missing_text(l->csv, field)) string->bytes = field->text, string->length = field->length;
   }
-  unsigned char element[8];
-  size_t bytes = ufo_csv_element(l->csv, t->type, field, false, element);
-  return bytes ? ufo_writer_write(t->writer, element, bytes, error) : changed_meanwhile(l, error);
+  return ufo_text_writer_write(t->strings, l->strings, batch->row_count - from, error);
+}
+
+/* The rows of a batch from `from` on. */
+static ufo_status write_column(loader *l, target *t, const ufo_csv_batch *batch, size_t from, ufo_error *error) {
+  if (t->type == UFO_CSV_FACTOR) return write_levels(l, t, batch, from, error);
+  if (t->type == UFO_CSV_TEXT) return write_strings(l, t, batch, from, error);
+  size_t rows = batch->row_count;
+  if (ufo_csv_elements(l->csv, t->type, batch, t->field, from, rows, false, l->elements) < rows)
+    return changed_meanwhile(l, error);
+  return ufo_writer_write(t->writer, l->elements, (rows - from) * ufo_csv_element_bytes(t->type), error);
 }
 
 static ufo_status write_rows(loader *l, ufo_csv_row_source *rows, ufo_error *error) {
   const ufo_csv *csv = l->csv;
-  const ufo_csv_field *fields;
-  size_t count;
-  bool is_stopped = false, header = !csv->options.no_header;
+  ufo_csv_batch batch;
+  bool is_stopped = false;
   uint64_t done = 0;
+  size_t from = !csv->options.no_header, columns = 0; /* of the first batch */
   ufo_status status = UFO_OK;
-  if (header) status = ufo_csv_rows_next(rows, 0, &fields, &count, &is_stopped, error);
-  while (!status && !(status = ufo_csv_rows_next(rows, header || done ? csv->column_count : 0, &fields, &count,
-                                                 &is_stopped, error))) {
-    if (count != csv->column_count || ++done > csv->row_count) status = changed_meanwhile(l, error);
-    for (size_t i = 0; i < l->target_count && !status; i++)
-      status = write_field(l, &l->targets[i], &fields[l->targets[i].field], error);
+  while (!(status = ufo_csv_rows_next(rows, columns, &batch, &is_stopped, error))) {
+    columns = csv->column_count;
+    if (batch.column_count != columns || batch.row_count - from > csv->row_count - done)
+      return changed_meanwhile(l, error);
+    for (size_t i = 0; i < l->target_count && batch.row_count > from && !status; i++)
+      status = write_column(l, &l->targets[i], &batch, from, error);
+    if (status) return status;
+    done += batch.row_count - from;
+    from = 0;
   }
   if (status != UFO_END || is_stopped) return status;
   return done == csv->row_count ? UFO_OK : changed_meanwhile(l, error);
@@ -208,15 +228,20 @@ ufo_status ufo_csv_load(ufo_csv *csv, ufo_txn *txn, const char *name, ufo_progre
                         ufo_error *error) {
   if (!csv || !txn || !name)
     return ufo_fail(error, UFO_USAGE, "no CSV file, no transaction or no name to import under");
-  loader l = {.csv = csv, .txn = txn, .name = name};
+  loader *l = calloc(1, sizeof *l);
+  if (!l) return ufo_fail(error, UFO_FULL, "cannot import '%s': out of memory", csv->file);
+  l->csv = csv;
+  l->txn = txn;
+  l->name = name;
   ufo_csv_row_source rows = {0};
-  ufo_status status = choose_targets(&l, error);
-  if (!status) status = open_writers(&l, error);
+  ufo_status status = choose_targets(l, error);
+  if (!status) status = open_writers(l, error);
   if (!status) status = ufo_csv_rows_open(csv, csv->bytes, progress, user, &rows, error);
-  if (!status) status = write_rows(&l, &rows, error);
+  if (!status) status = write_rows(l, &rows, error);
   ufo_csv_rows_close(&rows);
-  if (!status) status = finish_columns(&l, error);
-  if (!status) status = make_frame(&l, error);
-  free_targets(&l);
+  if (!status) status = finish_columns(l, error);
+  if (!status) status = make_frame(l, error);
+  free_targets(l);
+  free(l);
   return status;
 }

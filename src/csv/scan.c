@@ -20,7 +20,7 @@ ufo_status ufo_csv_rows_open(const ufo_csv *csv, uint64_t before, ufo_progress_f
   *rows_out = (ufo_csv_row_source){.csv = csv, .before = before, .progress = progress, .user = user};
   if (lseek(csv->fd, 0, SEEK_SET) < 0)
     return ufo_fail_errno(error, errno, "cannot read '%s' from its start", csv->file);
-  rows_out->reader = ufo_csv_reader_open(csv->fd, csv->file, csv->options.delimiter);
+  rows_out->reader = ufo_csv_reader_open(csv->fd, csv->file, csv->options.delimiter, 0);
   if (!rows_out->reader) return no_memory(csv, error);
   return ufo_csv_reader_skip(rows_out->reader, csv->options.skip_lines, error);
 }
@@ -30,25 +30,16 @@ void ufo_csv_rows_close(ufo_csv_row_source *rows) {
   rows->reader = NULL;
 }
 
-static bool is_blank(const ufo_csv_field *fields, size_t count) {
-  return count == 1 && !fields[0].length && !fields[0].quoted;
-}
-
-ufo_status ufo_csv_rows_next(ufo_csv_row_source *rows, size_t column_count, const ufo_csv_field **fields_out,
-                             size_t *count_out, bool *is_stopped, ufo_error *error) {
+ufo_status ufo_csv_rows_next(ufo_csv_row_source *rows, size_t column_count, ufo_csv_batch *batch_out, bool *is_stopped,
+                             ufo_error *error) {
+  uint64_t bytes = ufo_csv_reader_bytes(rows->reader);
   *is_stopped = false;
-  do {
-    uint64_t bytes = ufo_csv_reader_bytes(rows->reader);
-    if (rows->progress && bytes != rows->told) {
-      rows->told = bytes;
-      *is_stopped = rows->progress(rows->user, rows->before + bytes, 2 * rows->csv->bytes) != 0;
-      if (*is_stopped) return UFO_END;
-    }
-    ufo_status status = ufo_csv_reader_next(rows->reader, error);
-    if (status) return status;
-    *fields_out = ufo_csv_reader_fields(rows->reader, count_out);
-  } while (column_count != 1 && is_blank(*fields_out, *count_out));
-  return UFO_OK;
+  if (rows->progress && bytes != rows->told) {
+    rows->told = bytes;
+    *is_stopped = rows->progress(rows->user, rows->before + bytes, 2 * rows->csv->bytes) != 0;
+    if (*is_stopped) return UFO_END;
+  }
+  return ufo_csv_reader_next(rows->reader, column_count, batch_out, error);
 }
 
 /* ---- options ---- */
@@ -73,6 +64,10 @@ static ufo_status take_options(ufo_csv *csv, const ufo_csv_options *options, ufo
   if (!csv->options.delimiter) csv->options.delimiter = ',';
   if (!csv->options.decimal) csv->options.decimal = '.';
   if (!csv->options.na) csv->options.na = na, csv->options.na_count = 2;
+  csv->na = calloc(csv->options.na_count + 1, sizeof *csv->na);
+  if (!csv->na) return no_memory(csv, error);
+  for (uint64_t i = 0; i < csv->options.na_count; i++)
+    csv->na[i] = (ufo_csv_span){csv->options.na[i], strlen(csv->options.na[i])};
   return check_options(&csv->options, error);
 }
 
@@ -129,32 +124,38 @@ static ufo_status misfit(const ufo_csv *csv, uint64_t line, size_t i, const ufo_
                   csv->columns[i].name);
 }
 
-static ufo_status scan_row(ufo_csv *csv, uint64_t line, const ufo_csv_field *fields, size_t count, ufo_error *error) {
-  if (count != csv->column_count)
+/* The rows of a batch from `from` on. */
+static ufo_status scan_batch(ufo_csv *csv, const ufo_csv_batch *batch, size_t from, ufo_error *error) {
+  if (batch->column_count != csv->column_count)
     return ufo_fail(error, UFO_USAGE, "'%s', line %llu: %zu %s where the %s has %zu", csv->file,
-                    (unsigned long long)line, count, count == 1 ? "field" : "fields",
-                    csv->options.no_header ? "first row" : "header", csv->column_count);
-  for (size_t i = 0; i < count; i++)
-    if (!ufo_csv_infer(csv, &csv->columns[i], &fields[i])) return misfit(csv, line, i, &fields[i], error);
-  csv->row_count++;
+                    (unsigned long long)batch->lines[0], batch->column_count,
+                    batch->column_count == 1 ? "field" : "fields", csv->options.no_header ? "first row" : "header",
+                    csv->column_count);
+  /* Of what does not fit, the first in the order of the file is named. */
+  size_t row = batch->row_count, column = 0;
+  for (size_t i = 0; i < csv->column_count; i++) {
+    size_t fits = ufo_csv_infer(csv, &csv->columns[i], batch, i, from, row);
+    if (fits < row) row = fits, column = i;
+  }
+  if (row < batch->row_count)
+    return misfit(csv, batch->lines[row], column, &batch->fields[row * batch->column_count + column], error);
+  csv->row_count += batch->row_count - from;
   return UFO_OK;
 }
 
 static ufo_status scan(ufo_csv *csv, ufo_csv_row_source *rows, ufo_error *error) {
-  const ufo_csv_field *fields;
-  size_t count;
+  ufo_csv_batch batch;
   bool is_stopped;
-  ufo_status status = ufo_csv_rows_next(rows, 0, &fields, &count, &is_stopped, error);
+  ufo_status status = ufo_csv_rows_next(rows, 0, &batch, &is_stopped, error);
   if (status == UFO_END && !is_stopped)
     return ufo_fail(error, UFO_USAGE, "'%s' is empty: not even a header line", csv->file);
   if (status) return status;
-  uint64_t line = ufo_csv_reader_line(rows->reader);
-  status = name_columns(csv, line, fields, count, error);
+  status = name_columns(csv, batch.lines[0], batch.fields, batch.column_count, error);
   if (!status) status = ask_types(csv, error);
-  if (!status && csv->options.no_header) status = scan_row(csv, line, fields, count, error);
+  if (!status) status = scan_batch(csv, &batch, !csv->options.no_header, error);
   while (!status) {
-    status = ufo_csv_rows_next(rows, csv->column_count, &fields, &count, &is_stopped, error);
-    if (!status) status = scan_row(csv, ufo_csv_reader_line(rows->reader), fields, count, error);
+    status = ufo_csv_rows_next(rows, csv->column_count, &batch, &is_stopped, error);
+    if (!status) status = scan_batch(csv, &batch, 0, error);
   }
   return status == UFO_END && !is_stopped ? UFO_OK : status;
 }
@@ -187,6 +188,7 @@ void ufo_csv_free(ufo_csv *csv) {
   if (!csv) return;
   for (size_t i = 0; i < csv->column_count; i++) free(csv->columns[i].name);
   free(csv->columns);
+  free(csv->na);
   free(csv->file);
   free(csv);
 }

@@ -10,6 +10,8 @@
 
 #include <ufostore/csv.h>
 
+#include "csv/digits.h"
+
 double ufo_csv_na(void) {
   uint64_t bits = UINT64_C(0x7FF00000000007A2);
   double value;
@@ -23,21 +25,14 @@ bool ufo_csv_is_na(double value) {
   return isnan(value) && (uint32_t)bits == 1954;
 }
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-ufo_csv_span ufo_csv_trimmed(const ufo_csv_field *field) {
-  ufo_csv_span s = {field->text, field->length};
-  while (s.length && is_blank(s.text[0])) s.text++, s.length--;
-  while (s.length && is_blank(s.text[s.length - 1])) s.length--;
-  return s;
-}
 
 bool ufo_csv_equals(ufo_csv_span span, const char *word) {
   return span.length == strlen(word) && memcmp(span.text, word, span.length) == 0;
 }
 
 bool ufo_csv_parse_logical(ufo_csv_span s, bool strict, int32_t *value_out) {
+  if (s.length > 5) return false;
   static const char *const words[] = {"FALSE", "TRUE", "F", "T", "false", "true", "0", "1"};
   for (unsigned i = 0; i < (strict ? 6 : 8); i++)
     if (ufo_csv_equals(s, words[i])) return *value_out = (int32_t)(i % 2), true;
@@ -67,6 +62,16 @@ bool ufo_csv_parse_integer64(ufo_csv_span s, int64_t *value_out) {
 /* Guessing leaves -0 to the doubles, which have one. */
 bool ufo_csv_parse_integer(ufo_csv_span s, bool strict, int32_t *value_out) {
   int64_t value;
+  size_t i = s.length && (s.text[0] == '-' || s.text[0] == '+'), digits = s.length - i;
+  if (digits && digits < 10 && s.text[i] != '0') { /* most of them */
+    int32_t small = 0;
+    for (; i < s.length; i++) {
+      if (!is_digit(s.text[i])) return false;
+      small = 10 * small + (s.text[i] - '0');
+    }
+    *value_out = s.text[0] == '-' ? -small : small;
+    return true;
+  }
   if (strict && (s.length > 11 || !is_whole(s, true) || ufo_csv_equals(s, "-0"))) return false;
   if (!ufo_csv_parse_integer64(s, &value) || value > INT32_MAX || value < -INT32_MAX) return false;
   *value_out = (int32_t)value;
@@ -123,49 +128,42 @@ static bool parse_slowly(ufo_csv_span s, char decimal, double *value_out) {
   return true;
 }
 
-/* A decimal number. Up to fifteen digits and powers of ten up to 22 are exact in a double, so one multiplication or
- * division gives the nearest one; strtod does the rest. */
+/* Digits from `i` on, appended to the mantissa, which holds nineteen and then whatever they leave of it. */
+static size_t take_digits(ufo_csv_span s, size_t i, uint64_t *mantissa) {
+  for (; i < s.length && is_digit(s.text[i]); i++) *mantissa = 10 * *mantissa + (uint64_t)(s.text[i] - '0');
+  return i;
+}
+
+static bool take_exponent(ufo_csv_span s, size_t i, int *scale) {
+  int exponent = 0;
+  bool negative = i < s.length && s.text[i] == '-';
+  if (i < s.length && (s.text[i] == '-' || s.text[i] == '+')) i++;
+  if (i == s.length) return false;
+  for (; i < s.length && is_digit(s.text[i]); i++)
+    if (exponent < 100000) exponent = 10 * exponent + (s.text[i] - '0');
+  *scale += negative ? -exponent : exponent;
+  return i == s.length;
+}
+
+/* Numbers of up to nineteen digits are made of them, the others by strtod. */
 bool ufo_csv_parse_double(ufo_csv_span s, bool strict, char decimal, double *value_out) {
-  size_t i = s.length && (s.text[0] == '-' || s.text[0] == '+');
-  size_t whole_digits = 0, digits = 0;
+  size_t start = s.length && (s.text[0] == '-' || s.text[0] == '+');
   uint64_t mantissa = 0;
-  int scale = 0;
-  bool leading_zero = false, exact = true;
-  for (; i < s.length && is_digit(s.text[i]); i++) {
-    if (whole_digits == 0) leading_zero = s.text[i] == '0';
-    whole_digits++;
-    if (mantissa >= UINT64_C(100000000000000)) exact = false;
-    else mantissa = 10 * mantissa + (uint64_t)(s.text[i] - '0');
+  size_t point = take_digits(s, start, &mantissa), end = point;
+  if (point < s.length && s.text[point] == decimal) end = take_digits(s, point + 1, &mantissa);
+  size_t whole_digits = point - start, decimals = end > point ? end - point - 1 : 0;
+  if (!whole_digits && !decimals) return parse_special(s, value_out);
+  if (strict && whole_digits > 1 && s.text[start] == '0') return false;
+  bool known = whole_digits <= 19 && decimals <= 19 - whole_digits;
+  int scale = known ? -(int)decimals : 0;
+  if (end < s.length && ((s.text[end] | 0x20) != 'e' || !take_exponent(s, end + 1, &scale))) return false;
+  if (known && ufo_csv_from_digits(mantissa, scale, value_out)) {
+    if (s.text[0] == '-') *value_out = -*value_out;
+  } else if (!parse_slowly(s, decimal, value_out)) {
+    return false;
   }
-  digits = whole_digits;
-  if (i < s.length && s.text[i] == decimal) {
-    for (i++; i < s.length && is_digit(s.text[i]); i++) {
-      digits++;
-      if (mantissa >= UINT64_C(100000000000000)) exact = false;
-      else mantissa = 10 * mantissa + (uint64_t)(s.text[i] - '0'), scale--;
-    }
-  }
-  if (!digits) return parse_special(s, value_out);
-  if (strict && leading_zero && whole_digits > 1) return false;
-  if (i < s.length && (s.text[i] | 0x20) == 'e') {
-    int exponent = 0;
-    bool negative = ++i < s.length && s.text[i] == '-';
-    if (i < s.length && (s.text[i] == '-' || s.text[i] == '+')) i++;
-    if (i == s.length) return false;
-    for (; i < s.length && is_digit(s.text[i]); i++)
-      if (exponent < 100000) exponent = 10 * exponent + (s.text[i] - '0');
-    scale += negative ? -exponent : exponent;
-  }
-  if (i != s.length) return false;
-  if (exact && scale >= -22 && scale <= 22) {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    double value = scale < 0 ? (double)mantissa / powers[-scale] : (double)mantissa * powers[scale];
-    *value_out = s.text[0] == '-' ? -value : value;
-    return true;
-  }
-  if (!parse_slowly(s, decimal, value_out)) return false;
-  if (!strict) return true;
+  /* What would not be written again as it was. */
+  if (!strict || whole_digits + decimals <= 15) return !strict || isfinite(*value_out);
   return isfinite(*value_out) && (!is_whole(s, true) || fabs(*value_out) < 9007199254740992.0);
 }
 

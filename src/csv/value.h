@@ -11,8 +11,15 @@ typedef struct ufo_csv_span {
   size_t length;
 } ufo_csv_span;
 
+static inline bool ufo_csv_is_blank(char c) { return c == ' ' || c == '\t'; }
+
 /* The field without the blanks around it. */
-ufo_csv_span ufo_csv_trimmed(const ufo_csv_field *field);
+static inline ufo_csv_span ufo_csv_trimmed(const ufo_csv_field *field) {
+  ufo_csv_span s = {field->text, field->length};
+  while (s.length && ufo_csv_is_blank(s.text[0])) s.text++, s.length--;
+  while (s.length && ufo_csv_is_blank(s.text[s.length - 1])) s.length--;
+  return s;
+}
 bool ufo_csv_equals(ufo_csv_span span, const char *word);
 
 /* Each is false if the text is no such value. `strict` are the rules of guessing: only what can be written again as it

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <ufostore/csv.h>
+#include <ufostore/text.h>
 
 TestSuite(csv, .init = store_make, .fini = store_end, .timeout = 60);
 
@@ -95,6 +96,54 @@ Test(csv, what_is_asked_for_must_fit) {
   cr_expect_eq(import("", NULL), UFO_USAGE);
   ufo_object_info info = {.struct_size = sizeof info};
   cr_expect_eq(ufo_store_info(store, NULL, "t", 0, &info, &error), UFO_MISSING);
+}
+
+Test(csv, what_is_missing_may_have_blanks_itself) {
+  const char *const na[] = {"", "none ", "-"};
+  const ufo_csv_options options = {.struct_size = sizeof options, .na = na, .na_count = 3};
+  int32_t numbers[4];
+  OK(import("x,y\n1,a\nnone ,none \n - ,\" -\"\n4,d\n", &options));
+  OK(ufo_store_read(store, NULL, "t$x", 0, 0, 4, numbers, &error));
+  cr_expect(numbers[0] == 1 && numbers[1] == INT32_MIN && numbers[2] == INT32_MIN && numbers[3] == 4);
+}
+
+/* What is wrong is told of the first line that has it, wherever it stands among others. */
+Test(csv, the_first_misfit_of_the_file_is_named) {
+  const ufo_csv_options whole = {.struct_size = sizeof whole, .all_type = UFO_CSV_INTEGER};
+  cr_expect_eq(import("x,y,z\n1,2,3\n4,5,a\n6,b,c\nd,e,f\n", &whole), UFO_USAGE);
+  cr_expect(strstr(error.message, "line 3, field 3: 'a'"), "%s", error.message);
+  cr_expect_eq(import("x,y,z\n1,2,3\n4,5,a\n6,b,c\n1,2\n", &whole), UFO_USAGE);
+  cr_expect(strstr(error.message, "line 3, field 3: 'a'"), "%s", error.message);
+  cr_expect_eq(import("x,y\n1,2\n\n1,2,3\n4,5,\"\n", NULL), UFO_USAGE);
+  cr_expect(strstr(error.message, "line 4: 3 fields where the header has 2"), "%s", error.message);
+  cr_expect_eq(import("x,y\n1,2\n\"a\nb\",2\n4,\"5\n\"6\n", NULL), UFO_USAGE);
+  cr_expect(strstr(error.message, "line 6, field 2: text after a closing quote"), "%s", error.message);
+}
+
+static int check_piece(void *user, uint64_t index, const ufo_string *string) {
+  cr_assert_eq(string->length, ((const size_t *)user)[index]);
+  for (size_t j = 0; j < string->length; j++)
+    cr_assert_eq(string->bytes[j], j % 100 == 99 ? '"' : j % 100 == 50 ? '\n' : 'x');
+  return 0;
+}
+
+/* Records that are longer than what is read at a time, among short ones. */
+Test(csv, records_of_any_length) {
+  enum { LONG = 900000, ROWS = 40 };
+  char *text = malloc((size_t)ROWS * (LONG + 64)), *at = stpcpy(text, "n,text\n");
+  size_t lengths[ROWS] = {0};
+  for (int i = 0; i < ROWS; i++) {
+    at += sprintf(at, "%d,\"", i);
+    for (size_t j = 0; j < (i % 7 ? 5 : (size_t)LONG); j++) {
+      const char *piece = j % 100 == 99 ? "\"\"" : j % 100 == 50 ? "\n" : "x";
+      at = stpcpy(at, piece);
+      lengths[i]++;
+    }
+    at = stpcpy(at, i % 2 ? "\"\r\n" : "\"\n");
+  }
+  OK(import(text, NULL));
+  OK(ufo_text_read(store, NULL, "t$text", 0, 0, ROWS, check_piece, lengths, &error));
+  free(text);
 }
 
 /* A file in UTF-16 with its mark; `units` may be no text. */
@@ -243,6 +292,69 @@ Test(csv, doubles_have_the_fewest_digits_that_give_them_back) {
     expect_fewest_digits((double)(int64_t)state / pow(10, (double)(state % 25)));
     expect_fewest_digits((double)(state % 1000000000) / pow(10, (double)(state % 13)));
   }
+}
+
+/* As text, on the way back. */
+static void expect_as_strtod(const char *text) {
+  double number;
+  char file[128];
+  snprintf(file, sizeof file, "x\n%s\n", text);
+  const ufo_csv_options doubles = {.struct_size = sizeof doubles, .all_type = UFO_CSV_DOUBLE};
+  OK(import(file, &doubles));
+  OK(ufo_store_read(store, NULL, "t$x", 0, 0, 1, &number, &error));
+  double expected = strtod(text, NULL);
+  cr_expect(memcmp(&number, &expected, sizeof number) == 0, "%s was read as %.17g", text, number);
+}
+
+/* A file of numbers, and what strtod makes of each. */
+Test(csv, digits_become_the_double_next_to_them) {
+  enum { COUNT = 60000, WIDTH = 48 };
+  char *file = malloc(COUNT * WIDTH), (*texts)[WIDTH] = malloc(COUNT * sizeof *texts);
+  double *numbers = malloc(COUNT * sizeof *numbers);
+  uint64_t state = 88172645463325252;
+  char *at = stpcpy(file, "x\n");
+  for (int i = 0; i < COUNT; i++) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    double value;
+    uint64_t bits = (state & UINT64_C(0x800FFFFFFFFFFFFF)) | (1023 - 70 + state % 141) << 52;
+    memcpy(&value, &bits, sizeof value);
+    int digits = 14 + (int)(state >> 20) % 8; /* up to more than are taken as they are */
+    if (i % 3 == 0) snprintf(texts[i], WIDTH, "%.*g", digits, value);
+    if (i % 3 == 1)
+      snprintf(texts[i], WIDTH, "%llue%d", (unsigned long long)state >> state % 50, (int)(state % 61) - 30);
+    /* Half way between two doubles: m + 1/2 with m of 53 bits. */
+    if (i % 3 == 2) snprintf(texts[i], WIDTH, "%llu.5", (unsigned long long)(state >> 12 | UINT64_C(1) << 52));
+    at = stpcpy(stpcpy(at, texts[i]), "\n");
+  }
+  const ufo_csv_options doubles = {.struct_size = sizeof doubles, .all_type = UFO_CSV_DOUBLE};
+  OK(import(file, &doubles));
+  OK(ufo_store_read(store, NULL, "t$x", 0, 0, COUNT, numbers, &error));
+  for (int i = 0; i < COUNT; i++) {
+    double expected = strtod(texts[i], NULL);
+    cr_assert(memcmp(&numbers[i], &expected, sizeof expected) == 0, "%s was read as %.17g", texts[i], numbers[i]);
+  }
+  free(numbers);
+  free(texts);
+  free(file);
+  const char *const few[] = {"0",
+                             "-0",
+                             "00.5",
+                             "9007199254740993",
+                             "9223372036854775807e-27",
+                             "1e22",
+                             "1e23",
+                             "1e27",
+                             "18446744073709551615",
+                             "9999999999999999999e27",
+                             "1e-400",
+                             "4.9e-324",
+                             "1.7e308",
+                             "123456789012345678e-1",
+                             "0.000000000000000000001",
+                             "1e99999999",
+                             "-1e99999999",
+                             "12345678901234567890123456789"};
+  for (size_t i = 0; i < sizeof few / sizeof *few; i++) expect_as_strtod(few[i]);
 }
 
 /* The folder of a locale for numbers whose decimal mark is a comma: LC_NUMERIC as glibc's localedef writes it. */
