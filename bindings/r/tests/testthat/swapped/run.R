@@ -61,15 +61,14 @@ local({
     tryCatch(serialize(value, NULL, xdr = FALSE, version = 2L, refhook = function(e) "reference"),
              error = function(e) charToRaw("?"))
   }
-  # Lists of many vectors as they are, because canonical() takes long for them.
-  bytes_of <- function(value) {
-    if (typeof(value) == "list" && unclass(utils::object.size(value)) > 1e7) serialized(value) else serialized(canonical(value))
-  }
-  # Of what is so large that looking at it after each expression would take most of the time, some elements of each vector.
-  outline <- function(value) {
+  # Of what is so large that looking at it after each expression would take most of the time, some elements of each vector,
+  # and of at most so many vectors.
+  outline <- function(value, most = 20000) {
     if (unclass(utils::object.size(value)) < 2e7) return(value)
     part <- function(x) {
-      if (!(typeof(x) %in% c(here$atomic_types, "list"))) return(x)
+      if (!(typeof(x) %in% c(here$atomic_types, "list"))) return(if (is.environment(x)) NULL else x)
+      most <<- most - 1
+      if (most < 0) return(length(unclass(x)))
       with <- attributes(x)
       n <- length(unclass(x))
       x <- if (n <= 1e5) .subset(x, seq_len(n)) else .subset(x, round(seq(1, n, length.out = 1e4)))
@@ -77,6 +76,12 @@ local({
       list(n, if (is.list(x)) lapply(x, part) else x, lapply(with, part))
     }
     part(value)
+  }
+  # Lists of many vectors as they are, because canonical() takes long for them. A sequence may be longer than memory.
+  bytes_of <- function(value) {
+    size <- unclass(utils::object.size(value))
+    if (size > 5e8) serialized(outline(value)) else if (typeof(value) == "list" && size > 1e7) serialized(value)
+    else serialized(canonical(value))
   }
   digest <- function(value, bytes) {
     file <- file.path(scratch, "value")
@@ -95,8 +100,9 @@ local({
     values
   }
 
-  replace_globals <- function() {
-    for (name in names(values <- globals())) {
+  # Those that changed: large lists are replaced part by part, and would otherwise be gone through after each expression.
+  replace_globals <- function(changed) {
+    for (name in names(values <- globals()[changed])) {
       if (bindingIsLocked(name, globalenv())) next
       if (where == "values" || name != ".Random.seed") assign(name, swap(values[[name]]), globalenv())
     }
@@ -160,17 +166,19 @@ local({
         if (nzchar(keep)) saveRDS(value, file.path(keep, sprintf("%s-%d.rds", basename(script), i)), version = 2L)
       }
       now <- globals()
+      changed <- character()
       # What is the same before canonical() is so behind it, which takes time.
       for (name in names(now)) {
         bytes <- serialized(outline(now[[name]]))
         if (identical(known[[name]]$bytes, bytes)) next
+        changed <- c(changed, name)
         canonical_bytes <- bytes_of(now[[name]])
         if (!identical(known[[name]]$canonical, canonical_bytes)) note("== ", name, " ", digest(now[[name]], canonical_bytes))
         known[[name]] <- list(bytes = bytes, canonical = canonical_bytes)
       }
       known <- known[names(now)]
       rm(now)
-      replace_globals()
+      replace_globals(changed)
     }
   }
 

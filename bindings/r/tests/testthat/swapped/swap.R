@@ -136,6 +136,9 @@ make_masks <- function(swap, most = 500) {
   list(masks = masks, restart = function() left <<- most)
 }
 
+# Functions that were replaced, because compiled code of a package may hold them without protection.
+replaced <- list()
+
 # Makes the functions of a package use the masks. Where they are kept in several places they are changed in each.
 mask_inside <- function(package, masks) {
   space <- asNamespace(package)
@@ -145,6 +148,7 @@ mask_inside <- function(package, masks) {
   for (place in places) for (name in ls(place, all.names = TRUE)) {
     f <- place[[name]]
     if (typeof(f) != "closure" || !identical(environment(f), space) || calls_by_name(body(f))) next
+    replaced[[length(replaced) + 1]] <<- f
     # Made anew, because compiled code has the functions of base R built in.
     f <- replace_closure(f, within)
     if (locked <- bindingIsLocked(name, place)) unlockBinding(name, place)
