@@ -34,11 +34,11 @@ noise <- function(n) {
 }
 
 # Evaluates `code` in a new R process with this package; gives its standard output.
-in_new_session <- function(code) {
+in_new_session <- function(code, variables = character()) {
   script <- tempfile(fileext = ".R")
   writeLines(c("library(ufostore)", code), script)
   command <- file.path(R.home("bin"), "Rscript")
-  variables <- paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))
+  variables <- c(variables, paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
   # A session that is killed makes system2() warn.
   suppressWarnings(system2(command, c("--vanilla", script), stdout = TRUE, stderr = TRUE, env = variables))
 }

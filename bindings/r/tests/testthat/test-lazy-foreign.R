@@ -94,3 +94,14 @@ test_that("options(ufostore.lazy = TRUE) makes vectors, strings and the elements
   expect_identical(ufo_materialize(s$x), c(1, 7, 3, 4, 5))
   ufo_close(s)
 })
+
+test_that("objects of other classes and lazy vectors go together in a session that attaches no packages", {
+  # Which of two methods is taken is decided by a function that package methods puts in its place when it is attached.
+  out <- in_new_session(c(
+    sprintf("s <- ufo_open(%s, mode = 'create')", deparse(new_path())),
+    "s$x <- c(1, 2, 3)",
+    "day <- as.Date('2024-02-28')",
+    "cat(format(ufo_materialize(day + ufo_lazy(s$x))), format(ufo_materialize(ufo_lazy(s$x) + day)), sep = '\\n')"
+  ), "R_DEFAULT_PACKAGES=NULL")
+  expect_identical(tail(out, 6), rep(format(as.Date("2024-02-28") + 1:3), 2))
+})

@@ -143,6 +143,9 @@ local({
       expression()
     })
     known <- list()
+    # What the script sets them to is not for what is done between its expressions.
+    between <- list(warn = 1, check.bounds = FALSE)
+    within <- options(between)
     if (masked) attach(masks$masks, name = "makers", warn.conflicts = FALSE)
     for (i in seq_along(code)) {
       expression <- code[[i]]
@@ -153,6 +156,7 @@ local({
       masks$restart()
       if (masked && !is.null(expression)) expression <- here$swap_constants(expression, swap)
       failed <- FALSE
+      options(within)
       outcome <- tryCatch(withVisible(eval(expression, globalenv())), error = function(e) {
         note("Error: ", conditionMessage(e))
         failed <<- TRUE
@@ -162,9 +166,11 @@ local({
         if (outcome$visible) {
           tryCatch(if (isS4(value)) methods::show(value) else eval(call("print", quote(value)), environment()), error = function(e) note("Error in print: ", conditionMessage(e)))
         }
+        within <- options(between)
         note("== value ", digest(value, bytes_of(value)))
         if (nzchar(keep)) saveRDS(value, file.path(keep, sprintf("%s-%d.rds", basename(script), i)), version = 2L)
       }
+      if (failed) within <- options(between)
       now <- globals()
       changed <- character()
       # What is the same before canonical() is so behind it, which takes time.
