@@ -111,7 +111,7 @@ absolute_path <- function(path) {
 }
 
 check_store <- function(store) {
-  if (!inherits(store, "ufo_store")) {
+  if (!inherits(store, "ufo_store") || typeof(store) != "externalptr") {
     raise_usage("A store as opened by ufo_open() is needed here, not ", deparse_short(class(store)))
   }
   store

@@ -42,10 +42,17 @@ advice_following <- replace(
   )
 )
 
+advice_sent <- replace(
+  advice_opening, c("missing", "corrupt"), c(
+    "This store was opened in another session, which saved or sent it: it can be used only while its file is at that path.",
+    "This store was opened in another session, which saved or sent it. A damaged store may have to be replaced by a copy."
+  )
+)
+
 advice_for <- function(kind, situation) {
   switch(
     situation, opening = advice_opening, "opening snapshot" = advice_opening_snapshot, snapshot = advice_snapshot,
-    version = advice_version, following = advice_following, advice
+    version = advice_version, following = advice_following, sent = advice_sent, advice
   )[[kind]]
 }
 

@@ -19,12 +19,13 @@ stand_ins <- list(
     grep = "ufo_which(ufo_map(x, function(v) grepl(pattern, v)))", regexpr = "ufo_map(x, function(v) regexpr(pattern, v))",
     gregexpr = "ufo_apply()", strtoi = "ufo_map(x, strtoi)", make.names = "ufo_map(x, make.names)", shQuote = "ufo_map(x, shQuote)",
     encodeString = "ufo_map(x, encodeString)", iconv = "ufo_map(x, iconv, from, to)", abbreviate = "ufo_map()", agrepl = "ufo_map()",
+    expand.grid = "unique() of each, as a vector: as.vector(unique(x))",
     difftime = "the difference of the two, and units(d) <- \"hours\" or its like", unsplit = "ufo_order() and x[i]"
   ),
   stats = c(
     cor = "ufo_cor()", cov = "ufo_cov()", sd = "ufo_sd()", ave = "ufo_ave()",
     ecdf = "ufo_rank(x) / length(x)", t.test.default = "mean() and ufo_sd()", wilcox.test.default = "a sample: as.vector(sample(x, 1e5))",
-    cor.test.default = "ufo_cor()", shapiro.test = "a sample: as.vector(sample(x, 5000))"
+    cor.test.default = "ufo_cor()", ts = "a vector in memory: ts(as.vector(x), ...)", shapiro.test = "a sample: as.vector(sample(x, 5000))"
   ),
   grDevices = c(boxplot.stats = "fivenum() or quantile()")
 )

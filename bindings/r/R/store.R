@@ -1,6 +1,6 @@
-# A store is an environment of class "ufo_store", so that assigning into it changes the one store, whoever
-# holds it. Its fields, `pointer` (to the open store, see src/store.h), `path` and `snapshot` (the label of the
-# one it is open at, or NULL), are reached by .subset2(), since `$` and `[[` mean the stored objects.
+# A store is an external pointer of class "ufo_store" (src/store.h), so that assigning into it changes the one store,
+# whoever holds it. Where it is sent or saved to, it is opened for reading when it is used (src/sent.h). It is no
+# environment and no list, so that in a session without this package `store$x` is an error, and not NULL.
 
 ufo_open <- function(path, mode = c("rw", "r", "create"), snapshot = NULL, preflight = FALSE) {
   given <- !missing(mode)
@@ -19,11 +19,7 @@ ufo_open <- function(path, mode = c("rw", "r", "create"), snapshot = NULL, prefl
   if (!isTRUE(preflight) && !isFALSE(preflight)) {
     raise_usage("preflight must be TRUE or FALSE, not ", deparse_short(preflight), path = path)
   }
-  store <- new.env(parent = emptyenv())
-  store$pointer <- .Call(ufor_store_open, path, mode, snapshot, preflight)
-  store$path <- .Call(ufor_store_path, store$pointer)
-  store$snapshot <- snapshot
-  lockEnvironment(store, bindings = TRUE)
+  store <- .Call(ufor_store_open, path, mode, snapshot, preflight)
   class(store) <- "ufo_store"
   store
 }
@@ -33,11 +29,11 @@ ufo_close <- function(store) {
   invisible(NULL)
 }
 
-store_pointer <- function(store) .subset2(check_store(store), "pointer")
+store_pointer <- function(store) check_store(store)
 
-store_path <- function(store) .subset2(store, "path")
+store_path <- function(store) .Call(ufor_store_path, store)
 
-store_snapshot <- function(store) .subset2(check_store(store), "snapshot")
+store_snapshot <- function(store) .Call(ufor_store_snapshot, check_store(store))
 
 # What is to be done, in case it cannot: "store 'x'".
 check_changeable <- function(store, what) {

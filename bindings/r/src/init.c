@@ -12,6 +12,7 @@
 #include "plain.h"
 #include "put.h"
 #include "scratch.h"
+#include "sent.h"
 #include "snapshot.h"
 #include "store.h"
 #include "verify.h"
@@ -62,6 +63,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ufor_store_path, 1),
     ENTRY(ufor_store_remove, 2),
     ENTRY(ufor_store_rollback, 1),
+    ENTRY(ufor_store_snapshot, 1),
     ENTRY(ufor_store_spoil, 1),
     ENTRY(ufor_store_state, 1),
     ENTRY(ufor_verify, 2),
@@ -79,5 +81,6 @@ void attribute_visible R_init_ufostore(DllInfo *dll) {
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
   ufor_altrep_init(dll);
+  ufor_sent_init(dll);
   ufor_capi_init();
 }

@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include "condition.h"
+#include "sent.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +20,55 @@ static void finalize_store(SEXP pointer) {
   close_store(handle);
 }
 
+static SEXP field_of(SEXP pointer, int field) {
+  SEXP fields = TYPEOF(pointer) == EXTPTRSXP ? R_ExternalPtrProtected(pointer) : R_NilValue;
+  return TYPEOF(fields) == VECSXP && XLENGTH(fields) == UFOR_SENT_FIELDS ? VECTOR_ELT(fields, field) : R_NilValue;
+}
+
+/* The handle of a pointer without one, if it came from another session; NULL and *status_out UFO_OK if it is closed. */
+static ufor_store *open_sent(SEXP pointer, ufo_status *status_out, ufo_error *error) {
+  *status_out = UFO_OK;
+  if (TYPEOF(pointer) != EXTPTRSXP || !ufor_is_sent(pointer)) return NULL;
+  ufor_store *handle = calloc(1, sizeof *handle);
+  *status_out = handle == NULL ? ufor_fail(error, UFO_FULL, "Cannot open a store that was sent: out of memory")
+                               : ufor_sent_open(pointer, &handle->store, error);
+  if (*status_out != UFO_OK) {
+    free(handle);
+    return NULL;
+  }
+  handle->path = field_of(pointer, UFOR_SENT_PATH);
+  handle->at_snapshot = field_of(pointer, UFOR_SENT_SNAPSHOT) != R_NilValue;
+  handle->is_sent = 1;
+  R_SetExternalPtrAddr(pointer, handle);
+  R_RegisterCFinalizerEx(pointer, finalize_store, TRUE);
+  return handle;
+}
+
 ufor_store *ufor_store_from(SEXP pointer) {
   ufor_store *handle = TYPEOF(pointer) == EXTPTRSXP ? R_ExternalPtrAddr(pointer) : NULL;
   if (handle != NULL) return handle;
-  SEXP path = TYPEOF(pointer) == EXTPTRSXP ? R_ExternalPtrProtected(pointer) : R_NilValue;
-  const char *name = TYPEOF(path) == STRSXP ? ufor_name(path) : NULL;
+  SEXP path = field_of(pointer, UFOR_SENT_PATH);
+  const char *name = TYPEOF(path) == STRSXP && XLENGTH(path) == 1 ? ufor_name(path) : NULL;
+  ufo_status status;
+  ufo_error error;
+  handle = open_sent(pointer, &status, &error);
+  if (handle != NULL) return handle;
+  if (status != UFO_OK) ufor_raise_in("sent", &error, name, NULL);
   ufor_raise_format(UFO_USAGE, name, NULL, "The store '%s' is closed", name == NULL ? "?" : name);
 }
 
+/* A store that came from another session is not changed by accident. */
+static void check_not_sent(const ufor_store *handle) {
+  const char *path = ufo_store_path(handle->store);
+  if (handle->is_sent)
+    ufor_raise_format(UFO_USAGE, path, NULL,
+                      "Cannot change the store '%s' by what was sent or saved of it, which reads only; open the store "
+                      "here, by ufo_open(path)",
+                      path);
+}
+
 ufo_txn *ufor_store_begin_edit(const ufor_store *handle, const char *name, int *is_own) {
+  check_not_sent(handle);
   ufo_txn *txn = handle->txn;
   ufo_error error;
   *is_own = txn == NULL;
@@ -75,25 +116,31 @@ SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot, SEXP preflight) {
   handle->at_snapshot = options.snapshot != NULL;
   R_SetExternalPtrAddr(pointer, handle);
   SEXP opened = PROTECT(Rf_mkCharCE(ufo_store_path(handle->store), CE_UTF8));
-  handle->path = Rf_ScalarString(opened);
-  R_SetExternalPtrProtected(pointer, handle->path);
-  UNPROTECT(2);
+  handle->path = PROTECT(Rf_ScalarString(opened));
+  R_SetExternalPtrProtected(pointer, ufor_sent_fields(handle->store, handle->path, snapshot));
+  UNPROTECT(3);
   return pointer;
 }
 
 SEXP ufor_store_close(SEXP pointer) {
   finalize_store(pointer);
+  R_SetExternalPtrTag(pointer, R_NilValue); /* nor is it opened where it is sent from now on */
   return R_NilValue;
 }
 
 SEXP ufor_store_state(SEXP pointer) {
   const ufor_store *handle = R_ExternalPtrAddr(pointer);
+  ufo_status status;
+  ufo_error ignored;
+  if (handle == NULL) handle = open_sent(pointer, &status, &ignored);
   if (handle == NULL) return Rf_mkString("closed");
   if (handle->txn != NULL) return Rf_mkString("transaction");
   return Rf_mkString(ufo_store_is_read_only(handle->store) ? "read-only" : "read-write");
 }
 
-SEXP ufor_store_path(SEXP pointer) { return ufor_store_from(pointer)->path; }
+SEXP ufor_store_path(SEXP pointer) { return field_of(pointer, UFOR_SENT_PATH); }
+
+SEXP ufor_store_snapshot(SEXP pointer) { return field_of(pointer, UFOR_SENT_SNAPSHOT); }
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
@@ -141,6 +188,7 @@ SEXP ufor_store_names(SEXP pointer) {
 SEXP ufor_store_begin(SEXP pointer) {
   ufor_store *handle = ufor_store_from(pointer);
   const char *path = ufo_store_path(handle->store);
+  check_not_sent(handle);
   if (handle->txn != NULL)
     ufor_raise_format(UFO_USAGE, path, NULL, "Cannot begin a transaction on '%s': one is open already", path);
   ufo_error error;
@@ -181,7 +229,7 @@ SEXP ufor_store_rollback(SEXP pointer) {
 /* ---- edits without a value -------------------------------------------------------------------------------------- */
 
 /* Runs `edit` in the open transaction or, if there is none, in one of its own. Nothing here calls R. */
-static ufo_status with_txn(ufor_store *handle, ufo_status (*edit)(ufo_txn *txn, void *user, ufo_error *error),
+static ufo_status with_txn(const ufor_store *handle, ufo_status (*edit)(ufo_txn *txn, void *user, ufo_error *error),
                            void *user, ufo_error *error) {
   if (handle->txn != NULL) return edit(handle->txn, user, error);
   ufo_txn *txn;
@@ -218,6 +266,7 @@ SEXP ufor_store_create(SEXP pointer, SEXP name, SEXP type, SEXP length, SEXP chu
                                       .length = (uint64_t)Rf_asReal(length),
                                       .chunk_bytes = (uint32_t)Rf_asReal(chunk)}};
   ufo_error error;
+  check_not_sent(handle);
   if (with_txn(handle, create_edit, &edit, &error) != UFO_OK)
     ufor_raise(&error, ufo_store_path(handle->store), edit.name);
   return R_NilValue;
@@ -225,6 +274,7 @@ SEXP ufor_store_create(SEXP pointer, SEXP name, SEXP type, SEXP length, SEXP chu
 
 SEXP ufor_store_remove(SEXP pointer, SEXP name) {
   ufor_store *handle = ufor_store_from(pointer);
+  check_not_sent(handle);
   char *key = R_alloc(strlen(ufor_name(name)) + 1, 1);
   strcpy(key, ufor_name(name));
   ufo_error error;
@@ -237,6 +287,7 @@ SEXP ufor_store_remove(SEXP pointer, SEXP name) {
 SEXP ufor_store_compact(SEXP pointer, SEXP path) {
   ufor_store *handle = ufor_store_from(pointer);
   const char *own = ufo_store_path(handle->store);
+  if (path == R_NilValue) check_not_sent(handle);
   if (handle->txn != NULL) ufor_raise_format(UFO_USAGE, own, NULL, "Cannot compact '%s': a transaction is open", own);
   ufo_error error;
   if (ufo_store_compact(handle->store, path == R_NilValue ? NULL : ufor_name(path), &error) != UFO_OK)

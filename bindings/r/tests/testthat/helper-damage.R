@@ -16,7 +16,7 @@ damaged_store <- function() {
   x <- readBin(as.raw(sample(0:255, 4 * 10 * 16384, replace = TRUE)), "integer", 10 * 16384)
   s$x <- x
   s$good <- x / 2
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   list(path = path, pattern = writeBin(x[60000 + 0:3], raw()), x = x)
 }

@@ -109,7 +109,7 @@ exported_files <- function(file) list.files(dirname(file), paste0("^", basename(
 expect_export_refused_when_full <- function(extensions) {
   s <- new_store()
   s$x <- noise(1e5)
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   for (extension in extensions) {
     file <- tempfile("full", fileext = extension)

@@ -7,7 +7,7 @@ expect_round_trip <- function(x, info = deparse(substitute(x))) {
   s <- new_store()
   ufo_put(s, "x", x)
   ufo_close(s)
-  s <- ufo_open(.subset2(s, "path"), mode = "r")
+  s <- ufo_open(path_of(s), mode = "r")
   y <- ufo_get(s, "x")
   expect_true(identical(y, x), info = info)
   expect_identical(attributes(y), attributes(x), info = info)
@@ -32,6 +32,8 @@ noise <- function(n) {
   set.seed(20)
   runif(n)
 }
+
+path_of <- function(store) ufostore:::store_path(store)
 
 # Evaluates `code` in a new R process with this package; gives its standard output.
 in_new_session <- function(code, variables = character()) {

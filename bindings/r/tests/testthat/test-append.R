@@ -17,7 +17,7 @@ expect_refused <- function(x, values, pattern = NULL, class = "ufo_usage_error")
   s$other <- 1
   problem <- expect_error(ufo_append(s, "x", values), pattern, class = class)
   expect_identical(problem$object, "x")
-  expect_identical(problem$path, .subset2(s, "path"))
+  expect_identical(problem$path, path_of(s))
   expect_identical(ufo_info(s, "x")$version, 1)
   ufo_transaction(s, {
     ufo_append(s, "other", 2)
@@ -311,7 +311,7 @@ test_that("elements of lists get longer, but not one column of a data frame", {
   expect_identical(s[["df[[1]]"]], 1L)
   s[["df[[1]]"]] <- NULL # whoever reads this store afterwards finds the column
   ufo_snapshot(s, "now")
-  past <- ufo_open(.subset2(s, "path"), snapshot = "now")
+  past <- ufo_open(path_of(s), snapshot = "now")
   expect_error(ufo_append(past, "run$log", 1L), "never changes", class = "ufo_usage_error")
 })
 
@@ -376,7 +376,7 @@ test_that("others' appends are not lost, and conflict in transactions", {
   s <- new_store()
   s$x <- 1
   s$df <- frame(1)
-  other <- ufo_open(.subset2(s, "path"))
+  other <- ufo_open(path_of(s))
   for (i in 1:5) {
     ufo_append(s, "x", i)
     ufo_append(other, "x", -i)
@@ -393,7 +393,7 @@ test_that("others' appends are not lost, and conflict in transactions", {
   # Two processes at once: every append of both is there.
   s$log <- integer()
   appender <- function(from) paste0(
-    "s <- ufo_open('", .subset2(s, "path"), "'); for (i in 1:40) ufo_append(s, 'log', ", from, "L + i)"
+    "s <- ufo_open('", path_of(s), "'); for (i in 1:40) ufo_append(s, 'log', ", from, "L + i)"
   )
   code <- appender(1000)
   child <- parallel::mcparallel(in_new_session(code))

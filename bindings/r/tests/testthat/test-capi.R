@@ -35,7 +35,7 @@ test_that("other packages' C code is told what a view is", {
   y[1] <- 0
   expect_identical(info(y), list(
     length = as.double(length(x)), element_bytes = 8, chunk_bytes = 65536, chunk_count = 4, chunks_changed = 1,
-    version = 1, path = .subset2(s, "path"), name = "x", is_plain = FALSE, is_data = TRUE
+    version = 1, path = path_of(s), name = "x", is_plain = FALSE, is_data = TRUE
   ))
   keep <- y
   attr(y, "unit") <- "m"

@@ -1,6 +1,6 @@
 test_that("every kind of error is classed and says what, where and what to do", {
   s <- new_store()
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   problem <- expect_error(ufo_get(s, "absent"), class = "ufo_missing_error")
   expect_s3_class(problem, c("ufo_missing_error", "ufo_error", "error", "condition"), exact = TRUE)
   expect_identical(problem$code, "missing")
@@ -45,7 +45,7 @@ test_that("files that are no stores, or cannot be read, are refused and left alo
   expect_error(ufo_open(file.path(tempdir(), "no", "such", "folder.ufo")), class = "ufo_error")
   s <- new_store()
   s$x <- noise(1e5)
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   short <- tempfile()
   writeBin(readBin(path, "raw", file.size(path) / 2), short)
@@ -62,7 +62,7 @@ test_that("the advice fits the situation", {
   s <- new_store()
   s$x <- 1
   s$list <- list(1)
-  expect_match(advice_of(ufo_open(.subset2(s, "path"), mode = "create")), "Check the path and the mode")
+  expect_match(advice_of(ufo_open(path_of(s), mode = "create")), "Check the path and the mode")
   for (look in list(ufo_get, ufo_info)) {
     expect_match(advice_of(look(s, "x", version = 9)), "lists those that can be read")
     expect_match(advice_of(look(s, "y", version = 9)), "names() of the store", fixed = TRUE)

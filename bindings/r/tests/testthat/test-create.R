@@ -18,7 +18,7 @@ test_that("a huge object takes no room until it is written", {
   s$y[1e12] <- 5L
   expect_identical(s$y[1e12 - 1:0], c(0L, 5L))
   expect_identical(ufo_info(s, "y")$chunks_written, 1)
-  expect_lt(file.size(.subset2(s, "path")), 10 * mb)
+  expect_lt(file.size(path_of(s)), 10 * mb)
 })
 
 test_that("wrong types, lengths and chunks are refused", {

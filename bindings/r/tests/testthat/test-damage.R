@@ -30,7 +30,7 @@ test_that("the error of a damaged chunk names store and object", {
   s$list <- list(a = 1, b = s$x)
   ufo_close(s)
   s <- ufo_open(damaged_copy(made$path, made$pattern))
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   x <- s$x
   element <- s$list$b
   ufo_close(s)
@@ -77,7 +77,7 @@ test_that("an object with damaged attributes does not hide the others", {
   s$before <- 1:3
   s$odd <- structure(1:3, note = "a text that is found in the file")
   s$then <- 4
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   s <- ufo_open(damaged_copy(path, charToRaw("text that is found")))
   expect_error(s$odd, class = "ufo_corrupt_error")
@@ -155,7 +155,7 @@ test_that("an error in a logical vector that is sorted does not harm either", {
   set.seed(8)
   flag <- sample(c(TRUE, FALSE, NA), 1e5, replace = TRUE)
   s$flag <- flag
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   bytes <- readBin(path, "raw", file.size(path))
   # Compressed: the largest part of the file that is not zero is the chunks.
@@ -197,7 +197,7 @@ test_that("sorting by a part of a vector reads no more than that part", {
 test_that("a file made to harm is refused by a preflight, and a sound one passes", {
   s <- new_store()
   s$x <- 1:100000 + 0
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   s <- ufo_open(path, "r", preflight = TRUE)
   expect_identical(s$x[100000], 100000)

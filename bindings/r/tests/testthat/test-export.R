@@ -126,7 +126,7 @@ test_that("what cannot be exported is told", {
   refused("folder", 1, tempdir())
   refused("cannot be told", 1, tempfile(fileext = ".xlsx"))
   refused("format", 1, file, format = "xlsx")
-  refused("store itself", s, .subset2(s, "path"), name = "a", format = "csv", overwrite = TRUE)
+  refused("store itself", s, path_of(s), name = "a", format = "csv", overwrite = TRUE)
   refused("\"rds\"", list(1, 2), file, class = "ufo_unsupported_error")
   refused("\"rds\"", mean, file, class = "ufo_unsupported_error")
   refused("\"rds\"", array(1:8, c(2, 2, 2)), file, class = "ufo_unsupported_error")

@@ -182,7 +182,7 @@ test_that("what is wrong is told with its line, and nothing is stored", {
   expect_error(ufo_import(s, "https://example.org/a.csv"), "download.file", class = "ufo_usage_error")
   expect_error(ufo_import(s, iris), "ufo_put", class = "ufo_usage_error")
   expect_error(ufo_import(s, csv_file("a\n1\n"), strrep("n", 400)), "300 bytes", class = "ufo_usage_error")
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   expect_error(ufo_import(s, csv_file("a\n1\n"), "t"), "closed", class = "ufo_usage_error")
   s <- ufo_open(path, mode = "r")

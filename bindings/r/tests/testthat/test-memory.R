@@ -89,9 +89,9 @@ test_that("results that are never put back do not grow the store", {
   with_budget("8MB", {
     s <- new_store()
     s$x <- noise(4e6)
-    size <- file.size(.subset2(s, "path"))
+    size <- file.size(path_of(s))
     for (i in 1:2) sum(exp(s$x))
-    expect_lte(file.size(.subset2(s, "path")), size)
+    expect_lte(file.size(path_of(s)), size)
   })
 })
 

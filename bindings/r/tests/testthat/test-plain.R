@@ -96,7 +96,7 @@ test_that("versions, transactions, conflicts: as for any view", {
   ufo_snapshot(s, "first")
   s$x[1] <- 11L
   expect_identical(plain(s, "x", version = 1), 1:10)
-  expect_identical(plain(ufo_open(.subset2(s, "path"), snapshot = "first"), "x"), 1:10)
+  expect_identical(plain(ufo_open(path_of(s), snapshot = "first"), "x"), 1:10)
   y <- plain(s, "x")
   ufo_begin(s)
   s$x <- 21:30
@@ -156,7 +156,7 @@ test_that("a damaged chunk of a plain vector is an error that names it", {
   skip_if_not(offered, "this R does not offer the plain form")
   made <- damaged_store()
   s <- ufo_open(damaged_copy(made$path, made$pattern))
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   x <- plain(s, "x")
   for (attempt in 1:2) {
     problem <- expect_error(sum(x), class = "ufo_corrupt_error")

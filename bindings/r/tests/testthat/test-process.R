@@ -38,7 +38,7 @@ test_that("children of a fork read right data under a small budget", {
 
 test_that("another session sees what was committed, and the other way round", {
   s <- new_store()
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   x <- noise(three_chunks(8))
   s$x <- x
   out <- in_new_session(c(

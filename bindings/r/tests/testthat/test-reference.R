@@ -138,7 +138,7 @@ test_that("what is put into a store needs no other one", {
   other$with <- view
   ufo_close(s)
   ufo_close(other)
-  unlink(.subset2(s, "path"))
+  unlink(path_of(s))
   rm(view, model)
   gc()
   other <- ufo_open(path)
@@ -199,4 +199,90 @@ test_that("workers of future get references, of vectors that are larger than wha
   expect_identical(got[1:2], list(200000000L, c(7, 8)))
   expect_false(got[[3]] == Sys.getpid())
   expect_identical(future::value(lazy), 15)
+})
+
+test_that("a store that is sent to a worker is read there, and not changed by accident", {
+  path <- new_path()
+  s <- new_store(path)
+  s$x <- c(1, 2, 4)
+  ufo_snapshot(s, "then")
+  s$x <- c(1, 2, 5)
+  cluster <- parallel::makePSOCKcluster(1, rscript_libs = .libPaths())
+  on.exit(parallel::stopCluster(cluster))
+  # A function of the global environment is all that is sent, and no library() is called there.
+  on_worker <- function(f, ...) {
+    environment(f) <- globalenv()
+    parallel::clusterCall(cluster, f, ...)[[1]]
+  }
+  expect_identical(on_worker(function(s) sum(s$x), s), 8)
+  expect_identical(on_worker(function(s) list(names(s), s[["x"]][2:3], format(s)), s),
+                   list("x", c(2, 5), sub("read-write", "read-only", format(s), fixed = TRUE)))
+  then <- ufo_open(path, snapshot = "then")
+  expect_identical(on_worker(function(s) sum(s$x), then), 7)
+  for (change in list(function(s) { s$y <- 1 }, function(s) { s$x <- NULL }, function(s) { s$x[2] <- 9 },
+                      function(s) ufostore::ufo_begin(s), function(s) ufostore::ufo_compact(s),
+                      function(s) ufostore::ufo_create(s, "y", "double", 10))) {
+    tell <- function(s, change) tryCatch({ change(s); "changed" }, error = function(e) c(class(e)[1], conditionMessage(e)))
+    environment(change) <- globalenv()
+    told <- on_worker(tell, s, change)
+    expect_identical(told[1], "ufo_usage_error", info = deparse(change)[2])
+    expect_match(told[2], "which reads only.*ufo_open", info = deparse(change)[2])
+  }
+  expect_identical(list(names(s), s$x), list("x", c(1, 2, 5)))
+  # One that sends it on, and gives it back.
+  expect_identical(on_worker(function(s) { s$x; unserialize(serialize(s, NULL))$x }, s), c(1, 2, 5))
+  expect_identical(on_worker(function(s) s, s)$x, c(1, 2, 5))
+  ufo_close(then)
+  expect_match(on_worker(function(s) tryCatch(s$x, error = conditionMessage), then), "is closed")
+  ufo_close(s)
+})
+
+test_that("a store that was saved is opened for reading, or its path is named", {
+  path <- new_path()
+  s <- new_store(path)
+  s$x <- 1:3
+  file <- tempfile(fileext = ".rds")
+  saveRDS(list(s, function() s$x), file)
+  saved <- readRDS(file)
+  expect_identical(saved[[1]]$x, 1:3)
+  expect_identical(saved[[2]]()[2], 2L)
+  expect_error(saved[[1]]$x <- 2, "reads only", class = "ufo_usage_error")
+  # The same, put into a store.
+  s$code <- list(f = function() s$x)
+  expect_identical(s$code$f(), 1:3)
+  ufo_close(s)
+  expect_error(s$x, "is closed", class = "ufo_usage_error")
+  expect_identical(saved[[1]]$x, 1:3)
+  again <- readRDS(file)[[1]]
+  ufo_close(saved[[1]])
+  file.rename(path, moved <- paste0(path, ".moved"))
+  expect_error(again$x, basename(path), fixed = TRUE, class = "ufo_missing_error")
+  expect_error(again$x, "another session", class = "ufo_missing_error")
+  expect_output(print(again), "(closed)", fixed = TRUE)
+  other <- new_store(path)
+  other$x <- 4:6
+  ufo_close(other)
+  expect_error(again$x, "another one is there", class = "ufo_missing_error")
+  file.rename(moved, path)
+  expect_identical(again$x, 1:3)
+  ufo_close(again)
+  for (fake in list(structure(list(), class = "ufo_store"), structure(new.env(), class = "ufo_store"))) {
+    expect_error(fake$x, class = "ufo_usage_error")
+  }
+})
+
+test_that("where the package is missing a store that was saved is an error, and not NULL", {
+  outside <- c(.Library, .Library.site)
+  skip_if("ufostore" %in% rownames(installed.packages(outside)), "the package is in R's own library")
+  s <- new_store()
+  s$x <- 1:3
+  file <- tempfile(fileext = ".rds")
+  saveRDS(s, file)
+  ufo_close(s)
+  code <- sprintf("s <- suppressWarnings(readRDS(%s)); tryCatch(cat('got', s$x), error = function(e) cat('refused'))", deparse(file))
+  script <- tempfile(fileext = ".R")
+  writeLines(code, script)
+  out <- system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", script), stdout = TRUE, stderr = TRUE,
+                 env = c("R_LIBS=", "R_LIBS_USER=/nowhere"))
+  expect_identical(tail(out, 1), "refused")
 })

@@ -3,7 +3,7 @@
 test_that("a sound store is copied as it is", {
   s <- new_store()
   s$x <- c(a = 1.5, b = NA)
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   expect_error(ufo_salvage(path, new_path()), class = "ufo_error") # it is open
   ufo_close(s)
   out <- new_path()

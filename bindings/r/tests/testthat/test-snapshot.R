@@ -1,6 +1,6 @@
 # Snapshots and versions.
 
-reopen <- function(s, ...) ufo_open(.subset2(s, "path"), ...)
+reopen <- function(s, ...) ufo_open(path_of(s), ...)
 same <- function(a, b) {
   expect_true(identical(a, b))
   expect_identical(attributes(a), attributes(b))
@@ -67,7 +67,7 @@ test_that("removing a snapshot gives its room back, and views outlive it", {
   s$y <- 1
   for (i in 1:3) s$y[1] <- i
   ufo_compact(s)
-  expect_lt(file.size(.subset2(s, "path")), 10 * 65536)
+  expect_lt(file.size(path_of(s)), 10 * 65536)
   expect_identical(nrow(ufo_verify(s, FALSE)), 0L)
 })
 
@@ -117,7 +117,7 @@ test_that("a store that is open at a snapshot says so, and what to do", {
   usage(ufo_snapshot(at, "more"))
   usage(ufo_snapshot_remove(at, "2026-q3"))
   expect_identical(at$x, 1)
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   for (mode in c("rw", "create")) {
     expect_error(ufo_open(path, mode, snapshot = "2026-q3"), "leave the mode out", class = "ufo_usage_error")
   }
@@ -248,7 +248,7 @@ test_that("what was can be brought back", {
 
 test_that("another session uses snapshots of this one, and removes them", {
   s <- new_store()
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   s$x <- noise(three_chunks(8))
   total <- sum(s$x)
   ufo_snapshot(s, "mine")

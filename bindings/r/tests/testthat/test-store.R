@@ -44,7 +44,7 @@ test_that("stores are references, and a file may be opened twice", {
   alias <- s
   alias$x <- 1:3
   expect_identical(s$x, 1:3)
-  second <- ufo_open(.subset2(s, "path"))
+  second <- ufo_open(path_of(s))
   second$x[2] <- 9L
   expect_identical(s$x, c(1L, 9L, 3L))
   ufo_close(second)
@@ -60,7 +60,7 @@ test_that("a path is made absolute when the store is opened", {
   setwd(old)
   s$x <- 1
   expect_identical(s$x, 1)
-  expect_true(startsWith(.subset2(s, "path"), "/"))
+  expect_true(startsWith(path_of(s), "/"))
   expect_true(file.exists(file.path(folder, "relative.ufo")))
 })
 

@@ -166,7 +166,7 @@ test_that("transactions, snapshots and versions hold for strings, too", {
   ufo_snapshot(s, "then")
   s$x <- letters
   expect_identical(s$x, letters)
-  then <- ufo_open(.subset2(s, "path"), mode = "r", snapshot = "then")
+  then <- ufo_open(path_of(s), mode = "r", snapshot = "then")
   expect_identical(then$x[1:3], c("in a transaction", "and again in it", x[3]))
   ufo_close(then)
 })
@@ -338,7 +338,7 @@ test_that("damage is an error that says which string, and the session goes on", 
   x <- vapply(1:3000, function(i) rawToChar(as.raw(sample(33:126, 60, replace = TRUE))), "")
   s$x <- x
   s$good <- letters
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   file <- readBin(path, "raw", file.size(path))
   found <- FALSE
@@ -367,7 +367,7 @@ test_that("damage is an error that says which string, and the session goes on", 
 
 test_that("a session of another locale changes no byte of strings that are not marked", {
   s <- new_store()
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   script <- tempfile(fileext = ".R")
   writeLines(c(
     "library(ufostore)", sprintf("s <- ufo_open(\"%s\")", path),

@@ -130,7 +130,7 @@ test_that("a damaged chunk among those that an index touches is an error, and no
   set.seed(7)
   x <- readBin(as.raw(sample(0:255, 4 * 10 * 16384, replace = TRUE)), "integer", 10 * 16384)
   s$x <- x
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_close(s)
   bytes <- readBin(path, "raw", file.size(path))
   at <- grepRaw(writeBin(x[60000 + 0:3], raw()), bytes, fixed = TRUE)

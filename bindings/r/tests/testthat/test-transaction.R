@@ -1,6 +1,6 @@
 test_that("a transaction stores all or nothing", {
   s <- new_store()
-  other <- ufo_open(.subset2(s, "path"))
+  other <- ufo_open(path_of(s))
   ufo_begin(s)
   s$a <- 1
   s$b <- list(1, "two")
@@ -153,7 +153,7 @@ test_that("conflicts between handles leave the store and both sessions usable", 
   s <- new_store()
   s$x <- 1
   s$y <- 1
-  other <- ufo_open(.subset2(s, "path"))
+  other <- ufo_open(path_of(s))
   ufo_begin(s)
   s$x <- 2
   s$y <- 2
@@ -167,7 +167,7 @@ test_that("conflicts between handles leave the store and both sessions usable", 
 
 test_that("closing rolls an open transaction back", {
   s <- new_store()
-  path <- .subset2(s, "path")
+  path <- path_of(s)
   ufo_begin(s)
   s$x <- 1
   ufo_close(s)

@@ -169,7 +169,7 @@ test_that("a view can be put under other names and into other stores", {
   other$x <- y
   expect_identical(other$x, s$y)
   copy <- new_path()
-  file.copy(.subset2(s, "path"), copy)
+  file.copy(path_of(s), copy)
   twin <- ufo_open(copy)
   twin$x <- y
   expect_identical(twin$x, s$y)
