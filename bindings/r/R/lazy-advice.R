@@ -27,7 +27,7 @@ stand_ins <- list(
     ecdf = "ufo_rank(x) / length(x)", t.test.default = "mean() and ufo_sd()", wilcox.test.default = "a sample: as.vector(sample(x, 1e5))",
     cor.test.default = "ufo_cor()", ts = "a vector in memory: ts(as.vector(x), ...)", shapiro.test = "a sample: as.vector(sample(x, 5000))"
   ),
-  grDevices = c(boxplot.stats = "fivenum() or quantile()")
+  grDevices = c(boxplot.stats = "boxplot(), fivenum() or quantile()")
 )
 
 # Raises the error if the method that calls this was called for one of these; of several inside of each other, the outermost.

@@ -46,6 +46,9 @@ test_that("tibble, dplyr and ggplot2 say the same", {
   })
   expect_refused_within(print(ggplot2::ggplot(d, ggplot2::aes(x = x)) + ggplot2::geom_histogram(bins = 3)))
   expect_refused_within(ggplot2::ggplot(x))
+  built <- function(d) ggplot2::layer_data(ggplot2::ggplot(d, ggplot2::aes(y, y * 2)) + ggplot2::geom_point())
+  t <- data.frame(y = c(1, 5, 2))
+  expect_identical(built(ufo_lazy(t)), built(t))
 })
 
 test_that("ufo_lazy makes a list of lazy vectors of a list", {

@@ -416,6 +416,31 @@ test_that("dates and times are written as they are told to be", {
   })
 })
 
+test_that("box plots are those of base R", {
+  set.seed(8)
+  some <- list(c(rexp(3000), NA, 40), 1:2000, rep(2L, 600), c(NA, 1, Inf, Inf, Inf, -Inf), c(NaN, NA), c(3, rnorm(900), -Inf))
+  with_small_pieces(for (x in some) for (range in c(0, 1.5, 3)) {
+    expect_equal(boxplot(any_lazy(x), range = range, plot = FALSE), boxplot(x, range = range, plot = FALSE), tolerance = 1e-15)
+  })
+  expect_equal(
+    boxplot(ufo_lazy(c(1:9, 50)), 1:7, names = c("a", "b"), plot = FALSE),
+    boxplot(c(1:9, 50), 1:7, names = c("a", "b"), plot = FALSE)
+  )
+  draw <- function(x) {
+    file <- tempfile(fileext = ".svg")
+    grDevices::postscript(file)
+    result <- withVisible(boxplot(x, c(1, 4, 5), col = "red", main = "both", horizontal = TRUE))
+    grDevices::dev.off()
+    list(result, readLines(file))
+  }
+  expect_equal(draw(ufo_lazy(c(1:9, 50))), draw(c(1:9, 50)))
+  expect_error(boxplot(ufo_lazy("a")), class = "ufo_unsupported_error")
+  expect_error(boxplot(ufo_lazy(1), range = -1), class = "ufo_usage_error")
+  many <- ufo_lazy(rep(c(1, 1, 1, 1, 1, 1, 9), 2e5))
+  expect_error(boxplot(many, plot = FALSE), "outline = FALSE", class = "ufo_unsupported_error")
+  expect_identical(boxplot(many, outline = FALSE, plot = FALSE)$stats[, 1], rep(1, 5))
+})
+
 test_that("histograms are those of base R", {
   with_small_pieces(for (x in list(c(rexp(3000), NA, Inf), 1:2000, rep(2L, 600))) {
     lazy <- any_lazy(x)
