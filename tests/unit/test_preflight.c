@@ -7,7 +7,7 @@
 
 #include "pages_kit.h"
 
-TestSuite(preflight, .init = fixture_make, .fini = fixture_remove, .timeout = 110);
+TestSuite(preflight, .init = fixture_make, .fini = fixture_remove, .timeout = 1700);
 
 /* ---- sound stores ------------------------------------------------------------------------------------------------ */
 

@@ -10,7 +10,7 @@
 
 enum { OBJECTS = 6, CHUNK = 4096, LENGTH = 9000 };
 
-TestSuite(promises_damage, .init = fixture_make, .fini = fixture_remove, .timeout = 110);
+TestSuite(promises_damage, .init = fixture_make, .fini = fixture_remove, .timeout = 1700);
 
 static const char *name_of(int n) { return (const char *[]){"alpha", "beta", "gamma", "delta", "eps", "zeta"}[n]; }
 

@@ -413,7 +413,7 @@ static void run_model(uint64_t with_seed, uint64_t wanted) {
   remove(path);
 }
 
-TestSuite(promises_model, .init = fixture_make, .fini = fixture_remove, .timeout = 110);
+TestSuite(promises_model, .init = fixture_make, .fini = fixture_remove, .timeout = 1700);
 
 Test(promises_model, fixed_seed) { run_model(20260401, 2000); }
 Test(promises_model, another_fixed_seed) { run_model(7, 1000); }

@@ -11,7 +11,7 @@
 
 enum { CHUNK = 4096, PER_CHUNK = CHUNK / 8, CHUNKS = 150, LENGTH = CHUNKS * PER_CHUNK, GENERATIONS = 8, PAGE = 4096 };
 
-TestSuite(promises_rollback, .init = fixture_make, .fini = fixture_remove, .timeout = 110);
+TestSuite(promises_rollback, .init = fixture_make, .fini = fixture_remove, .timeout = 1700);
 
 /* Chunk c of generation g was written by the last generation up to g that wrote it; each value says which. */
 static uint64_t written_by(uint64_t g, uint64_t c) {

@@ -40,7 +40,7 @@ static void end(void) {
   fixture_remove();
 }
 
-TestSuite(snapshots, .init = make, .fini = end, .timeout = 100);
+TestSuite(snapshots, .init = make, .fini = end, .timeout = 1700);
 
 static const char *name_of(int n) {
   static const char *const names[NAMES] = {"a", "ab", "b", "fare", "r\xc3\xa9sum\xc3\xa9", "z"};

@@ -39,7 +39,7 @@ static void end(void) {
   fixture_remove();
 }
 
-TestSuite(snapshots_held, .init = make, .fini = end, .timeout = 100);
+TestSuite(snapshots_held, .init = make, .fini = end, .timeout = 1700);
 
 static const char *const names[NAMES] = {"a", "b", "c", "d", "list$like"};
 

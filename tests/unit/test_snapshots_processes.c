@@ -14,7 +14,7 @@ static void make(void) {
   snprintf(path, sizeof path, "%s", in_folder("s.ufo"));
 }
 
-TestSuite(snapshots_processes, .init = make, .fini = fixture_remove, .timeout = 110);
+TestSuite(snapshots_processes, .init = make, .fini = fixture_remove, .timeout = 1700);
 
 static uint64_t element(uint64_t state, uint64_t object, uint64_t i) {
   return i == 0 ? state : mix(state * 64 + object + (i << 32));

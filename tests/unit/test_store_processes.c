@@ -17,7 +17,7 @@ static void make(void) {
   put_x(values, LENGTH, CHUNK);
 }
 
-TestSuite(processes, .init = make, .fini = store_end, .timeout = 100);
+TestSuite(processes, .init = make, .fini = store_end, .timeout = 1700);
 
 /* A program of its own: exec'ed, so that nothing is shared but the file. The fork alone would share our core. */
 static int other_process(int (*run)(void *), void *argument) { return in_child(run, argument, 30); }
