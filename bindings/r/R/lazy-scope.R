@@ -90,13 +90,19 @@ elementwise <- function(compute) {
 lazy_scope <- function(parent) {
   forms <- scope_state$forms
   if (is.null(forms)) forms <- scope_state$forms <- c(lazy_forms(), lazy_forms_outside_base())
-  of_base <- vapply(names(forms), function(name) {
+  scope_of_forms(parent, forms, c("base", "stats"))
+}
+
+# `forms` stand in for functions of these packages.
+scope_of_forms <- function(parent, forms, packages) {
+  homes <- lapply(packages, function(package) if (package == "base") baseenv() else asNamespace(package))
+  stands_in <- vapply(names(forms), function(name) {
     found <- get0(name, envir = parent, mode = "function")
-    identical(found, get0(name, envir = baseenv())) || identical(found, get0(name, envir = asNamespace("stats")))
+    any(vapply(homes, function(home) identical(found, get0(name, envir = home)), NA))
   }, NA)
-  functions <- list2env(forms[of_base], parent = parent)
+  functions <- list2env(forms[stands_in], parent = parent)
   values <- new.env(parent = functions)
-  for (name in names(forms)[of_base]) {
+  for (name in names(forms)[stands_in]) {
     value <- tryCatch(get0(name, envir = parent), error = function(problem) NULL)
     if (!is.null(value) && !is.function(value)) makeActiveBinding(name, variable_of(name, parent), values)
   }
