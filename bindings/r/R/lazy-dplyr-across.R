@@ -97,8 +97,7 @@ chosen_columns <- function(x, selection, env) {
 expand_predicates <- function(expression, env, work) {
   if (!is_call_of(expression, c("if_any", "if_all"), env)) return(NULL)
   any <- is_call_of(expression, "if_any", env)
-  visible <- setdiff(names(work$frame), grep("^\\.\\.ufo_", names(work$frame), value = TRUE))
-  conditions <- calls_across(expression, env, take_columns(work$frame, visible))
+  conditions <- calls_across(expression, env, columns_to_choose(work))
   if (length(conditions) == 0) return(!any)
   Reduce(function(a, b) call(if (any) "|" else "&", a, b), conditions)
 }

@@ -250,10 +250,10 @@ large_in_memory <- function(rows, key) {
   columns <- c(lapply(as.list(key), rep, frame_rows(rows)), as.list(frame_piece(rows, 0, frame_rows(rows))))
   dplyr::group_by(make_data_frame(columns, names(columns), frame_rows(rows), frame_classes[[2]]), !!!rlang::syms(names(key)))
 }
-# ... and as a lazy table with the columns of its key.
+# ... and as a lazy table with the columns of its key, of which across() and its like do not choose.
 large_with_key <- function(rows, key) {
   for (name in names(key)) rows[[name]] <- key[[name]]
-  rows
+  structure(rows, key_names = names(key))
 }
 
 # The same by expressions that see whole lazy columns, or else, where they cannot, by `in_memory`.

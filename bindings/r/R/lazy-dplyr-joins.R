@@ -54,7 +54,7 @@ joined <- function(x, y, by, suffix, na_matches, keep, what, ...) {
   if (length(unclass(x)) + length(y) - length(by) != length(like)) raise_unsupported(what, "() gives columns that are not known beforehand")
   ufo_lazy(like) # whether its columns can be
   keys <- take_columns(ungrouped(x), names(by))
-  rows <- matched_rows(keys, y, by, na_matches, what %in% c("left_join", "full_join"))
+  rows <- warn_once(matched_rows(keys, y, by, na_matches, what %in% c("left_join", "full_join")))
   from_x <- lapply(seq_along(unclass(x)), function(j) {
     column <- .subset2(x, j)
     at <- match(names(x)[[j]], names(by))

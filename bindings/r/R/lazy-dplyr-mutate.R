@@ -46,15 +46,15 @@ mutate_whole <- function(x, quosures) {
   work <- new_plan(x)
   plan_columns(work, quosures)
   compute_waiting(work)
-  keep <- grep("^\\.\\.ufo_", names(work$frame), invert = TRUE, value = TRUE)
-  same_groups(take_columns(work$frame, keep), x)
+  work$key_names <- NULL
+  same_groups(columns_to_choose(work), x)
 }
 
 plan_columns <- function(work, quosures) {
   for (i in seq_along(quosures)) {
     # One after the other, since across() may choose of what was just made.
     if (is_call_of(rlang::quo_get_expr(quosures[[i]]), c("across", "pick"), rlang::quo_get_env(quosures[[i]]))) compute_waiting(work)
-    some <- with_names(expand_across(quosures[i], take_columns(work$frame, grep("^\\.\\.ufo_", names(work$frame), invert = TRUE))))
+    some <- with_names(expand_across(quosures[i], columns_to_choose(work)))
     planned <- list()
     # All of one across() see the columns that were there before it.
     for (name in names(some)) planned[[name]] <- list(plan_expression(some[[name]], emptyenv(), work))
@@ -80,7 +80,9 @@ plan_column <- function(name, planned, work) {
   }
   if (is_other_value(planned, work)) {
     value <- work$values[[as.character(planned)]]
-    if (length(value) == frame_rows(work$frame)) ufo_lazy(value) # says why it is no column
+    if (size_of(value) %in% c(1, frame_rows(work$frame))) {
+      raise_unsupported("`", name, "` is a ", class(value)[[1]], ", which cannot be a column of a lazy table; collect() the table first")
+    }
     raise_usage("`", name, "` must be of size ", format_count(frame_rows(work$frame)), " or 1, not ", format_count(size_of(value)))
   }
   # What was planned before may be waiting for the column of that name as it was.
@@ -96,7 +98,7 @@ values_of_whole <- function(x, quosures) {
   values <- list()
   for (i in seq_along(quosures)) {
     given <- !is.null(names(quosures)) && names(quosures)[[i]] != ""
-    some <- expand_across(quosures[i], x)
+    some <- expand_across(quosures[i], columns_to_choose(work))
     labelled <- with_names(some)
     results <- lapply(labelled, summary_value, work)
     for (k in seq_along(results)) {

@@ -13,11 +13,17 @@ new_plan <- function(x) {
   work$waiting <- list()
   work$values <- list()
   work$made <- 0
+  work$key_names <- attr(x, "key_names")
   work$functions <- new.env(parent = baseenv())
   work
 }
 
 columns_of_plan <- function(work) unique(c(names(work$frame), names(work$waiting)))
+# Of which across() and its like choose.
+columns_to_choose <- function(work) {
+  at <- !grepl("^\\.\\.ufo_", names(work$frame)) & !(names(work$frame) %in% work$key_names)
+  new_lazy_frame(frame_columns(work$frame)[at], names(work$frame)[at], frame_rows(work$frame), attr(work$frame, "frame_class"))
+}
 is_planned_column <- function(name, work) name %in% names(work$frame) || name %in% names(work$waiting)
 new_name <- function(work) {
   work$made <- work$made + 1
@@ -110,14 +116,24 @@ plan_piecewise <- function(expression, env, work) {
     matched <- as.list(match.call(found$value, expression))[-1]
     if (any(vapply(matched[!(names(matched) %in% c("x", "text", ".x"))], uses_columns, NA, env, work))) return(NULL)
   }
+  if (found$name %in% c("%in%", "is.element")) return(plan_lookup(arguments, env, work))
   planned <- if (found$name == "case_when") lapply(arguments, plan_case, env, work) else lapply(arguments, plan_expression, env, work)
   other <- vapply(planned, is_other_value, NA, work)
-  if (found$name %in% c("%in%", "is.element") && length(planned) == 2) {
-    other[[2]] <- other[[2]] && !is.null(planned[[2]]) && is_lazy(work$values[[as.character(planned[[2]])]]) || uses_columns(arguments[[2]], env, work)
-  }
   if (any(other)) return(NULL)
   assign(found$name, found$value, envir = work$functions)
   as.call(c(list(as.name(found$name)), planned))
+}
+
+# What is looked up is looked up in all of the table, whatever its length.
+plan_lookup <- function(arguments, env, work) {
+  if (length(arguments) != 2 || uses_columns(arguments[[2]], env, work)) return(NULL)
+  table <- evaluate_outside(arguments[[2]], env)
+  if (any_is_lazy(list(table))) return(NULL)
+  sought <- plan_expression(arguments[[1]], env, work)
+  if (is_other_value(sought, work)) return(NULL)
+  name <- new_name(work)
+  assign(name, table, envir = work$functions)
+  call("%in%", sought, as.name(name))
 }
 
 plan_case <- function(case, env, work) {

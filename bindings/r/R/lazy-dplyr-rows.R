@@ -34,42 +34,61 @@ kept_rows <- function(x, quosures) {
 }
 
 kept_in_groups <- function(x, quosures) {
-  positions <- positions_in_groups(
-    x, quosures, function(rows) dplyr::filter(rows, !!!quosures), function(rows) kept_rows(rows, quosures)
-  )
+  positions <- positions_in_groups(x, quosures, function(rows, numbers) numbers[kept_of(rows, quosures)], function(rows) kept_rows(rows, quosures))
   kept <- new_target("logical", frame_rows(x))
   each_piece(length(positions), function(first, count) scatter(kept, NULL, lazy_piece(positions, first, count), TRUE))
   new_lazy(kept)
 }
 
-# The numbers of the rows that verb(rows) leaves of each group, in the order of groups. `on_lazy` gives for a large group,
-# which is lazy, a subscript.
+# Which rows of an ordinary table filter() would keep. There is no column in it that conditions on all columns would see.
+kept_of <- function(rows, quosures) {
+  kept <- rep(TRUE, nrow(rows))
+  for (quosure in quosures) {
+    condition <- dplyr::transmute(rows, ..ufo_kept = !!quosure)[["..ufo_kept"]]
+    conditions <- if (is.data.frame(condition)) as.list(condition) else list(condition)
+    # dplyr says what is wrong.
+    if (!all(vapply(conditions, is.logical, NA))) dplyr::filter(rows, !!quosure)
+    for (condition in conditions) kept <- kept & condition & !is.na(condition)
+  }
+  kept
+}
+
+# The numbers of the rows that are chosen of each group, in the order of groups: verb(rows, numbers) chooses of the numbers
+# of the rows of a grouped table. `on_lazy` gives for a large group, which is lazy, a subscript.
 positions_in_groups <- function(x, quosures, verb, on_lazy) {
   refuse_group_numbers(quosures)
   parts <- list()
   short <- integer()
+  # Long ones are scratch vectors, which the budget bounds.
   close_short <- function() {
-    if (length(short) > 0) parts[[length(parts) + 1]] <<- ufo_lazy(short)
+    if (length(short) > 0) parts[[length(parts) + 1]] <<- build_lazy(length(short), operand_reader(short))
     short <<- integer()
   }
   add <- function(rows) {
-    if (nrow(rows) == 0) return()
-    short <<- c(short, rows[["..ufo_row"]])
-    if (length(short) > piece_elements()) {
-      # Behind the short ones is a scratch vector, which the budget bounds.
-      parts[[length(parts) + 1]] <<- build_lazy(length(short), operand_reader(short))
-      short <<- integer()
-    }
+    numbers <- rows[["..ufo_row"]]
+    short <<- c(short, verb(rows[setdiff(names(rows), "..ufo_row")], numbers))
+    if (length(short) > piece_elements()) close_short()
   }
-  each_batch(x, group_layout(x), columns_for(x, quosures), function(rows) add(verb(rows)), function(rows, key) {
+  each_batch(x, group_layout(x), columns_for(x, quosures), add, function(rows, key) {
     on_large(function() {
       numbers <- take(.subset2(rows, "..ufo_row"), on_lazy(large_with_key(rows, key)))
       close_short()
       parts[[length(parts) + 1]] <<- numbers
-    }, function() add(verb(large_in_memory(rows, key))))
+    }, function() add(large_in_memory(rows, key)))
   }, positions = TRUE)
   close_short()
   if (length(parts) == 0) ufo_lazy(integer()) else do.call(c, parts)
+}
+
+# As `verb` of slice_...(), which see the numbers as a column.
+numbers_by <- function(verb, quosures) {
+  if (any(unlist(lapply(quosures, all.names)) %in% c("across", "if_any", "if_all", "c_across", "cur_data", "cur_data_all", "pick"))) {
+    raise_unsupported("Rows of groups of a lazy table are not sliced by all columns at once; name the columns")
+  }
+  function(rows, numbers) {
+    rows[["..ufo_row"]] <- numbers
+    verb(rows)[["..ufo_row"]]
+  }
 }
 
 # ---- order -----------------------------------------------------------------------------------------------------------
@@ -163,7 +182,7 @@ row_subscript <- function(at, rows) {
 
 # on_lazy(x) gives a subscript of the rows of an ungrouped lazy table; verb(rows) does it with an ordinary one.
 by_group <- function(x, quosures, verb, on_lazy) {
-  at <- if (is.null(group_names(x))) on_lazy(x) else positions_in_groups(x, quosures, verb, on_lazy)
+  at <- if (is.null(group_names(x))) on_lazy(x) else positions_in_groups(x, quosures, numbers_by(verb, quosures), on_lazy)
   same_groups(take_rows(ungrouped(x), at), x)
 }
 

@@ -119,7 +119,10 @@ mutate_groups <- function(x, quosures) {
     at <<- at + count
   }
   new_names <- unique(names(named))
-  add_of <- function(computed) add(as.list(computed)[intersect(new_names, names(computed))], nrow(computed))
+  add_of <- function(computed) {
+    check_unpacked(named, quosures, names(computed))
+    add(as.list(computed)[intersect(new_names, names(computed))], nrow(computed))
+  }
   small <- function(rows) add_of(dplyr::mutate(rows, !!!quosures))
   each_batch(x, layout, columns_for(x, quosures), small, function(rows, key) {
     on_large(
@@ -130,6 +133,13 @@ mutate_groups <- function(x, quosures) {
   if (is.null(made)) small(few_rows(x))
   all <- with_columns(ungrouped(x), lapply(made, function(column) to_rows(column$close(), layout)))
   same_groups(take_columns(all, setdiff(names(all), setdiff(new_names, names(made)))), x)
+}
+
+# Of a table without a name mutate() makes several columns, which are not known beforehand.
+check_unpacked <- function(named, quosures, made) {
+  given <- if (is.null(names(quosures))) character() else names(quosures)
+  gone <- setdiff(names(named), c(made, given))
+  if (length(gone) > 0) raise_unsupported("`", gone[[1]], "` is a table, which cannot be taken apart into columns of a lazy table; name them one by one")
 }
 
 # Values in the order of groups, back in the order of rows.
@@ -153,6 +163,8 @@ is_piecewise <- function(quosure, x) {
     if (!is.null(pronoun_name(expression, env))) return(TRUE)
     found <- piecewise_function(expression[[1]], env)
     if (is.null(found) || "collapse" %in% names(expression) || found$name == "case_when") return(FALSE)
+    # Units are those of a group.
+    if (found$name %in% not_of_times && any(vapply(as.list(x)[intersect(variables_of(expression), names(x))], is_time, NA))) return(FALSE)
     if (found$name %in% c("%in%", "is.element")) return(works(expression[[2]], env) && length(intersect(variables_of(expression[[3]]), names(x))) == 0)
     all(vapply(as.list(expression)[-1], works, NA, env))
   }

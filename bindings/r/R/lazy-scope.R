@@ -7,9 +7,20 @@ elementwise_functions <- c(
   "substr", "substring", "tolower", "toupper", "trimws"
 )
 
+# Functions that ask of what type or class something is: of a lazy vector, what it stands for.
+type_functions <- c(
+  "class", "inherits", "is.atomic", "is.character", "is.complex", "is.double", "is.factor", "is.integer", "is.logical", "is.ordered",
+  "is.vector", "mode", "storage.mode", "typeof"
+)
+of_prototype <- function(base) {
+  force(base)
+  function(x, ...) if (is_lazy(x)) base(lazy_prototype(x), ...) else base(x, ...)
+}
+
 lazy_forms <- function() {
   forms <- sapply(elementwise_functions, function(name) elementwise(get(name, envir = baseenv())), simplify = FALSE)
-  c(forms, list(
+  types <- sapply(type_functions, function(name) of_prototype(get(name, envir = baseenv())), simplify = FALSE)
+  c(forms, types, list(
     `%in%` = either(base::`%in%`, ufo_in), match = either(base::match, ufo_match), is.element = either(base::is.element, ufo_in),
     ifelse = either(base::ifelse, ufo_ifelse), which = either(base::which, ufo_which),
     which.max = either(base::which.max, ufo_which_max), which.min = either(base::which.min, ufo_which_min),
