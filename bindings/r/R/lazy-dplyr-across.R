@@ -4,8 +4,12 @@ is_call_of <- function(expression, names, env) {
   if (!is.call(expression)) return(FALSE)
   head <- expression[[1]]
   if (is.call(head) && identical(head[[1]], quote(`::`)) && identical(head[[2]], quote(dplyr))) head <- head[[3]]
-  else if (is.symbol(head) && !identical(get0(as.character(head), envir = env, mode = "function"), get0(as.character(head), envir = asNamespace("dplyr")))) return(FALSE)
+  else if (is.symbol(head) && !is_function_of_dplyr(as.character(head), env)) return(FALSE)
   is.symbol(head) && as.character(head) %in% names
+}
+
+is_function_of_dplyr <- function(name, env) {
+  identical(get0(name, envir = env, mode = "function"), get0(name, envir = asNamespace("dplyr"), mode = "function"))
 }
 
 # Quosures with names, in which each across() is taken apart; `x` has the columns to choose from.
@@ -17,7 +21,9 @@ expand_across <- function(quosures, x) {
     env <- rlang::quo_get_env(quosure)
     if (is_call_of(expression, "pick", env)) raise_unsupported("pick() does not work on a lazy table; select() the columns, or name them")
     if (!is_call_of(expression, "across", env)) return(quosures[i])
-    if (!is.null(names(quosures)) && names(quosures)[[i]] != "") raise_unsupported("across() with a name does not work on a lazy table; leave the name out")
+    if (!is.null(names(quosures)) && names(quosures)[[i]] != "") {
+      raise_unsupported("across() with a name does not work on a lazy table; leave the name out")
+    }
     calls_across(expression, env, x)
   })
   unlist(parts, recursive = FALSE)
@@ -34,7 +40,8 @@ calls_across <- function(expression, env, x) {
   labels <- names(functions)
   if (is.null(labels)) labels <- rep("", length(functions))
   labels[labels == ""] <- seq_along(functions)[labels == ""]
-  names_as <- if (!is.null(arguments$.names)) eval(arguments$.names, env) else if (single || is.null(arguments$.fns)) "{.col}" else "{.col}_{.fn}"
+  names_as <- if (single || is.null(arguments$.fns)) "{.col}" else "{.col}_{.fn}"
+  if (!is.null(arguments$.names)) names_as <- eval(arguments$.names, env)
   quosures <- list()
   for (column in names(columns)) for (k in seq_along(functions)) {
     name <- names_as
@@ -49,6 +56,7 @@ calls_across <- function(expression, env, x) {
 # What is to be called: an expression, or, for list(...) and c(...), a list of expressions. Values that are neither written
 # down are functions themselves.
 function_expressions <- function(written, env) {
+  if (rlang::is_quosure(written)) return(function_expressions(rlang::quo_get_expr(written), rlang::quo_get_env(written)))
   if (is.call(written) && (identical(written[[1]], quote(list)) || identical(written[[1]], quote(c)))) return(as.list(written)[-1])
   if (is.symbol(written) || (is.call(written) && (identical(written[[1]], quote(`~`)) || identical(written[[1]], quote(`function`))))) {
     value <- if (is.symbol(written)) eval(written, env) else NULL
@@ -59,7 +67,11 @@ function_expressions <- function(written, env) {
 
 call_on_column <- function(fn, column, env, further) {
   if (is.null(fn)) return(column)
-  if (is.symbol(fn) && !is.function(get0(as.character(fn), envir = env)) && !is.null(get0(as.character(fn), envir = env))) fn <- get(as.character(fn), envir = env)
+  # The name of a formula, perhaps.
+  if (is.symbol(fn)) {
+    value <- get0(as.character(fn), envir = env)
+    if (rlang::is_formula(value)) fn <- value
+  }
   if (length(further) > 0) {
     if (rlang::is_formula(fn)) raise_unsupported("Further arguments of across() go into the formula on a lazy table: ~ mean(.x, na.rm = TRUE)")
     return(as.call(c(list(fn, column), further)))

@@ -73,6 +73,8 @@ union_all.ufo_lazy_frame <- function(x, y, ...) {
   same_groups(rbind(ungrouped(x), ufo_lazy(y)), x)
 }
 
+union.ufo_lazy_frame <- function(x, y, ...) dplyr::distinct(union_all.ufo_lazy_frame(x, y))
+
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 refuse_verb <- function(verb, instead = "collect() reads the table into memory, where it works") {
@@ -94,3 +96,6 @@ group_indices.ufo_lazy_frame <- refuse_verb("group_indices", "group_keys() tells
 nest_join.ufo_lazy_frame <- refuse_verb("nest_join", "left_join() joins the rows")
 sample_n.ufo_lazy_frame <- refuse_verb("sample_n", "use slice_sample(n = )")
 sample_frac.ufo_lazy_frame <- refuse_verb("sample_frac", "use slice_sample(prop = )")
+intersect.ufo_lazy_frame <- refuse_verb("intersect", "use semi_join() and distinct()")
+setdiff.ufo_lazy_frame <- refuse_verb("setdiff", "use anti_join() and distinct()")
+setequal.ufo_lazy_frame <- refuse_verb("setequal", "use nrow(anti_join(x, y)) and nrow(anti_join(y, x))")

@@ -94,8 +94,10 @@ group_key <- function(column, name) {
     shown <- make_data_frame(list(with_meta(values, lazy_meta(column))), "value", length(values), frame_classes[[2]])
     values <- own_values(dplyr::group_keys(dplyr::group_by(shown, !!rlang::sym("value")))[["value"]])
   }
-  list(values = with_meta(values, lazy_meta(column)), codes = map_lazy(new_lazy(lazy_values(column)), function(piece) match(piece, values)))
+  list(values = with_meta(values, lazy_meta(column)), codes = codes_among(column, values))
 }
+
+codes_among <- function(column, values) map_lazy(new_lazy(lazy_values(column)), function(piece) match(piece, values))
 
 # NULL if there are too many to look each element up among them.
 different_values <- function(column) {
@@ -150,9 +152,7 @@ codes_of_rows <- function(columns) {
   codes <- NULL
   for (column in columns) {
     values <- different_values(column)
-    key <- if (is.null(values)) dense_ranks(column) else {
-      list(values = values, codes = map_lazy(new_lazy(lazy_values(column)), function(piece) match(piece, values)))
-    }
+    key <- if (is.null(values)) dense_ranks(column) else list(values = values, codes = codes_among(column, values))
     if (is.null(codes)) {
       codes <- key$codes
       size <- length(key$values)
@@ -200,12 +200,15 @@ group_layout <- function(x) {
 # A group of more rows than this is not read into memory, if that can be avoided.
 large_group <- function() run_elements()
 
+# Functions that see all columns.
+looks_at_all <- c("across", "if_any", "if_all", "c_across", "cur_data", "cur_data_all", "pick")
+
 # The columns that expressions of the caller name, but for those that make the groups.
 columns_for <- function(x, quosures) {
   names <- unlist(lapply(quosures, variables_of))
   others <- setdiff(names(x), group_names(x))
-  looks_at_all <- c(".data", setdiff(tells_of_rows, c("n", "row_number", "cur_group")), "n_groups")
-  if (any(c(names, unlist(lapply(quosures, function(quosure) all.names(quosure)))) %in% looks_at_all)) others else intersect(others, names)
+  called <- unlist(lapply(quosures, all.names))
+  if (any(c(names, called) %in% c(".data", looks_at_all))) others else intersect(others, names)
 }
 
 # Calls small(rows) with a grouped tibble of some whole groups, and large(rows, key) with a lazy table, and a tibble of

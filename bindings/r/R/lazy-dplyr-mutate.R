@@ -1,4 +1,4 @@
-# New columns of lazy tables, and sums of whole columns, by dplyr's mutate(), transmute() and summarise().
+# New columns of lazy tables, by dplyr's mutate() and transmute().
 
 # Quosures with names, where they are given; those that dplyr would take for arguments that do not work here are refused.
 verb_quosures <- function(..., verb) {
@@ -89,46 +89,86 @@ plan_column <- function(name, planned, work) {
   work$waiting <- c(work$waiting, structure(list(planned), names = name))
 }
 
-# ---- of all rows -----------------------------------------------------------------------------------------------------
+# ---- columns by groups -----------------------------------------------------------------------------------------------
 
-# A list of values by name: each expression computed on all rows of `x`, which may be longer than one. Values are as
-# summarise() of dplyr would make them.
-values_of_whole <- function(x, quosures) {
-  work <- new_plan(x)
-  values <- list()
-  for (i in seq_along(quosures)) {
-    given <- !is.null(names(quosures)) && names(quosures)[[i]] != ""
-    some <- expand_across(quosures[i], columns_to_choose(work))
-    labelled <- with_names(some)
-    results <- lapply(labelled, summary_value, work)
-    for (k in seq_along(results)) {
-      name <- names(labelled)[[k]]
-      unpacked <- !given && length(some) == 1 && is.data.frame(results[[k]])
-      if (unpacked) values <- c(values, list(results[[k]])) else values[[name]] <- results[[k]]
-      for (part in if (unpacked) names(results[[k]]) else name) work$values[[part]] <- if (unpacked) results[[k]][[part]] else results[[k]]
+# Each group is computed by dplyr, in the order of groups; then the values go back to where their rows are.
+mutate_groups <- function(x, quosures) {
+  refuse_group_numbers(quosures)
+  vars <- group_names(x)
+  named <- with_names(expand_across(quosures, dplyr::select(ungrouped(x), -dplyr::all_of(vars))))
+  if (any(names(named) %in% vars)) {
+    dplyr::mutate(few_rows(x), !!!quosures)
+    raise_unsupported("mutate() does not change the columns that make the groups; use ungroup() before it")
+  }
+  if (all(vapply(named, is_piecewise, NA, x))) return(same_groups(mutate_whole(ungrouped(x), named), x))
+  layout <- group_layout(x)
+  made <- NULL
+  at <- 0
+  rows <- frame_rows(x)
+  add <- function(columns, count) {
+    # NULL leaves a column out.
+    columns <- Filter(Negate(is.null), columns)
+    if (is.null(made)) made <<- structure(lapply(names(columns), new_column, rows), names = names(columns))
+    for (name in names(made)) {
+      column <- columns[[name]]
+      if (is_lazy(column)) each_piece(count, function(first, size) made[[name]]$add(at + first, lazy_piece(column, first, size)))
+      else made[[name]]$add(at, column)
     }
+    at <<- at + count
   }
-  values
+  new_names <- unique(names(named))
+  add_of <- function(computed) {
+    check_unpacked(named, quosures, names(computed))
+    add(as.list(computed)[intersect(new_names, names(computed))], nrow(computed))
+  }
+  small <- function(rows) add_of(dplyr::mutate(rows, !!!quosures))
+  each_batch(x, layout, columns_for(x, quosures), small, function(rows, key) {
+    on_large(
+      function() add_of(mutate_whole(large_with_key(rows, key), named)),
+      function() small(large_in_memory(rows, key))
+    )
+  })
+  if (is.null(made)) small(few_rows(x))
+  all <- with_columns(ungrouped(x), lapply(made, function(column) to_rows(column$close(), layout)))
+  same_groups(take_columns(all, setdiff(names(all), setdiff(new_names, names(made)))), x)
 }
 
-summary_value <- function(quosure, work) {
-  planned <- plan_expression(quosure, emptyenv(), work)
-  if (!is.null(planned) && any(variables_of(planned) %in% names(work$frame))) {
-    planned <- whole_column(planned, work)
-    value <- .subset2(work$frame, as.character(planned))
-  } else {
-    value <- eval(planned, mask_of(work), work$functions)
+# Of a table without a name mutate() makes several columns, which are not known beforehand.
+check_unpacked <- function(named, quosures, made) {
+  given <- if (is.null(names(quosures))) character() else names(quosures)
+  gone <- setdiff(names(named), c(made, given))
+  if (length(gone) > 0) {
+    raise_unsupported("`", gone[[1]], "` is a table, which cannot be taken apart into columns of a lazy table; name them one by one")
   }
-  if (is_lazy(value) && length(value) > piece_elements()) {
-    raise_unsupported("summarise() of a lazy table gives results that fit into memory; `", rlang::as_label(quosure), "` has ",
-      format_count(length(value)), " elements, as a column that mutate() makes")
-  }
-  if (is_lazy_frame(value)) raise_unsupported("summarise() of a lazy table makes no lazy tables")
-  ufo_materialize(value)
 }
 
-summarise.ufo_lazy_frame <- function(.data, ..., .groups = NULL) {
-  quosures <- verb_quosures(..., verb = "summarise")
-  values <- as_dplyr_says(.data, function(rows) dplyr::summarise(rows, !!!quosures), values_of_whole(.data, quosures))
-  dplyr::summarise(make_data_frame(list(), character(), 1L, attr(.data, "frame_class")), !!!values, .groups = .groups)
+# Values in the order of groups, back in the order of rows.
+to_rows <- function(column, layout) {
+  if (length(column) == 0) return(column)
+  from <- lazy_values(rows_by_group(layout))
+  if (!is.character(lazy_values(column))) return(new_lazy(external_sort(from, lazy_values(column), FALSE)$payload, lazy_meta(column)))
+  take_positions(column, new_lazy(external_sort(from, lazy_values(positions_of(length(column))), FALSE)$payload))
+}
+
+# Whether groups make no difference to an expression.
+is_piecewise <- function(quosure, x) {
+  works <- function(expression, env) {
+    if (rlang::is_quosure(expression)) return(works(rlang::quo_get_expr(expression), rlang::quo_get_env(expression)))
+    if (is.symbol(expression)) {
+      name <- as.character(expression)
+      return(name %in% names(x) || length(get0(name, envir = env)) == 1)
+    }
+    if (!is.call(expression)) return(length(expression) == 1)
+    if (is_call_of(expression, c("if_any", "if_all"), env)) return(FALSE)
+    if (!is.null(pronoun_name(expression, env))) return(TRUE)
+    found <- piecewise_function(expression[[1]], env)
+    if (is.null(found) || "collapse" %in% names(expression) || found$name == "case_when") return(FALSE)
+    # Units are those of a group.
+    if (found$name %in% not_of_times && any(vapply(as.list(x)[intersect(variables_of(expression), names(x))], is_time, NA))) return(FALSE)
+    if (found$name %in% c("%in%", "is.element")) {
+      return(works(expression[[2]], env) && !any(variables_of(expression[[3]]) %in% c(names(x), ".data")))
+    }
+    all(vapply(as.list(expression)[-1], works, NA, env))
+  }
+  works(quosure, emptyenv())
 }

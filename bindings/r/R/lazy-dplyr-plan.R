@@ -63,7 +63,7 @@ pronoun_name <- function(expression, env) {
 }
 
 # Functions that tell of the rows, without being given a column.
-tells_of_rows <- c("n", "row_number", "cur_data", "cur_data_all", "cur_group", "cur_group_id", "cur_group_rows", "across", "c_across", "if_any", "if_all", "pick")
+tells_of_rows <- c("n", "row_number", "cur_group", "cur_group_id", "cur_group_rows", "cur_data", "cur_data_all", "across", "c_across", "if_any", "if_all", "pick")
 
 uses_columns <- function(expression, env, work) {
   if (rlang::is_quosure(expression)) return(uses_columns(rlang::quo_get_expr(expression), rlang::quo_get_env(expression), work))
@@ -89,7 +89,7 @@ evaluate_outside <- function(expression, env) {
 # else as a value of the plan, with which piecewise functions cannot do.
 plan_value <- function(value, work) {
   rows <- frame_rows(work$frame)
-  if (is_lazy(value) && length(value) == 1 && rows != 1) value <- ufo_materialize(value)
+  if (is_lazy(value) && length(value) != rows && length(value) <= piece_elements()) value <- ufo_materialize(value)
   if (is.atomic(value) && length(value) == 1 && !is_lazy(value)) return(value)
   name <- new_name(work)
   if (is_lazy(value) && length(value) == rows || is.atomic(value) && length(value) == rows && is.null(not_lazy_because(value))) {
@@ -119,6 +119,7 @@ plan_piecewise <- function(expression, env, work) {
   if (found$name %in% c("%in%", "is.element")) return(plan_lookup(arguments, env, work))
   planned <- if (found$name == "case_when") lapply(arguments, plan_case, env, work) else lapply(arguments, plan_expression, env, work)
   other <- vapply(planned, is_other_value, NA, work)
+  if (found$name %in% not_of_times && any(vapply(planned, names_a_time, NA, work))) return(NULL)
   if (any(other)) return(NULL)
   assign(found$name, found$value, envir = work$functions)
   as.call(c(list(as.name(found$name)), planned))
@@ -146,7 +147,10 @@ plan_case <- function(case, env, work) {
 }
 
 names_a_time <- function(expression, work) {
-  any(vapply(all.vars(expression), function(name) name %in% names(work$waiting) || (name %in% names(work$frame) && is_time(.subset2(work$frame, name))), NA))
+  is_one <- function(name) {
+    name %in% names(work$waiting) || (name %in% names(work$frame) && is_time(.subset2(work$frame, name)))
+  }
+  any(vapply(variables_of(expression), is_one, NA))
 }
 
 # ---- on whole columns ------------------------------------------------------------------------------------------------
@@ -159,7 +163,7 @@ takes_values <- c(
 )
 is_of_values <- function(head) {
   if (!is.symbol(head) || identical(head, quote(case_when))) return(FALSE)
-  as.character(head) %in% takes_values || any(vapply(names(piecewise_functions), function(package) as.character(head) %in% piecewise_names(package), NA))
+  as.character(head) %in% c(takes_values, unlist(lapply(names(piecewise_functions), piecewise_names)))
 }
 
 evaluate_whole <- function(expression, env, work) {
@@ -184,7 +188,7 @@ mask_of <- function(work) {
 }
 
 names_waiting <- function(expression, env, work) {
-  length(work$waiting) > 0 && (length(intersect(variables_of(expression), names(work$waiting))) > 0 || ".data" %in% variables_of(expression))
+  length(work$waiting) > 0 && any(variables_of(expression) %in% c(names(work$waiting), ".data"))
 }
 
 # As all.vars(), also of quosures inside.

@@ -34,7 +34,8 @@ kept_rows <- function(x, quosures) {
 }
 
 kept_in_groups <- function(x, quosures) {
-  positions <- positions_in_groups(x, quosures, function(rows, numbers) numbers[kept_of(rows, quosures)], function(rows) kept_rows(rows, quosures))
+  choose <- function(rows, numbers) numbers[kept_of(rows, quosures)]
+  positions <- positions_in_groups(x, quosures, choose, function(rows) kept_rows(rows, quosures))
   kept <- new_target("logical", frame_rows(x))
   each_piece(length(positions), function(first, count) scatter(kept, NULL, lazy_piece(positions, first, count), TRUE))
   new_lazy(kept)
@@ -82,7 +83,7 @@ positions_in_groups <- function(x, quosures, verb, on_lazy) {
 
 # As `verb` of slice_...(), which see the numbers as a column.
 numbers_by <- function(verb, quosures) {
-  if (any(unlist(lapply(quosures, all.names)) %in% c("across", "if_any", "if_all", "c_across", "cur_data", "cur_data_all", "pick"))) {
+  if (any(unlist(lapply(quosures, all.names)) %in% looks_at_all)) {
     raise_unsupported("Rows of groups of a lazy table are not sliced by all columns at once; name the columns")
   }
   function(rows, numbers) {
@@ -150,7 +151,8 @@ distinct.ufo_lazy_frame <- function(.data, ..., .keep_all = FALSE) {
     if (!all(by %in% names(x))) dplyr::distinct(few_rows(x), !!!quosures)
     # In the order that dplyr gives them.
     kept <- names(dplyr::distinct(few_rows(.data), !!!quosures, .keep_all = .keep_all))
-    same_groups(take_rows(take_columns(x, kept), first_positions(codes_of_rows(lapply(by, function(name) check_sortable(.subset2(x, name), "distinct()"))))), .data)
+    codes <- codes_of_rows(lapply(by, function(name) check_sortable(.subset2(x, name), "distinct()")))
+    same_groups(take_rows(take_columns(x, kept), first_positions(codes)), .data)
   })
 }
 
@@ -250,6 +252,9 @@ rows_to_slice <- function(rows, given, most = rows) {
 # Code that is run only to see whether it fails leaves random numbers as they were.
 keep_seed <- function(code) {
   seed <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
-  on.exit(if (is.null(seed)) rm(list = intersect(".Random.seed", ls(globalenv(), all.names = TRUE)), envir = globalenv()) else assign(".Random.seed", seed, envir = globalenv()))
+  on.exit({
+    if (!is.null(seed)) assign(".Random.seed", seed, envir = globalenv())
+    else if (exists(".Random.seed", globalenv(), inherits = FALSE)) rm(".Random.seed", envir = globalenv())
+  })
   force(code)
 }

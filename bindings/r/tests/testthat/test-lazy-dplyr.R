@@ -65,6 +65,7 @@ test_that("rows are chosen as dplyr chooses them", {
     function(x) filter(x, if_any(c(b, z), ~ .x > 2)), function(x) filter(x, if_all(where(is.numeric), ~ !is.na(.x))),
     function(x) filter(x, across(c(a, b), ~ .x > 1)), function(x) filter(x, b > c(1, -1)), function(x) filter(x, b > matrix[, 1][1]),
     function(x) filter(x, !duplicated(town)), function(x) filter(x, stats::complete.cases(a, z)),
+    function(x) filter(x, min_rank(desc(day)) <= 3), function(x) filter(x, b > median(b), .data$a == 3L),
     function(x) slice(x, 1:5), function(x) slice(x, n()), function(x) slice(x, -(1:5)), function(x) slice(x, c(5, 1, 9999), 7),
     function(x) slice(x, which(b > 2)), function(x) slice_head(x), function(x) slice_head(x, n = -5), function(x) slice_head(x, prop = 0.1),
     function(x) slice_tail(x, n = 4), function(x) slice_min(x, b, n = 4), function(x) slice_max(x, z, n = 4), function(x) slice_max(x, a, n = 4),
@@ -165,7 +166,7 @@ test_that("whole tables and groups are summed up as dplyr does it", {
     function(x) summarise(x, across(c(a, b), list(m = mean, s = ~ sd(.x)))), function(x) summarise(x, q = quantile(b, c(0.2, 0.8)), p = c(0.2, 0.8)),
     function(x) summarise(x, n_distinct(town), first(town), last(day), nth(b, 3)), function(x) summarise(x, b = mean(b), b2 = b), function(x) summarise(x),
     function(x) summarise(x, max(when), min(town, na.rm = TRUE), median(b), cor(b, id), weighted.mean(b, id)), function(x) summarise(x, tibble::tibble(u = 1, v = mean(b)), w = u + 1),
-    function(x) summarise(x, mean(b[ok]), sum(ok & b > 0), mean(is.na(town)), l = list(range(b))),
+    function(x) summarise(x, mean(b[ok]), sum(ok & b > 0), mean(is.na(town)), l = list(range(b)), t = paste(sort(unique(town)), collapse = "; ")),
     function(x) summarise(group_by(x, g), n = n(), m = mean(b), s = sd(z, na.rm = TRUE)), function(x) summarise(group_by(x, g, ok), n = n(), m = mean_of(z)),
     function(x) summarise(group_by(x, town, a), n = n(), across(c(b, z), mean, na.rm = TRUE), .groups = "drop"), function(x) summarise(group_by(x, town), q = quantile(b, c(0.1, 0.9)), p = c(0.1, 0.9)),
     function(x) summarise(group_by(x, g, .drop = FALSE), n = n(), m = sum(b)), function(x) summarise(group_by(filter(x, g == "x"), g, .drop = FALSE), n = n(), m = mean(b)),
@@ -217,7 +218,7 @@ test_that("tables are joined as dplyr joins them", {
     function(x) anti_join(x, towns, by = "town"), function(x) right_join(x, towns, by = "town"), function(x) full_join(x, towns, by = "town"), function(x) left_join(x, texts), function(x) right_join(x, texts),
     function(x) inner_join(x, numbers, by = c(a = "k")), function(x) full_join(x, numbers, by = c(a = "k")), function(x) left_join(x, factors, by = "g"), function(x) semi_join(group_by(x, g), factors, by = "g"),
     function(x) inner_join(x, towns, by = "town", na_matches = "never"), function(x) left_join(x, towns, by = c("town", b = "w")), function(x) left_join(group_by(x, town), towns, by = "town"), function(x) left_join(x, towns[0, ], by = "town"),
-    function(x) union_all(x, x), function(x) union_all(x, df[5:1, ])
+    function(x) union_all(x, x), function(x) union_all(x, df[5:1, ]), function(x) union(x, df[5:1, ])
   ), df)
   lazy <- stored_frame(df)
   expect_identical(ordinary(left_join(lazy, ufo_lazy(towns), by = "town")), quietly(left_join(df, towns, by = "town")))
