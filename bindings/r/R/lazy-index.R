@@ -186,7 +186,7 @@ rev.ufo_lazy <- function(x) {
 c.ufo_lazy <- function(...) {
   parts <- lapply(Filter(Negate(is.null), unname(list(...))), ufo_lazy)
   metas <- lapply(parts, lazy_meta)
-  if (any(!vapply(metas, identical, NA, metas[[1]]))) {
+  if (any(!vapply(metas, same_attributes, NA, metas[[1]]))) {
     raise_unsupported("c() of lazy vectors takes vectors of the same class, levels and units")
   }
   type <- typeof(do.call(c, lapply(parts, function(part) read_piece(lazy_values(part), 0, 0))))
@@ -200,6 +200,9 @@ c.ufo_lazy <- function(...) {
   }
   sink$close()
 }
+
+# In any order.
+same_attributes <- function(a, b) identical(a, b) || (length(a) == length(b) && identical(a[names(b)], b))
 
 diff.ufo_lazy <- function(x, lag = 1L, differences = 1L, ...) {
   if (length(lag) != 1 || length(differences) != 1 || !isTRUE(lag >= 1) || !isTRUE(differences >= 1)) {

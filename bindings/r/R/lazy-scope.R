@@ -7,9 +7,20 @@ elementwise_functions <- c(
   "substr", "substring", "tolower", "toupper", "trimws"
 )
 
+# Functions that ask of what type or class something is: of a lazy vector, what it stands for.
+type_functions <- c(
+  "class", "inherits", "is.atomic", "is.character", "is.complex", "is.double", "is.factor", "is.integer", "is.logical", "is.ordered",
+  "is.vector", "mode", "storage.mode", "typeof"
+)
+of_prototype <- function(base) {
+  force(base)
+  function(x, ...) if (is_lazy(x)) base(lazy_prototype(x), ...) else base(x, ...)
+}
+
 lazy_forms <- function() {
   forms <- sapply(elementwise_functions, function(name) elementwise(get(name, envir = baseenv())), simplify = FALSE)
-  c(forms, list(
+  types <- sapply(type_functions, function(name) of_prototype(get(name, envir = baseenv())), simplify = FALSE)
+  c(forms, types, list(
     `%in%` = either(base::`%in%`, ufo_in), match = either(base::match, ufo_match), is.element = either(base::is.element, ufo_in),
     ifelse = either(base::ifelse, ufo_ifelse), which = either(base::which, ufo_which),
     which.max = either(base::which.max, ufo_which_max), which.min = either(base::which.min, ufo_which_min),
@@ -90,13 +101,19 @@ elementwise <- function(compute) {
 lazy_scope <- function(parent) {
   forms <- scope_state$forms
   if (is.null(forms)) forms <- scope_state$forms <- c(lazy_forms(), lazy_forms_outside_base())
-  of_base <- vapply(names(forms), function(name) {
+  scope_of_forms(parent, forms, c("base", "stats"))
+}
+
+# `forms` stand in for functions of these packages.
+scope_of_forms <- function(parent, forms, packages) {
+  homes <- lapply(packages, function(package) if (package == "base") baseenv() else asNamespace(package))
+  stands_in <- vapply(names(forms), function(name) {
     found <- get0(name, envir = parent, mode = "function")
-    identical(found, get0(name, envir = baseenv())) || identical(found, get0(name, envir = asNamespace("stats")))
+    any(vapply(homes, function(home) identical(found, get0(name, envir = home)), NA))
   }, NA)
-  functions <- list2env(forms[of_base], parent = parent)
+  functions <- list2env(forms[stands_in], parent = parent)
   values <- new.env(parent = functions)
-  for (name in names(forms)[of_base]) {
+  for (name in names(forms)[stands_in]) {
     value <- tryCatch(get0(name, envir = parent), error = function(problem) NULL)
     if (!is.null(value) && !is.function(value)) makeActiveBinding(name, variable_of(name, parent), values)
   }

@@ -1,20 +1,5 @@
 # Lazy data frames beside the ordinary ones they are made of, with pieces of 512 rows.
 
-any_frame <- function(n) {
-  data.frame(
-    a = sample(c(1:7, NA), n, TRUE), b = round(rnorm(n), 1), g = factor(sample(c("x", "y", "z", NA), n, TRUE), c("z", "x", "y")),
-    day = as.Date("2026-01-01") + sample(90, n, TRUE), ok = sample(c(TRUE, FALSE), n, TRUE),
-    town = sample(c("Ume\u00e5", "Aarhus and around", "Oslo", "", NA), n, TRUE)
-  )
-}
-
-stored_frame <- function(df) {
-  s <- new_store()
-  on.exit(ufo_close(s))
-  ufo_put(s, "df", df, chunk = "4KB")
-  ufo_lazy(ufo_get(s, "df"))
-}
-
 # A lazy data frame has no row names, and na.omit() notes nothing.
 expect_same_table <- function(got, expected, ...) {
   if (is.data.frame(expected)) rownames(expected) <- NULL
