@@ -107,10 +107,10 @@ count.ufo_lazy_frame <- function(x, ..., wt = NULL, sort = FALSE, name = NULL, .
 
 tally.ufo_lazy_frame <- function(x, wt = NULL, sort = FALSE, name = NULL) {
   wt <- rlang::enquo(wt)
-  weights <- if (rlang::quo_is_null(wt)) list(..n = quote(n())) else list(..n = rlang::expr(sum(!!wt, na.rm = TRUE)))
   vars <- group_names(x)
   if (is.null(vars)) {
-    counts <- dplyr::summarise(x, ..n = if (rlang::quo_is_null(wt)) !!as_count(frame_rows(x)) else sum(!!wt, na.rm = TRUE))
+    count <- if (rlang::quo_is_null(wt)) as_count(frame_rows(x)) else rlang::quo(sum(!!wt, na.rm = TRUE))
+    counts <- dplyr::summarise(x, ..n = !!count)
     # dplyr names and sorts what has been counted.
     return(dplyr::tally(counts, wt = !!rlang::sym("..n"), sort = sort, name = name))
   }
@@ -134,7 +134,7 @@ add_count.ufo_lazy_frame <- function(x, ..., wt = NULL, sort = FALSE, name = NUL
   # dplyr finds the name.
   name <- utils::tail(names(dplyr::add_count(few_rows(grouped), wt = 1L, name = name)), 1)
   value <- if (rlang::quo_is_null(wt)) rlang::expr(dplyr::n()) else rlang::expr(sum(!!wt, na.rm = TRUE))
-  counted <- dplyr::mutate(grouped, !!name := !!value)
+  counted <- dplyr::mutate(grouped, !!!structure(list(value), names = name))
   attributes(counted)$frame_class <- attr(x, "frame_class")
   same_groups(ungrouped(counted), x)
 }

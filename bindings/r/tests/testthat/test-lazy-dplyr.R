@@ -177,7 +177,7 @@ test_that("whole tables and groups are summed up as dplyr does it", {
     function(x) summarise(group_by(x, ok), if (mean(b) > 0) b[1] else b[1:2]), function(x) summarise(group_by(x, g), m = mean(.data$b), r = .data[["z"]][1]),
     function(x) summarise(group_by(x, g), across(everything(), ~ sum(is.na(.x)))), function(x) summarise(group_by(x, a), across(where(is.numeric), mean)), function(x) summarise(group_by(x, ok), k = cur_group()$ok, m = median(b)),
     function(x) summarise(group_by(x, ok), d = first(when) - last(when)), function(x) summarise(group_by(x, ok), mad(b), cur_data()[1, "b"]),
-    function(x) count(x), function(x) count(x, g), function(x) count(x, town, a, sort = TRUE), function(x) count(x, ok, wt = b), function(x) count(x, q = b > 0, name = "k"), function(x) count(x, n = a),
+    function(x) count(x), function(x) count(x, g), function(x) count(x, town, a, sort = TRUE), function(x) count(x, ok, wt = b), function(x) count(x, q = b > 0, name = "k"), function(x) count(x, n = a), function(x) tally(rename(x, wt = id), wt = wt), function(x) count(rename(x, wt = id), g),
     function(x) count(x, g, .drop = FALSE), function(x) count(group_by(x, g), ok), function(x) tally(x), function(x) tally(group_by(x, g, ok)), function(x) tally(group_by(x, g), wt = id, sort = TRUE, name = "k"),
     function(x) add_count(x, g), function(x) add_count(x, town, wt = a, name = "q"), function(x) add_count(group_by(x, ok), g)
   ), df, 1024)
