@@ -28,7 +28,11 @@ run <- function(file) {
   list(said = said, table = as.data.frame(results))
 }
 
-cluster <- parallel::makePSOCKcluster(2, outfile = "", useXDR = FALSE)
+# R starts workers as jobs in the background, which are born deaf to the interrupts that tests send to themselves.
+rscript <- tempfile("Rscript-")
+writeLines(c("#!/bin/sh", paste("exec env --default-signal=INT", shQuote(file.path(R.home("bin"), "Rscript")), '"$@"')), rscript)
+Sys.chmod(rscript, "755")
+cluster <- parallel::makePSOCKcluster(2, outfile = "", useXDR = FALSE, rscript = rscript)
 ran <- parallel::clusterApplyLB(cluster, files, run)
 parallel::stopCluster(cluster)
 

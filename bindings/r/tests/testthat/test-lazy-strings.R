@@ -148,9 +148,7 @@ test_that("extremes and summaries of strings are those of base R", {
     }
     expect_as_base(function(x) max(x, na.rm = TRUE), rep(NA_character_, n))
     for (f in c("sum", "prod", "any", "all")) expect_as_base(f, x, info = f)
-    # That of R 4.6 counts characters, too; lazy vectors have the summary of the versions before.
-    if (getRversion() < "4.6") expect_identical(unclass(summary(any_lazy(x))), unclass(summary(x)))
-    else expect_identical(names(summary(any_lazy(x))), c("Length", "Class", "Mode"))
+    expect_identical(unclass(summary(any_lazy(x))), unclass(summary(x))) # from R 4.6 on it counts characters, too
   })
   for (f in list(median, quantile, cumsum, ufo_var, cut, function(x) ufo_find_interval(x, 1))) {
     expect_error(suppressWarnings(f(any_lazy(c("a", "b")))))

@@ -21,7 +21,7 @@ new_swapper <- function(form) {
   reg.finalizer(environment(), function(e) unlink(path), onexit = TRUE)
   made <- 0
   # Fewer plain ones, because whether a vector is one of them takes long to say where there are very many.
-  turn <- c(rep(c("view", "edited", "chunks"), 4), "plain")
+  turn <- c(rep(c("view", "edited", "chunks"), 4), if (getRversion() < "4.5") "plain")
 
   stored <- function(x) {
     how <- if (form == "each") turn[made %% length(turn) + 1] else form
