@@ -70,6 +70,19 @@ assign_or_remove <- function(store, name, value) {
   ufo_put(store, name, value)
 }
 
+# Vectors and data frames as they are opened, without reading them.
+as.list.ufo_store <- function(x, ...) {
+  all_names <- names(x)
+  structure(lapply(all_names, function(name) x[[name]]), names = all_names)
+}
+
+# Only what the expression names is opened.
+with.ufo_store <- function(data, expr, ...) {
+  within <- new.env(parent = parent.frame())
+  lapply(names(data), function(name) delayedAssign(name, data[[name]], assign.env = within))
+  eval(substitute(expr), within)
+}
+
 .DollarNames.ufo_store <- function(x, pattern = "") {
   if (store_state(x) == "closed") return(character())
   grep(pattern, names(x), value = TRUE)

@@ -85,6 +85,19 @@ test_that("a store that was saved when it was closed stays so", {
   expect_error(copy$x, class = "ufo_usage_error", "closed")
 })
 
+test_that("a store is a list of its objects to those who ask for one", {
+  s <- new_store()
+  s$x <- as.numeric(1:10)
+  s$df <- data.frame(a = 1:3)
+  s[["odd name"]] <- "text"
+  expect_identical(as.list(s), list(df = s$df, "odd name" = "text", x = s$x))
+  expect_identical(lapply(s, class), list(df = "data.frame", "odd name" = "character", x = "numeric"))
+  y <- 2
+  expect_identical(with(s, sum(x) * y + nrow(df)), 113)
+  expect_error(with(s, nothing), "not found")
+  expect_identical(as.list(new_store()), structure(list(), names = character()))
+})
+
 test_that("printing shows a table and never the data", {
   s <- new_store()
   expect_output(print(s), "no objects")
