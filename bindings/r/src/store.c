@@ -20,6 +20,12 @@ static void finalize_store(SEXP pointer) {
   close_store(handle);
 }
 
+/* The handle of a pointer, NULL if it has none: another package's, given the class of a store, is none of ours. */
+static ufor_store *handle_of(SEXP pointer) {
+  int is_ours = TYPEOF(pointer) == EXTPTRSXP && R_ExternalPtrTag(pointer) == Rf_install("ufo_store");
+  return is_ours ? R_ExternalPtrAddr(pointer) : NULL;
+}
+
 static SEXP field_of(SEXP pointer, int field) {
   SEXP fields = TYPEOF(pointer) == EXTPTRSXP ? R_ExternalPtrProtected(pointer) : R_NilValue;
   return TYPEOF(fields) == VECSXP && XLENGTH(fields) == UFOR_SENT_FIELDS ? VECTOR_ELT(fields, field) : R_NilValue;
@@ -45,7 +51,7 @@ static ufor_store *open_sent(SEXP pointer, ufo_status *status_out, ufo_error *er
 }
 
 ufor_store *ufor_store_from(SEXP pointer) {
-  ufor_store *handle = TYPEOF(pointer) == EXTPTRSXP ? R_ExternalPtrAddr(pointer) : NULL;
+  ufor_store *handle = handle_of(pointer);
   if (handle != NULL) return handle;
   SEXP path = field_of(pointer, UFOR_SENT_PATH);
   const char *name = TYPEOF(path) == STRSXP && XLENGTH(path) == 1 ? ufor_name(path) : NULL;
@@ -123,13 +129,14 @@ SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot, SEXP preflight) {
 }
 
 SEXP ufor_store_close(SEXP pointer) {
+  if (R_ExternalPtrTag(pointer) != Rf_install("ufo_store")) return R_NilValue;
   finalize_store(pointer);
   R_SetExternalPtrTag(pointer, R_NilValue); /* nor is it opened where it is sent from now on */
   return R_NilValue;
 }
 
 SEXP ufor_store_state(SEXP pointer) {
-  const ufor_store *handle = R_ExternalPtrAddr(pointer);
+  const ufor_store *handle = handle_of(pointer);
   ufo_status status;
   ufo_error ignored;
   if (handle == NULL) handle = open_sent(pointer, &status, &ignored);

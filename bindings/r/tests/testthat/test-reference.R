@@ -271,6 +271,17 @@ test_that("a store that was saved is opened for reading, or its path is named", 
   }
 })
 
+test_that("another package's pointer that is given the class of a store is refused", {
+  # In a session of its own, for the one that takes it for a store crashes.
+  out <- in_new_session(c(
+    "x <- getDLLRegisteredRoutines('stats')$.Call[[1]]$address", "class(x) <- 'ufo_store'",
+    "for (use in list(function() x$a, function() x$a <- 1, function() ufo_begin(x), function() ufo_commit(x)))",
+    "  cat(tryCatch({ use(); 'taken' }, ufo_usage_error = function(problem) 'refused'), '')",
+    "ufo_close(x)", "cat(format(x))"
+  ))
+  expect_match(out, "^refused refused refused refused .*closed")
+})
+
 test_that("where the package is missing a store that was saved is an error, and not NULL", {
   outside <- c(.Library, .Library.site)
   skip_if("ufostore" %in% rownames(installed.packages(outside)), "the package is in R's own library")
