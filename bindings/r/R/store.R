@@ -88,6 +88,16 @@ with.ufo_store <- function(data, expr, ...) {
   grep(pattern, names(x), value = TRUE)
 }
 
+# The base method takes any two external pointers of one class for equal.
+all.equal.ufo_store <- function(target, current, ...) {
+  if (!inherits(current, "ufo_store")) return("current is not a store")
+  same <- c(
+    identical(store_path(target), store_path(current)), identical(store_snapshot(target), store_snapshot(current))
+  )
+  different <- c("path", "snapshot")[!same]
+  if (length(different) == 0) TRUE else paste("stores of another", different)
+}
+
 format.ufo_store <- function(x, ...) {
   label <- store_snapshot(x)
   at <- if (!is.null(label)) paste0("snapshot ", encodeString(label, quote = "'"), ", ")

@@ -271,6 +271,19 @@ test_that("a store that was saved is opened for reading, or its path is named", 
   }
 })
 
+test_that("all.equal() tells handles of different stores apart, opened or not", {
+  s <- new_store()
+  other <- new_store()
+  ufo_snapshot(s, "then")
+  then <- ufo_open(path_of(s), snapshot = "then")
+  expect_true(all.equal(s, sent(s)))
+  expect_true(all.equal(then, sent(then)))
+  expect_match(all.equal(sent(s), sent(other)), "another path")
+  expect_match(all.equal(s, other), "another path")
+  expect_identical(all.equal(s, then), "stores of another snapshot")
+  expect_match(all.equal(s, 1), "not a store")
+})
+
 test_that("another package's pointer that is given the class of a store is refused", {
   # In a session of its own, for the one that takes it for a store crashes.
   out <- in_new_session(c(
