@@ -52,13 +52,14 @@ void ufor_sent_init(DllInfo *dll) {
 
 /* ---- which store ------------------------------------------------------------------------------------------------ */
 
-SEXP ufor_sent_fields(const ufo_store *store, SEXP path, SEXP snapshot) {
+SEXP ufor_sent_fields(const ufo_store *store, SEXP path, SEXP snapshot, int preflight) {
   char uuid[37];
   ufo_store_uuid(store, uuid);
   SEXP fields = PROTECT(Rf_allocVector(VECSXP, UFOR_SENT_FIELDS));
   SET_VECTOR_ELT(fields, UFOR_SENT_PATH, path);
   SET_VECTOR_ELT(fields, UFOR_SENT_UUID, Rf_mkString(uuid));
   SET_VECTOR_ELT(fields, UFOR_SENT_SNAPSHOT, snapshot);
+  SET_VECTOR_ELT(fields, UFOR_SENT_PREFLIGHT, Rf_ScalarLogical(preflight));
   SET_VECTOR_ELT(fields, UFOR_SENT_MARK, new_mark());
   UNPROTECT(1);
   return fields;
@@ -73,7 +74,8 @@ int ufor_is_sent(SEXP pointer) {
     return 0;
   SEXP snapshot = VECTOR_ELT(fields, UFOR_SENT_SNAPSHOT);
   return is_string(VECTOR_ELT(fields, UFOR_SENT_PATH)) && is_string(VECTOR_ELT(fields, UFOR_SENT_UUID)) &&
-         (snapshot == R_NilValue || is_string(snapshot));
+         TYPEOF(VECTOR_ELT(fields, UFOR_SENT_PREFLIGHT)) == LGLSXP &&
+         XLENGTH(VECTOR_ELT(fields, UFOR_SENT_PREFLIGHT)) == 1 && (snapshot == R_NilValue || is_string(snapshot));
 }
 
 static const char *text_of(SEXP fields, int field) { return CHAR(STRING_ELT(VECTOR_ELT(fields, field), 0)); }
@@ -82,6 +84,7 @@ ufo_status ufor_sent_open(SEXP pointer, ufo_store **store_out, ufo_error *error)
   SEXP fields = R_ExternalPtrProtected(pointer);
   ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
   if (VECTOR_ELT(fields, UFOR_SENT_SNAPSHOT) != R_NilValue) options.snapshot = text_of(fields, UFOR_SENT_SNAPSHOT);
+  options.preflight = LOGICAL_ELT(VECTOR_ELT(fields, UFOR_SENT_PREFLIGHT), 0) != FALSE;
   ufo_status status = ufo_store_open(text_of(fields, UFOR_SENT_PATH), &options, store_out, error);
   if (status != UFO_OK) return status;
   char uuid[37];

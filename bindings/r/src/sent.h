@@ -10,12 +10,12 @@
 #include "r.h"
 
 /* The fields of what the pointer protects, a list. */
-enum { UFOR_SENT_PATH, UFOR_SENT_UUID, UFOR_SENT_SNAPSHOT, UFOR_SENT_MARK, UFOR_SENT_FIELDS };
+enum { UFOR_SENT_PATH, UFOR_SENT_UUID, UFOR_SENT_SNAPSHOT, UFOR_SENT_PREFLIGHT, UFOR_SENT_MARK, UFOR_SENT_FIELDS };
 
 void ufor_sent_init(DllInfo *dll);
 
-/* That list; `path` is a string, `snapshot` one or NULL of R. */
-SEXP ufor_sent_fields(const ufo_store *store, SEXP path, SEXP snapshot);
+/* That list; `path` is a string, `snapshot` one or NULL of R. Opened with a preflight, it is so again elsewhere. */
+SEXP ufor_sent_fields(const ufo_store *store, SEXP path, SEXP snapshot, int preflight);
 
 /* Was the store open when it was serialized? `pointer` has no address, and may have been made by anything. */
 int ufor_is_sent(SEXP pointer);

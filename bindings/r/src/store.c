@@ -123,7 +123,7 @@ SEXP ufor_store_open(SEXP path, SEXP mode, SEXP snapshot, SEXP preflight) {
   R_SetExternalPtrAddr(pointer, handle);
   SEXP opened = PROTECT(Rf_mkCharCE(ufo_store_path(handle->store), CE_UTF8));
   handle->path = PROTECT(Rf_ScalarString(opened));
-  R_SetExternalPtrProtected(pointer, ufor_sent_fields(handle->store, handle->path, snapshot));
+  R_SetExternalPtrProtected(pointer, ufor_sent_fields(handle->store, handle->path, snapshot, options.preflight));
   UNPROTECT(3);
   return pointer;
 }

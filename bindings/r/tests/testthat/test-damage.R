@@ -202,6 +202,8 @@ test_that("a file made to harm is refused by a preflight, and a sound one passes
   s <- ufo_open(path, "r", preflight = TRUE)
   expect_identical(s$x[100000], 100000)
   ufo_close(s)
+  sent <- serialize(s <- ufo_open(path, "r", preflight = TRUE), NULL)
+  ufo_close(s)
   bytes <- readBin(path, "raw", file.size(path))
   for (at in 4096 * (2:(length(bytes) / 4096 - 1))) {
     if (bytes[at + 11] == 0x02) bytes[at + 11] <- as.raw(0x12) # every leaf claims to be dirty: CVE-2019-16225
@@ -210,5 +212,10 @@ test_that("a file made to harm is refused by a preflight, and a sound one passes
   writeBin(bytes, copy)
   expect_error(ufo_open(copy, "r", preflight = TRUE), "page", class = "ufo_corrupt_error")
   expect_error(ufo_open(copy, preflight = TRUE), class = "ufo_corrupt_error")
+  # What was opened so is looked at again where it is sent to.
+  expect_identical(unserialize(sent)$x[1], 1)
+  gc()
+  writeBin(bytes, path)
+  expect_error(unserialize(sent)$x, "page", class = "ufo_corrupt_error")
   expect_error(ufo_open(path, preflight = NA), "TRUE or FALSE", class = "ufo_usage_error")
 })
