@@ -8,6 +8,7 @@
 # compute, by the names of their columns, in order; `values`, what stands for a column by its name (in summarise()), or for
 # a part of an expression; and `functions`, in which what is planned is evaluated.
 new_plan <- function(x) {
+  check_own_names(names(x))
   work <- new.env(parent = emptyenv())
   work$frame <- new_lazy_frame(frame_columns(x), names(x), frame_rows(x), attr(x, "frame_class"))
   work$waiting <- list()
@@ -16,6 +17,12 @@ new_plan <- function(x) {
   work$key_names <- attr(x, "key_names")
   work$functions <- new.env(parent = baseenv())
   work
+}
+
+# Columns that are made for a while have names of this kind.
+check_own_names <- function(names) {
+  own <- grep("^\\.\\.ufo_", setdiff(names, "..ufo_row"), value = TRUE)
+  if (length(own) > 0) raise_unsupported("Names of columns of a lazy table do not begin with `..ufo_`, as `", own[[1]], "` does; rename() it")
 }
 
 columns_of_plan <- function(work) unique(c(names(work$frame), names(work$waiting)))
