@@ -21,7 +21,7 @@ regroup_ordinary <- function(rows, like) {
   dplyr::group_by(rows, !!!rlang::syms(group_names(like)), .drop = group_drop(like))
 }
 
-group_by.ufo_lazy_frame <- function(.data, ..., .add = FALSE, .drop = TRUE) {
+group_by.ufo_lazy_frame <- function(.data, ..., .add = FALSE, .drop = group_drop(.data)) {
   quosures <- verb_quosures(..., verb = "group_by")
   check_flag(.drop, ".drop")
   names <- names(with_names(expand_across(quosures, .data)))

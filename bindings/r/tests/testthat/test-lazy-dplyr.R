@@ -396,3 +396,12 @@ test_that("groups without rows beside NA are refused", {
   expect_refused(summarise(group_by(lazy, f, o, .drop = FALSE), m = mean(z)), "without rows")
   expect_refused(count(lazy, o, f, .drop = FALSE), "without rows")
 })
+
+test_that("groups without rows are kept by a further group_by()", {
+  skip_without_dplyr()
+  df <- tibble::tibble(f = factor(rep("u", 40), c("u", "v")), o = factor(rep("lo", 40), c("lo", "hi")), z = 1:40)
+  expect_all_as_dplyr(list(
+    function(x) summarise(group_by(group_by(x, f, .drop = FALSE), f, o), n = n()),
+    function(x) summarise(group_by(group_by(x, f, .drop = FALSE), o, .add = TRUE), n = n())
+  ), df, 128)
+})
