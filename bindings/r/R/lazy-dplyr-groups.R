@@ -271,7 +271,12 @@ large_with_key <- function(rows, key) {
 
 # The same by expressions that see whole lazy columns, or else, where they cannot, by `in_memory`.
 on_large <- function(on_lazy, in_memory) {
-  tryCatch(on_lazy(), ufo_unsupported_error = function(problem) in_memory())
+  seed <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
+  tryCatch(on_lazy(), ufo_unsupported_error = function(problem) {
+    # The same random numbers again.
+    if (!is.null(seed)) assign(".Random.seed", seed, envir = globalenv())
+    in_memory()
+  })
 }
 
 refuse_group_numbers <- function(quosures) {

@@ -173,7 +173,25 @@ is_of_values <- function(head) {
   as.character(head) %in% c(takes_values, unlist(lapply(names(piecewise_functions), piecewise_names)))
 }
 
+# Functions of the caller's own that ask for types would be told that of a lazy vector.
+refuse_type_tests <- function(expression, env) {
+  if (rlang::is_quosure(expression)) return(refuse_type_tests(rlang::quo_get_expr(expression), rlang::quo_get_env(expression)))
+  if (!is.call(expression)) return(invisible())
+  if (is.symbol(expression[[1]])) {
+    called <- get0(as.character(expression[[1]]), envir = env, mode = "function")
+    if (is.function(called) && !is.primitive(called) && !isNamespace(topenv(environment(called)))) {
+      asked <- intersect(all.names(body(called)), type_functions)
+      if (length(asked) > 0) {
+        raise_unsupported("`", as.character(expression[[1]]), "()` asks for ", asked[[1]], "(), which of a lazy vector tells nothing of what ",
+          "it stands for; ask for it in the expression itself")
+      }
+    }
+  }
+  for (part in as.list(expression)) if (!is_empty_symbol(part)) refuse_type_tests(part, env)
+}
+
 evaluate_whole <- function(expression, env, work) {
+  refuse_type_tests(expression, env)
   if (names_waiting(expression, env, work)) compute_waiting(work)
   if (is_of_values(expression[[1]])) {
     arguments <- lapply(as.list(expression)[-1], function(argument) {

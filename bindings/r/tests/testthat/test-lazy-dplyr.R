@@ -405,3 +405,14 @@ test_that("groups without rows are kept by a further group_by()", {
     function(x) summarise(group_by(group_by(x, f, .drop = FALSE), o, .add = TRUE), n = n())
   ), df, 128)
 })
+
+test_that("functions that ask for types, and random numbers, are the same in large groups", {
+  skip_without_dplyr()
+  df <- tibble::tibble(a = rep(c("x", "y"), 100), f = factor(rep("u", 200)), z = as.double(1:200))
+  type_of <- function(v) class(v)[1]
+  expect_all_as_dplyr(list(
+    function(x) summarise(group_by(x, a), k = type_of(f)), function(x) mutate(x, k = class(f)),
+    function(x) { set.seed(5); summarise(group_by(x, a), r = sum(rnorm(n())), c = coef(lm(z ~ rev(z)))[[1]]) }
+  ), df, 128)
+  expect_refused(mutate(stored_frame(df), k = type_of(f)), "type_of")
+})
