@@ -10,6 +10,7 @@ values_of_whole <- function(x, quosures) {
   for (i in seq_along(quosures)) {
     given <- !is.null(names(quosures)) && names(quosures)[[i]] != ""
     some <- expand_across(quosures[i], columns_to_choose(work))
+    refuse_results_chosen(quosures[[i]], values, work)
     labelled <- with_names(some)
     results <- lapply(labelled, summary_value, work)
     for (k in seq_along(results)) {
@@ -20,6 +21,22 @@ values_of_whole <- function(x, quosures) {
     }
   }
   values
+}
+
+# across() chooses of results before it, too, which are no columns of the lazy table.
+refuse_results_chosen <- function(quosure, values, work) {
+  expression <- rlang::quo_get_expr(quosure)
+  env <- rlang::quo_get_env(quosure)
+  if (length(values) == 0 || !is_call_of(expression, "across", env)) return(invisible())
+  columns <- frame_piece(columns_to_choose(work), 0, 0)
+  for (name in setdiff(names(values), "")) columns[[name]] <- structure(values[[name]][0], ufo_result = name)
+  selection <- as.list(match.call(function(.cols, .fns, ..., .names, .unpack) NULL, expression))[-1]$.cols
+  if (is.null(selection)) selection <- quote(dplyr::everything())
+  chosen <- unlist(lapply(dplyr::select(columns, !!rlang::new_quosure(selection, env)), attr, "ufo_result"))
+  if (length(chosen) > 0) {
+    raise_unsupported("across() of a lazy table does not choose results of the same summarise(), as `", chosen[[1]],
+      "`; put it before them, or name its columns")
+  }
 }
 
 summary_value <- function(quosure, work) {

@@ -416,3 +416,15 @@ test_that("functions that ask for types, and random numbers, are the same in lar
   ), df, 128)
   expect_refused(mutate(stored_frame(df), k = type_of(f)), "type_of")
 })
+
+test_that("across() of results before it is refused", {
+  skip_without_dplyr()
+  df <- tibble::tibble(j = 1:300, t = "x", z = 2)
+  expect_all_as_dplyr(list(
+    function(x) summarise(x, n = n(), across(c(j, z), sum)), function(x) summarise(x, n = n(), across(where(is.character), first)),
+    function(x) summarise(x, across(where(is.numeric), list(a = sum)), n = n()), function(x) summarise(x, n = "a", across(where(is.numeric), sum))
+  ), df, 512)
+  lazy <- stored_frame(df)
+  expect_refused(summarise(lazy, n = n(), across(where(is.numeric), list(a = sum))), "across")
+  expect_refused(summarise(lazy, n = n(), across(everything(), list(a = first))), "across")
+})
