@@ -48,6 +48,7 @@ calls_across <- function(expression, env, x) {
     for (key in c(".col", "col")) name <- gsub(paste0("{", key, "}"), column, name, fixed = TRUE)
     for (key in c(".fn", "fn")) name <- gsub(paste0("{", key, "}"), labels[[k]], name, fixed = TRUE)
     if (grepl("[{}]", name)) raise_unsupported(".names of across() takes {.col} and {.fn} on a lazy table, and no other expressions")
+    if (name %in% names(quosures)) raise_usage("across() gives two columns the name `", name, "`; .names needs {.fn}")
     quosures[[name]] <- rlang::new_quosure(call_on_column(functions[[k]], as.name(columns[[column]]), env, further), env)
   }
   quosures

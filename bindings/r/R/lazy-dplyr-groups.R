@@ -21,7 +21,7 @@ regroup_ordinary <- function(rows, like) {
   dplyr::group_by(rows, !!!rlang::syms(group_names(like)), .drop = group_drop(like))
 }
 
-group_by.ufo_lazy_frame <- function(.data, ..., .add = FALSE, .drop = TRUE) {
+group_by.ufo_lazy_frame <- function(.data, ..., .add = FALSE, .drop = group_drop(.data)) {
   quosures <- verb_quosures(..., verb = "group_by")
   check_flag(.drop, ".drop")
   names <- names(with_names(expand_across(quosures, .data)))
@@ -176,9 +176,19 @@ with_further <- function(codes, size, further) {
 
 # list(codes, keys, counts, starts): a number for each row, in the order of groups; and for each group that there is, in
 # order, a row of a tibble, how many rows it has, and where they begin, from 0 on, when all are sorted.
-group_layout <- function(x) {
+# Where results are in the order of groups, `shown`, it is refused if dplyr would put groups of NaN and of NA into the order
+# in which they come up, among those of other columns.
+group_layout <- function(x, shown = TRUE) {
   vars <- group_names(x)
   keys <- lapply(vars, function(name) group_key(.subset2(x, name), name))
+  for (k in seq_along(keys)) {
+    values <- keys[[k]]$values
+    if (!shown || !is.double(values) || !any(is.nan(values)) || all(is.nan(values[is.na(values)]))) next
+    if (length(keys) > 1 || length(values) > groups_max) {
+      raise_unsupported("`", vars[[k]], "` has NaN and NA, groups of which have no order beside others; make them one: mutate(",
+        vars[[k]], " = if_else(is.nan(", vars[[k]], "), NA_real_, ", vars[[k]], "))")
+    }
+  }
   codes <- combined_codes(rev(keys)) # the last column changes fastest
   n <- length(codes)
   runs <- if (n > 0) runs_of(codes) else list(values = numeric(), starts = numeric())
@@ -261,7 +271,12 @@ large_with_key <- function(rows, key) {
 
 # The same by expressions that see whole lazy columns, or else, where they cannot, by `in_memory`.
 on_large <- function(on_lazy, in_memory) {
-  tryCatch(on_lazy(), ufo_unsupported_error = function(problem) in_memory())
+  seed <- get0(".Random.seed", envir = globalenv(), inherits = FALSE)
+  tryCatch(on_lazy(), ufo_unsupported_error = function(problem) {
+    # The same random numbers again.
+    if (!is.null(seed)) assign(".Random.seed", seed, envir = globalenv())
+    in_memory()
+  })
 }
 
 refuse_group_numbers <- function(quosures) {

@@ -55,6 +55,7 @@ plan_columns <- function(work, quosures) {
     # One after the other, since across() may choose of what was just made.
     if (is_call_of(rlang::quo_get_expr(quosures[[i]]), c("across", "pick"), rlang::quo_get_env(quosures[[i]]))) compute_waiting(work)
     some <- with_names(expand_across(quosures[i], columns_to_choose(work)))
+    check_own_names(names(some))
     planned <- list()
     # All of one across() see the columns that were there before it.
     for (name in names(some)) planned[[name]] <- list(plan_expression(some[[name]], emptyenv(), work))
@@ -101,7 +102,7 @@ mutate_groups <- function(x, quosures) {
     raise_unsupported("mutate() does not change the columns that make the groups; use ungroup() before it")
   }
   if (all(vapply(named, is_piecewise, NA, x))) return(same_groups(mutate_whole(ungrouped(x), named), x))
-  layout <- group_layout(x)
+  layout <- group_layout(x, shown = FALSE)
   made <- NULL
   at <- 0
   rows <- frame_rows(x)

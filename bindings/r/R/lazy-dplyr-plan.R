@@ -8,6 +8,7 @@
 # compute, by the names of their columns, in order; `values`, what stands for a column by its name (in summarise()), or for
 # a part of an expression; and `functions`, in which what is planned is evaluated.
 new_plan <- function(x) {
+  check_own_names(names(x))
   work <- new.env(parent = emptyenv())
   work$frame <- new_lazy_frame(frame_columns(x), names(x), frame_rows(x), attr(x, "frame_class"))
   work$waiting <- list()
@@ -16,6 +17,12 @@ new_plan <- function(x) {
   work$key_names <- attr(x, "key_names")
   work$functions <- new.env(parent = baseenv())
   work
+}
+
+# Columns that are made for a while have names of this kind.
+check_own_names <- function(names) {
+  own <- grep("^\\.\\.ufo_", setdiff(names, "..ufo_row"), value = TRUE)
+  if (length(own) > 0) raise_unsupported("Names of columns of a lazy table do not begin with `..ufo_`, as `", own[[1]], "` does; rename() it")
 }
 
 columns_of_plan <- function(work) unique(c(names(work$frame), names(work$waiting)))
@@ -166,7 +173,25 @@ is_of_values <- function(head) {
   as.character(head) %in% c(takes_values, unlist(lapply(names(piecewise_functions), piecewise_names)))
 }
 
+# Functions of the caller's own that ask for types would be told that of a lazy vector.
+refuse_type_tests <- function(expression, env) {
+  if (rlang::is_quosure(expression)) return(refuse_type_tests(rlang::quo_get_expr(expression), rlang::quo_get_env(expression)))
+  if (!is.call(expression)) return(invisible())
+  if (is.symbol(expression[[1]])) {
+    called <- get0(as.character(expression[[1]]), envir = env, mode = "function")
+    if (is.function(called) && !is.primitive(called) && !isNamespace(topenv(environment(called)))) {
+      asked <- intersect(all.names(body(called)), type_functions)
+      if (length(asked) > 0) {
+        raise_unsupported("`", as.character(expression[[1]]), "()` asks for ", asked[[1]], "(), which of a lazy vector tells nothing of what ",
+          "it stands for; ask for it in the expression itself")
+      }
+    }
+  }
+  for (part in as.list(expression)) if (!is_empty_symbol(part)) refuse_type_tests(part, env)
+}
+
 evaluate_whole <- function(expression, env, work) {
+  refuse_type_tests(expression, env)
   if (names_waiting(expression, env, work)) compute_waiting(work)
   if (is_of_values(expression[[1]])) {
     arguments <- lapply(as.list(expression)[-1], function(argument) {

@@ -35,7 +35,7 @@ kept_rows <- function(x, quosures) {
 
 kept_in_groups <- function(x, quosures) {
   choose <- function(rows, numbers) numbers[kept_of(rows, quosures)]
-  positions <- positions_in_groups(x, quosures, choose, function(rows) kept_rows(rows, quosures))
+  positions <- positions_in_groups(x, quosures, choose, function(rows) kept_rows(rows, quosures), shown = FALSE)
   kept <- new_target("logical", frame_rows(x))
   each_piece(length(positions), function(first, count) scatter(kept, NULL, lazy_piece(positions, first, count), TRUE))
   new_lazy(kept)
@@ -56,7 +56,7 @@ kept_of <- function(rows, quosures) {
 
 # The numbers of the rows that are chosen of each group, in the order of groups: verb(rows, numbers) chooses of the numbers
 # of the rows of a grouped table. `on_lazy` gives for a large group, which is lazy, a subscript.
-positions_in_groups <- function(x, quosures, verb, on_lazy) {
+positions_in_groups <- function(x, quosures, verb, on_lazy, shown = TRUE) {
   refuse_group_numbers(quosures)
   parts <- list()
   short <- integer()
@@ -70,7 +70,7 @@ positions_in_groups <- function(x, quosures, verb, on_lazy) {
     short <<- c(short, verb(rows[setdiff(names(rows), "..ufo_row")], numbers))
     if (length(short) > piece_elements()) close_short()
   }
-  each_batch(x, group_layout(x), columns_for(x, quosures), add, function(rows, key) {
+  each_batch(x, group_layout(x, shown), columns_for(x, quosures), add, function(rows, key) {
     on_large(function() {
       numbers <- take(.subset2(rows, "..ufo_row"), on_lazy(large_with_key(rows, key)))
       close_short()
@@ -177,6 +177,7 @@ row_subscript <- function(at, rows) {
   at <- ufo_lazy(if (is.null(at)) integer() else at)
   if (!(typeof(lazy_values(at)) %in% c("integer", "double")) || is_lazy_factor(at)) raise_usage("slice() takes numbers of rows, not ", lazy_type(at))
   at <- without_missing(at)
+  if (typeof(lazy_values(at)) == "double" && any(at != trunc(at))) raise_usage("slice() takes whole numbers")
   if (is_negative_subscript(at)) return(left_by(at, rows))
   if (length(at) > 0 && (min(at) < 1 || max(at) > rows)) at <- at[at >= 1 & at <= rows]
   at
@@ -233,6 +234,8 @@ slice_extreme <- function(x, by, decreasing, verb, given, with_ties, ...) {
     if (size == 0 || !with_ties) return(head(in_order, size))
     there <- length(key) - sum(is.na(key))
     if (there <= size) return(head(in_order, there))
+    # By codes, since factors have no order of their own.
+    if (is_lazy_factor(key)) key <- new_lazy(lazy_values(key))
     last <- key[as.vector(in_order[size])]
     head(in_order, sum(if (decreasing) key >= last else key <= last, na.rm = TRUE))
   })

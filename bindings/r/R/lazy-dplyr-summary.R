@@ -10,6 +10,7 @@ values_of_whole <- function(x, quosures) {
   for (i in seq_along(quosures)) {
     given <- !is.null(names(quosures)) && names(quosures)[[i]] != ""
     some <- expand_across(quosures[i], columns_to_choose(work))
+    refuse_results_chosen(quosures[[i]], values, work)
     labelled <- with_names(some)
     results <- lapply(labelled, summary_value, work)
     for (k in seq_along(results)) {
@@ -20,6 +21,22 @@ values_of_whole <- function(x, quosures) {
     }
   }
   values
+}
+
+# across() chooses of results before it, too, which are no columns of the lazy table.
+refuse_results_chosen <- function(quosure, values, work) {
+  expression <- rlang::quo_get_expr(quosure)
+  env <- rlang::quo_get_env(quosure)
+  if (length(values) == 0 || !is_call_of(expression, "across", env)) return(invisible())
+  columns <- frame_piece(columns_to_choose(work), 0, 0)
+  for (name in setdiff(names(values), "")) columns[[name]] <- structure(values[[name]][0], ufo_result = name)
+  selection <- as.list(match.call(function(.cols, .fns, ..., .names, .unpack) NULL, expression))[-1]$.cols
+  if (is.null(selection)) selection <- quote(dplyr::everything())
+  chosen <- unlist(lapply(dplyr::select(columns, !!rlang::new_quosure(selection, env)), attr, "ufo_result"))
+  if (length(chosen) > 0) {
+    raise_unsupported("across() of a lazy table does not choose results of the same summarise(), as `", chosen[[1]],
+      "`; put it before them, or name its columns")
+  }
 }
 
 summary_value <- function(quosure, work) {
@@ -50,6 +67,7 @@ summarise.ufo_lazy_frame <- function(.data, ..., .groups = NULL) {
 summarise.ufo_lazy_grouped <- function(.data, ..., .groups = NULL) {
   quosures <- verb_quosures(..., verb = "summarise")
   refuse_group_numbers(quosures)
+  if (any(names(quosures) %in% group_names(.data))) refuse_changed_groups()
   caller <- parent.frame()
   if (frame_rows(.data) == 0) {
     return(rlang::eval_bare(rlang::expr(dplyr::summarise(!!few_rows(.data), !!!quosures, .groups = !!.groups)), caller))
@@ -72,6 +90,10 @@ summary_rows <- function(x, quosures) {
       }, function() dplyr::summarise(large_in_memory(rows, key), !!!quosures, .groups = "drop")))
     }
   )
+  for (part in parts) {
+    # Of a table that is taken apart into columns, which are not known beforehand.
+    if (nrow(dplyr::anti_join(part, layout$keys, by = group_names(x))) > 0) refuse_changed_groups()
+  }
   empty <- empty_groups(x, layout, quosures)
   dplyr::bind_rows(c(parts, list(empty)))
 }
@@ -83,9 +105,16 @@ empty_groups <- function(x, layout, quosures) {
   if (!group_drop(x) && !all(vapply(as.list(x)[vars], is_lazy_factor, NA))) {
     raise_unsupported("Groups without rows (.drop = FALSE) work on a lazy table only if all columns that make the groups are factors")
   }
+  if (!group_drop(x) && length(vars) > 1 && anyNA(layout$keys)) {
+    raise_unsupported("Groups without rows (.drop = FALSE) of several columns, one of which has NA, do not work on a lazy table")
+  }
   nothing <- dplyr::group_by(frame_piece(ungrouped(x), 0, 0), !!!rlang::syms(vars), .drop = group_drop(x))
   rows <- suppressWarnings(dplyr::summarise(nothing, !!!quosures, .groups = "drop"))
   if (nrow(rows) == 0 || nrow(layout$keys) == 0) rows else dplyr::anti_join(rows, layout$keys, by = vars)
+}
+
+refuse_changed_groups <- function() {
+  raise_unsupported("summarise() does not change the columns that make the groups of a lazy table; give its results other names")
 }
 
 regrouped_summary <- function(rows, x, .groups, caller) {
@@ -111,8 +140,7 @@ tally.ufo_lazy_frame <- function(x, wt = NULL, sort = FALSE, name = NULL) {
   if (is.null(vars)) {
     count <- if (rlang::quo_is_null(wt)) as_count(frame_rows(x)) else rlang::quo(sum(!!wt, na.rm = TRUE))
     counts <- dplyr::summarise(x, ..n = !!count)
-    # dplyr names and sorts what has been counted.
-    return(dplyr::tally(counts, wt = !!rlang::sym("..n"), sort = sort, name = name))
+    return(tallied(counts, sort, name))
   }
   if (rlang::quo_is_null(wt)) {
     layout <- group_layout(x)
@@ -122,8 +150,17 @@ tally.ufo_lazy_frame <- function(x, wt = NULL, sort = FALSE, name = NULL) {
   } else {
     counts <- summary_rows(x, list(..n = rlang::quo(sum(!!wt, na.rm = TRUE))))
   }
-  grouped <- dplyr::group_by(counts, !!!rlang::syms(vars), .drop = group_drop(x))
-  dplyr::tally(grouped, wt = !!rlang::sym("..n"), sort = sort, name = name)
+  tallied(dplyr::group_by(counts, !!!rlang::syms(vars), .drop = group_drop(x)), sort, name)
+}
+
+# dplyr names and groups what has been counted; it gets the numbers of the rows to add up, since it leaves out what is NA.
+tallied <- function(counts, sort, name) {
+  values <- counts[["..n"]]
+  counts[["..n"]] <- seq_along(values)
+  result <- dplyr::tally(counts, wt = !!rlang::sym("..n"), name = name)
+  name <- utils::tail(names(result), 1)
+  result[[name]] <- values[result[[name]]]
+  if (sort) dplyr::arrange(result, dplyr::desc(!!rlang::sym(name))) else result
 }
 
 # A column with the count of the row's group.
@@ -131,8 +168,9 @@ add_count.ufo_lazy_frame <- function(x, ..., wt = NULL, sort = FALSE, name = NUL
   if (sort) raise_unsupported("add_count() of a lazy table does not sort; use arrange() after it")
   wt <- rlang::enquo(wt)
   grouped <- if (...length() > 0) dplyr::group_by(x, ..., .add = TRUE) else x
-  # dplyr finds the name.
-  name <- utils::tail(names(dplyr::add_count(few_rows(grouped), wt = 1L, name = name)), 1)
+  # dplyr finds the name, if none is given.
+  found <- names(dplyr::add_count(few_rows(grouped), wt = 1L, name = name))
+  if (is.null(name)) name <- utils::tail(found, 1)
   value <- if (rlang::quo_is_null(wt)) rlang::expr(dplyr::n()) else rlang::expr(sum(!!wt, na.rm = TRUE))
   counted <- dplyr::mutate(grouped, !!!structure(list(value), names = name))
   attributes(counted)$frame_class <- attr(x, "frame_class")

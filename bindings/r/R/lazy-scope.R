@@ -25,6 +25,7 @@ lazy_forms <- function() {
     ifelse = either(base::ifelse, ufo_ifelse), which = either(base::which, ufo_which),
     which.max = either(base::which.max, ufo_which_max), which.min = either(base::which.min, ufo_which_min),
     findInterval = either(base::findInterval, ufo_find_interval), factor = either(base::factor, ufo_factor),
+    format = either(base::format, format_in_scope),
     rank = either(base::rank, rank_in_scope), order = either(base::order, ufo_order), table = table_in_scope,
     tapply = either(base::tapply, function(X, INDEX, FUN, ...) ufo_tapply(X, INDEX, FUN, ...))
   ))
@@ -40,6 +41,17 @@ lazy_forms_outside_base <- function() {
 rank_in_scope <- function(x, na.last = formals(base::rank)$na.last, ...) {
   if (!identical(na.last, "keep") && !anyNA(x)) na.last <- "keep"
   ufo_rank(x, na.last, ...)
+}
+
+# Dates as they are, and times as they are told; what else there is gets as wide as the widest of all elements. format() of a
+# lazy vector outside of expressions is there to show a few elements.
+format_in_scope <- function(x, ...) {
+  if (is_lazy(x) && identical(lazy_meta(x)$class, "Date")) return(map_lazy(x, function(piece) format(piece, ...)))
+  further <- list(...)
+  told <- length(further) > 0 && (is.null(names(further)) || any(names(further) %in% c("", "format")))
+  if (is_lazy(x) && is_time(x) && told) return(map_lazy(x, function(piece) format(piece, ...)))
+  if (is_lazy(x) && is_time(x)) raise_unsupported("format() of a lazy vector of times needs to be told a `format`")
+  raise_unsupported("format() makes all elements as wide as the widest; of a lazy vector, use as.character(), round() or sprintf()")
 }
 
 # What is counted has the name that base R gives it.

@@ -171,7 +171,7 @@ test_that("whole tables and groups are summed up as dplyr does it", {
     function(x) summarise(group_by(x, town, a), n = n(), across(c(b, z), mean, na.rm = TRUE), .groups = "drop"), function(x) summarise(group_by(x, town), q = quantile(b, c(0.1, 0.9)), p = c(0.1, 0.9)),
     function(x) summarise(group_by(x, g, .drop = FALSE), n = n(), m = sum(b)), function(x) summarise(group_by(filter(x, g == "x"), g, .drop = FALSE), n = n(), m = mean(b)),
     function(x) summarise(group_by(x, day), m = max(when), first(town), n_distinct(a)), function(x) summarise(group_by(x, id %/% 7), m = mean(b)),
-    function(x) summarise(group_by(x, id), m = mean(b)), function(x) summarise(group_by(x, z, ok), n = n()), function(x) summarise(group_by(x, a), l = list(b)), function(x) summarise(group_by(x, a), data.frame(u = mean(b), v = 1)),
+    function(x) summarise(group_by(x, id), m = mean(b)), function(x) summarise(group_by(filter(x, !is.nan(z)), z, ok), n = n()), function(x) summarise(group_by(x, a), l = list(b)), function(x) summarise(group_by(x, a), data.frame(u = mean(b), v = 1)),
     function(x) summarise(group_by(x, ok), fit = coef(lm(b ~ id))[[2]]), function(x) summarise(group_by(x, ok), m = mean(b), d = m * 2, k = first(as.character(g))),
     function(x) summarise(group_by(x, ok, g), m = mean(b), .groups = "keep"), function(x) summarise(group_by(x, ok, g), m = mean(b), .groups = "rowwise"), function(x) summarise(group_by(x, ok)),
     function(x) summarise(group_by(x, ok), if (mean(b) > 0) b[1] else b[1:2]), function(x) summarise(group_by(x, g), m = mean(.data$b), r = .data[["z"]][1]),
@@ -330,4 +330,101 @@ test_that("a table of four times the budget is worked on within it", {
     expect_identical(as.vector(once$g), c(1:49, 0L))
     expect_true(all(some$x > (n + 1) / 2))
   })
+})
+
+test_that("columns are counted, sliced and named as by dplyr, whatever there is", {
+  skip_without_dplyr()
+  set.seed(83)
+  df <- any_table(300)
+  # A name that is there already is that of the count.
+  expect_all_as_dplyr(list(
+    function(x) add_count(x, a, name = "b"), function(x) add_tally(x, name = "a"), function(x) slice_max(x, g, prop = 0.2),
+    function(x) slice_min(x, g, n = 3), function(x) slice_max(x, town, n = 30), function(x) slice_max(x, ok, n = 30),
+    function(x) mutate(x, month = format(day, "%m"), shown = format(day)), function(x) filter(x, format(when, "%H") > "12")
+  ), df, 1024)
+  lazy <- stored_frame(df)
+  expect_error(slice(lazy, 1.9), class = "ufo_usage_error")
+  expect_error(summarise(df, across(c(a, b), list(min, max), .names = "{.col}")))
+  expect_error(summarise(lazy, across(c(a, b), list(min, max), .names = "{.col}")), "two columns", class = "ufo_usage_error")
+  # What a lazy vector shows of itself is no value.
+  for (f in list(function(x) summarise(x, t = format(b)), function(x) mutate(head(x, 7), t = format(town)), function(x) mutate(x, t = format(when)))) {
+    expect_refused(f(lazy), "format")
+  }
+  old <- options(ufostore.piece = 64)
+  on.exit(options(old))
+  expect_refused(mutate(lazy, ..ufo_1 = a, q = b - mean(b)), "..ufo_1")
+  expect_refused(mutate(rename(lazy, ..ufo_1 = a), q = ..ufo_1 - mean(b)), "..ufo_1")
+})
+
+test_that("columns that make groups are not changed by summarise()", {
+  skip_without_dplyr()
+  df <- tibble::tibble(a = rep(1:3, 20), b = rep(c("x", "y"), 30), z = 1:60)
+  lazy <- group_by(stored_frame(df), a, b)
+  expect_refused(summarise(lazy, b = "c", z = 2), "make the groups")
+  expect_refused(summarise(lazy, tibble::tibble(b = "c", z = 2)), "make the groups")
+  expect_refused(summarise(group_by(ungroup(lazy), a), a = mean(z)), "make the groups")
+})
+
+test_that("groups of NaN and of NA are in dplyr's order, or refused", {
+  skip_without_dplyr()
+  set.seed(84)
+  df <- tibble::tibble(a = sample(c(TRUE, FALSE), 200, TRUE), d = sample(c(1, NA, NaN), 200, TRUE), z = 1:200)
+  expect_all_as_dplyr(list(
+    function(x) count(x, d), function(x) mutate(group_by(x, a, d), m = mean(z)), function(x) ungroup(filter(group_by(x, d, a), z > mean(z)))
+  ), df, 1024)
+  lazy <- stored_frame(df)
+  expect_refused(count(lazy, a, d), "NaN and NA")
+  expect_refused(summarise(group_by(lazy, d, a), m = mean(z)), "NaN and NA")
+})
+
+test_that("sums of weights that are NaN, or too large for integers, are counted as dplyr counts them", {
+  skip_without_dplyr()
+  df <- tibble::tibble(a = rep(c("x", "y", "z"), 20), w = rep(c(Inf, -Inf, 1, NA), 15), i = rep(.Machine$integer.max, 60))
+  expect_all_as_dplyr(list(
+    function(x) tally(x, wt = w), function(x) count(x, a, wt = w), function(x) count(x, a, wt = i, sort = TRUE),
+    function(x) tally(x, wt = i), function(x) tally(group_by(x, a), wt = w, name = "sum"), function(x) count(x, a, w, sort = TRUE)
+  ), df, 128)
+})
+
+test_that("groups without rows beside NA are refused", {
+  skip_without_dplyr()
+  df <- tibble::tibble(f = factor(rep(c("u", NA), 20), c("u", "v")), o = factor(rep("lo", 40), c("lo", "hi")), z = 1:40)
+  expect_all_as_dplyr(list(
+    function(x) count(x, f, .drop = FALSE), function(x) count(x, o, .drop = FALSE), function(x) count(filter(x, f == "u"), f, o, .drop = FALSE)
+  ), df, 128)
+  lazy <- stored_frame(df)
+  expect_refused(summarise(group_by(lazy, f, o, .drop = FALSE), m = mean(z)), "without rows")
+  expect_refused(count(lazy, o, f, .drop = FALSE), "without rows")
+})
+
+test_that("groups without rows are kept by a further group_by()", {
+  skip_without_dplyr()
+  df <- tibble::tibble(f = factor(rep("u", 40), c("u", "v")), o = factor(rep("lo", 40), c("lo", "hi")), z = 1:40)
+  expect_all_as_dplyr(list(
+    function(x) summarise(group_by(group_by(x, f, .drop = FALSE), f, o), n = n()),
+    function(x) summarise(group_by(group_by(x, f, .drop = FALSE), o, .add = TRUE), n = n())
+  ), df, 128)
+})
+
+test_that("functions that ask for types, and random numbers, are the same in large groups", {
+  skip_without_dplyr()
+  df <- tibble::tibble(a = rep(c("x", "y"), 100), f = factor(rep("u", 200)), z = as.double(1:200))
+  type_of <- function(v) class(v)[1]
+  expect_all_as_dplyr(list(
+    function(x) summarise(group_by(x, a), k = type_of(f)), function(x) mutate(x, k = class(f)),
+    function(x) { set.seed(5); summarise(group_by(x, a), r = sum(rnorm(n())), c = coef(lm(z ~ rev(z)))[[1]]) }
+  ), df, 128)
+  expect_refused(mutate(stored_frame(df), k = type_of(f)), "type_of")
+})
+
+test_that("across() of results before it is refused", {
+  skip_without_dplyr()
+  df <- tibble::tibble(j = 1:300, t = "x", z = 2)
+  expect_all_as_dplyr(list(
+    function(x) summarise(x, n = n(), across(c(j, z), sum)), function(x) summarise(x, n = n(), across(where(is.character), first)),
+    function(x) summarise(x, across(where(is.numeric), list(a = sum)), n = n()), function(x) summarise(x, n = "a", across(where(is.numeric), sum))
+  ), df, 512)
+  lazy <- stored_frame(df)
+  expect_refused(summarise(lazy, n = n(), across(where(is.numeric), list(a = sum))), "across")
+  expect_refused(summarise(lazy, n = n(), across(everything(), list(a = first))), "across")
 })
