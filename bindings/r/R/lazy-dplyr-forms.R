@@ -69,6 +69,7 @@ dplyr_forms <- function(rows) {
       if (...length() != 1) raise_unsupported("n_distinct() of a lazy table takes one column; distinct() of several and nrow() count their combinations")
       length(unique(if (check_flag(na.rm, "na.rm")) without_missing(..1) else ..1))
     },
+    ntile = function(...) raise_unsupported("ntile() does not work on a lazy table; cut() at quantile() of the column, or rank it"),
     desc = function(x) {
       if (is.character(lazy_values(x))) raise_unsupported("desc() of texts works on a lazy table in arrange() alone")
       -new_lazy(lazy_values(x))

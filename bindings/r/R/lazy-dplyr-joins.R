@@ -72,7 +72,8 @@ joined <- function(x, y, by, suffix, na_matches, keep, what, ...) {
     if (nrow(more) > 0) result <- rbind(result, ufo_lazy(make_data_frame(unclass(more), names(more), nrow(more))))
   }
   vars <- group_names(x)
-  if (is.null(vars)) result else new_lazy_grouped(result, names(result)[match(vars, names(x))], group_drop(x))
+  # As dplyr has it, a column that got a suffix makes no groups any more.
+  if (is.null(vars)) result else new_lazy_grouped(result, intersect(vars, names(result)), group_drop(x))
 }
 
 # A column of keys in the type that it gets by a join with such values.

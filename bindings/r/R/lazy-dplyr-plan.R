@@ -178,16 +178,23 @@ refuse_type_tests <- function(expression, env) {
   if (rlang::is_quosure(expression)) return(refuse_type_tests(rlang::quo_get_expr(expression), rlang::quo_get_env(expression)))
   if (!is.call(expression)) return(invisible())
   if (is.symbol(expression[[1]])) {
-    called <- get0(as.character(expression[[1]]), envir = env, mode = "function")
-    if (is.function(called) && !is.primitive(called) && !isNamespace(topenv(environment(called)))) {
+    name <- as.character(expression[[1]])
+    called <- get0(name, envir = env, mode = "function")
+    if (is.function(called) && !is.primitive(called) && !is_of_package(called, name)) {
       asked <- intersect(all.names(body(called)), type_functions)
       if (length(asked) > 0) {
-        raise_unsupported("`", as.character(expression[[1]]), "()` asks for ", asked[[1]], "(), which of a lazy vector tells nothing of what ",
+        raise_unsupported("`", name, "()` asks for ", asked[[1]], "(), which of a lazy vector tells nothing of what ",
           "it stands for; ask for it in the expression itself")
       }
     }
   }
   for (part in as.list(expression)) if (!is_empty_symbol(part)) refuse_type_tests(part, env)
+}
+
+# Not only made in a function of one.
+is_of_package <- function(called, name) {
+  home <- topenv(environment(called))
+  isNamespace(home) && identical(get0(name, envir = home, inherits = FALSE), called)
 }
 
 evaluate_whole <- function(expression, env, work) {
