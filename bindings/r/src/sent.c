@@ -84,7 +84,7 @@ ufo_status ufor_sent_open(SEXP pointer, ufo_store **store_out, ufo_error *error)
   SEXP fields = R_ExternalPtrProtected(pointer);
   ufo_store_options options = {.struct_size = sizeof options, .mode = UFO_OPEN_READ_ONLY};
   if (VECTOR_ELT(fields, UFOR_SENT_SNAPSHOT) != R_NilValue) options.snapshot = text_of(fields, UFOR_SENT_SNAPSHOT);
-  options.preflight = LOGICAL_ELT(VECTOR_ELT(fields, UFOR_SENT_PREFLIGHT), 0) != FALSE;
+  options.preflight = Rf_asLogical(VECTOR_ELT(fields, UFOR_SENT_PREFLIGHT)) != FALSE;
   ufo_status status = ufo_store_open(text_of(fields, UFOR_SENT_PATH), &options, store_out, error);
   if (status != UFO_OK) return status;
   char uuid[37];

@@ -178,7 +178,7 @@ test_that("whole tables and groups are summed up as dplyr does it", {
     function(x) summarise(group_by(x, id), m = mean(b)), function(x) summarise(group_by(filter(x, !is.nan(z)), z, ok), n = n()), function(x) summarise(group_by(x, a), l = list(b)), function(x) summarise(group_by(x, a), data.frame(u = mean(b), v = 1)),
     function(x) summarise(group_by(x, ok), fit = coef(lm(b ~ id))[[2]]), function(x) summarise(group_by(x, ok), m = mean(b), d = m * 2, k = first(as.character(g))),
     function(x) summarise(group_by(x, ok, g), m = mean(b), .groups = "keep"), function(x) summarise(group_by(x, ok, g), m = mean(b), .groups = "rowwise"), function(x) summarise(group_by(x, ok)),
-    function(x) summarise(group_by(x, ok), if (mean(b) > 0) b[1] else b[1:2]), function(x) summarise(group_by(x, g), m = mean(.data$b), r = .data[["z"]][1]),
+    function(x) summarise(group_by(x, g), m = mean(.data$b), r = .data[["z"]][1]),
     function(x) summarise(group_by(x, g), across(everything(), ~ sum(is.na(.x)))), function(x) summarise(group_by(x, a), across(where(is.numeric), mean)), function(x) summarise(group_by(x, ok), k = cur_group()$ok, m = median(b)),
     function(x) summarise(group_by(x, ok), d = first(when) - last(when)), function(x) summarise(group_by(x, ok), mad(b), cur_data()[1, "b"]),
     function(x) count(x), function(x) count(x, g), function(x) count(x, town, a, sort = TRUE), function(x) count(x, ok, wt = b), function(x) count(x, q = b > 0, name = "k"), function(x) count(x, n = a), function(x) tally(rename(x, wt = id), wt = wt), function(x) count(rename(x, wt = id), g),
@@ -192,7 +192,8 @@ test_that("whole tables and groups are summed up as dplyr does it", {
   expect_identical(said(stored_frame(df)), said(df))
   expect_all_as_old_dplyr(list(
     function(x) summarise(x, q = quantile(b, c(0.2, 0.8)), p = c(0.2, 0.8)),
-    function(x) summarise(group_by(x, town), q = quantile(b, c(0.1, 0.9)), p = c(0.1, 0.9))
+    function(x) summarise(group_by(x, town), q = quantile(b, c(0.1, 0.9)), p = c(0.1, 0.9)),
+    function(x) summarise(group_by(x, ok), if (mean(b) > 0) b[1] else b[1:2])
   ), df)
 })
 
