@@ -93,8 +93,10 @@ status_bytes <- function(field) {
   line <- grep(paste0("^", field, ":"), readLines("/proc/self/status"), value = TRUE)
   as.numeric(gsub("[^0-9]", "", line)) * 1024
 }
+skip_under_sanitizer <- function() skip_if(grepl("asan", Sys.getenv("LD_PRELOAD")), "the sanitizer's own memory would be counted")
 skip_long_without_peaks <- function() {
   skip_on_cran()
+  skip_under_sanitizer()
   skip_if_not(file.access("/proc/self/clear_refs", 2) == 0, "the peak of memory cannot be set back here")
 }
 peak_bytes <- function(code) {

@@ -284,6 +284,7 @@ test_that("a session that is killed in the middle of an import leaves the store 
 
 test_that("files of many times the budget go in and out within it", {
   skip_on_cran() # it takes long
+  skip_under_sanitizer()
   skip_if_not(file.access("/proc/self/status", 4) == 0)
   large <- large_csv(40 * mb)
   out <- tempfile(fileext = ".csv")
