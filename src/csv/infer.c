@@ -54,17 +54,19 @@ size_t ufo_csv_elements(const ufo_csv *csv, ufo_csv_type type, const ufo_csv_bat
   const void *missing = bytes == sizeof none ? (const void *)&none : &none_double;
   if (type == UFO_CSV_INTEGER64) missing = &none64;
   unsigned char *out = elements_out;
-  for (size_t row = from; row < to; row++, out += bytes) {
+  for (size_t row = from; row < to; row++) {
     union {
       int32_t whole;
       int64_t large;
       double number;
     } element;
-    const ufo_csv_field *field = &batch->fields[row * batch->column_count + i];
+    const ufo_csv_field *field = ufo_csv_batch_field(batch, row, i);
     ufo_csv_span s = ufo_csv_trimmed(field);
-    if (is_missing(csv, field, s)) memcpy(out, missing, bytes);
-    else if (parse(csv, type, s, strict, &element)) memcpy(out, &element, bytes);
-    else return row;
+    bool none_there = is_missing(csv, field, s);
+    if (!none_there && !parse(csv, type, s, strict, &element)) return row;
+    if (!out) continue;
+    memcpy(out, none_there ? missing : &element, bytes);
+    out += bytes;
   }
   return to;
 }
@@ -106,13 +108,10 @@ size_t ufo_csv_infer(const ufo_csv *csv, ufo_csv_found *column, const ufo_csv_ba
   if (column->asked == UFO_CSV_SKIP || is_text(column->asked)) return to;
   if (column->asked == UFO_CSV_GUESS) {
     for (size_t row = from; row < to && !is_decided(column); row++)
-      infer_field(csv, column, &batch->fields[row * batch->column_count + i]);
+      infer_field(csv, column, ufo_csv_batch_field(batch, row, i));
     return to;
   }
-  double element;
-  for (size_t row = from; row < to; row++)
-    if (ufo_csv_elements(csv, column->asked, batch, i, row, row + 1, false, &element) == row) return row;
-  return to;
+  return ufo_csv_elements(csv, column->asked, batch, i, from, to, false, NULL);
 }
 
 ufo_csv_type ufo_csv_inferred(const ufo_csv *csv, const ufo_csv_found *column) {

@@ -91,7 +91,7 @@ static ufo_status open_writers(loader *l, ufo_error *error) {
 
 static ufo_status write_levels(loader *l, target *t, const ufo_csv_batch *batch, size_t from, ufo_error *error) {
   for (size_t row = from; row < batch->row_count; row++) {
-    const ufo_csv_field *field = &batch->fields[row * batch->column_count + t->field];
+    const ufo_csv_field *field = ufo_csv_batch_field(batch, row, t->field);
     int32_t code = UFO_CSV_NA;
     if (!ufo_csv_missing_text(l->csv, field)) code = ufo_csv_levels_code(t->levels, field->text, field->length);
     if (!code)
@@ -104,7 +104,7 @@ static ufo_status write_levels(loader *l, target *t, const ufo_csv_batch *batch,
 
 static ufo_status write_strings(loader *l, target *t, const ufo_csv_batch *batch, size_t from, ufo_error *error) {
   for (size_t row = from; row < batch->row_count; row++) {
-    const ufo_csv_field *field = &batch->fields[row * batch->column_count + t->field];
+    const ufo_csv_field *field = ufo_csv_batch_field(batch, row, t->field);
     ufo_string *string = &l->strings[row - from];
     *string = (ufo_string){.encoding = UFO_ENCODING_UTF8};
     if (!ufo_csv_missing_text(l->csv, field)) string->bytes = field->text, string->length = field->length;

@@ -12,7 +12,7 @@
 #include "util/fail.h"
 #include "util/utf8.h"
 
-enum { NONE = -1, BATCH_FIELDS = 1 << 16 };
+enum { BATCH_FIELDS = 1 << 16 };
 
 struct ufo_csv_reader {
   ufo_csv_input input;
@@ -24,7 +24,7 @@ struct ufo_csv_reader {
   uint64_t lines[UFO_CSV_BATCH_ROWS];
 };
 
-/* A record while it is read: it begins at `start` of the window and field `first`. */
+/* How far a record is read. */
 typedef struct record {
   const char *at, *end; /* of the window */
   uint64_t line;

@@ -22,6 +22,10 @@ typedef struct ufo_csv_batch {
   const uint64_t *lines; /* where each record began, from 1 */
 } ufo_csv_batch;
 
+static inline const ufo_csv_field *ufo_csv_batch_field(const ufo_csv_batch *batch, size_t row, size_t column) {
+  return &batch->fields[row * batch->column_count + column];
+}
+
 typedef struct ufo_csv_reader ufo_csv_reader;
 
 /* Reads from where `fd` stands; `name` is for messages. Both must outlive the reader. `window` is as in input.h. NULL:

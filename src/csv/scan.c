@@ -138,7 +138,7 @@ static ufo_status scan_batch(ufo_csv *csv, const ufo_csv_batch *batch, size_t fr
     if (fits < row) row = fits, column = i;
   }
   if (row < batch->row_count)
-    return misfit(csv, batch->lines[row], column, &batch->fields[row * batch->column_count + column], error);
+    return misfit(csv, batch->lines[row], column, ufo_csv_batch_field(batch, row, column), error);
   csv->row_count += batch->row_count - from;
   return UFO_OK;
 }

@@ -59,7 +59,7 @@ static void check_column(const ufo_csv *csv, const ufo_csv_batch *batch, size_t 
   static unsigned char elements[8 * UFO_CSV_BATCH_ROWS];
   ufo_csv_type type = ufo_csv_inferred(csv, &csv->columns[i]);
   for (size_t row = 0; row < batch->row_count; row++) {
-    const ufo_csv_field *field = &batch->fields[row * batch->column_count + i];
+    const ufo_csv_field *field = ufo_csv_batch_field(batch, row, i);
     PROMISE(!field->length || ufo_utf8_is_text(field->text, field->length));
     check_number(field);
     check_time(field);
