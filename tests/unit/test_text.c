@@ -94,6 +94,17 @@ static void assert_strings(ufo_store *from, ufo_txn *txn, const char *name, uint
   OK(ufo_text_read(from, txn, name, 0, first, count, compare, &expected, &error));
 }
 
+/* An object "s" of strings of these words and this text. */
+static void put_strings_of(const uint64_t *words, uint64_t count, const void *text, uint64_t bytes, uint32_t chunk) {
+  ufo_txn *txn = begin(store);
+  ufo_object_spec spec = spec_of(UFO_RECORD, 8, count, chunk);
+  OK(ufo_txn_put(txn, "w", &spec, words, &error));
+  spec = spec_of(UFO_RAW, 0, bytes, chunk);
+  OK(ufo_txn_put(txn, "t", &spec, text, &error));
+  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
+  OK(ufo_txn_commit(txn, &error));
+}
+
 /* ---- views ------------------------------------------------------------------------------------------------------- */
 
 typedef struct views {
@@ -640,13 +651,7 @@ Test(text, not_repacked_if_strings_share_from_afar) {
   cr_assert(words && text);
   for (uint64_t i = 0; i < DIFFERENT * BYTES; i++) text[i] = (char)('a' + mix(i) % 26);
   for (uint64_t i = 0; i < COUNT; i++) words[i] = (mix(i) % NEEDED * BYTES) << 20 | BYTES << 8 | 0x18;
-  ufo_txn *txn = begin(store);
-  ufo_object_spec spec = spec_of(UFO_RECORD, 8, COUNT, 0);
-  OK(ufo_txn_put(txn, "w", &spec, words, &error));
-  spec = spec_of(UFO_RAW, 0, DIFFERENT * BYTES, 0);
-  OK(ufo_txn_put(txn, "t", &spec, text, &error));
-  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
-  OK(ufo_txn_commit(txn, &error));
+  put_strings_of(words, COUNT, text, DIFFERENT * BYTES, 0);
   free(words);
   free(text);
   OK(ufo_store_compact(store, NULL, &error));
@@ -665,13 +670,7 @@ Test(text, compacted_with_long_strings_that_overlap) {
     ufo_put_le64(text + i * 16, length);
     words[i] = i * 16 << 20 | 0x19;
   }
-  ufo_txn *txn = begin(store);
-  ufo_object_spec spec = spec_of(UFO_RECORD, 8, count, 0);
-  OK(ufo_txn_put(txn, "w", &spec, words, &error));
-  spec = spec_of(UFO_RAW, 0, bytes, 0);
-  OK(ufo_txn_put(txn, "t", &spec, text, &error));
-  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
-  OK(ufo_txn_commit(txn, &error));
+  put_strings_of(words, count, text, bytes, 0);
   free(words);
   free(text);
   OK(ufo_store_compact(store, NULL, &error));
@@ -684,13 +683,7 @@ Test(text, compacted_with_long_strings_that_overlap) {
 static void put_words(const uint64_t *words, uint64_t count) {
   char text[100];
   memset(text, 'x', sizeof text);
-  ufo_txn *txn = begin(store);
-  ufo_object_spec spec = spec_of(UFO_RECORD, 8, count, CHUNK);
-  OK(ufo_txn_put(txn, "w", &spec, words, &error));
-  spec = spec_of(UFO_RAW, 0, sizeof text, CHUNK);
-  OK(ufo_txn_put(txn, "t", &spec, text, &error));
-  OK(ufo_txn_put_text(txn, "s", "w", "t", &error));
-  OK(ufo_txn_commit(txn, &error));
+  put_strings_of(words, count, text, sizeof text, CHUNK);
 }
 
 static int count_damage(void *user, const ufo_damage *damage) {
