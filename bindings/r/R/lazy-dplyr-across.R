@@ -29,9 +29,15 @@ expand_across <- function(quosures, x) {
   unlist(parts, recursive = FALSE)
 }
 
+across_arguments <- function(expression) {
+  arguments <- as.list(match.call(function(.cols, .fns, ..., .names, .unpack) NULL, expression))[-1]
+  if (is.null(arguments$.cols)) arguments$.cols <- quote(dplyr::everything())
+  arguments
+}
+
 # A list of quosures by name.
 calls_across <- function(expression, env, x) {
-  arguments <- as.list(match.call(function(.cols, .fns, ..., .names, .unpack) NULL, expression))[-1]
+  arguments <- across_arguments(expression)
   further <- arguments[!(names(arguments) %in% c(".cols", ".fns", ".names"))]
   columns <- chosen_columns(x, arguments$.cols, env)
   functions <- if (is.null(arguments$.fns)) list(NULL) else function_expressions(arguments$.fns, env)
@@ -101,7 +107,6 @@ put_column <- function(body, names, column) {
 
 # The names of columns, by their new names. `selection` is what select() takes.
 chosen_columns <- function(x, selection, env) {
-  if (is.null(selection)) selection <- quote(dplyr::everything())
   chosen <- probe_columns(x, function(probe) dplyr::select(probe, !!rlang::new_quosure(selection, env)))
   structure(names(x)[chosen$at], names = chosen$names)
 }

@@ -97,8 +97,6 @@ group_key <- function(column, name) {
   list(values = with_meta(values, lazy_meta(column)), codes = codes_among(column, values))
 }
 
-codes_among <- function(column, values) map_lazy(new_lazy(lazy_values(column)), function(piece) match(piece, values))
-
 # NULL if there are too many to look each element up among them.
 different_values <- function(column) {
   seen <- read_piece(lazy_values(column), 0, 0)

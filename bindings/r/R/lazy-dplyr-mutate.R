@@ -130,7 +130,8 @@ mutate_groups <- function(x, quosures) {
     )
   })
   if (is.null(made)) small(few_rows(x))
-  all <- with_columns(ungrouped(x), lapply(made, function(column) to_rows(column$close(), layout)))
+  from <- rows_by_group(layout)
+  all <- with_columns(ungrouped(x), lapply(made, function(column) to_rows(column$close(), from)))
   same_groups(take_columns(all, setdiff(names(all), setdiff(new_names, names(made)))), x)
 }
 
@@ -143,10 +144,10 @@ check_unpacked <- function(named, quosures, made) {
   }
 }
 
-# Values in the order of groups, back in the order of rows.
-to_rows <- function(column, layout) {
+# Values in the order of groups, back in the order of rows, of which `from` says for each which one it is of.
+to_rows <- function(column, from) {
   if (length(column) == 0) return(column)
-  from <- lazy_values(rows_by_group(layout))
+  from <- lazy_values(from)
   if (!is.character(lazy_values(column))) return(new_lazy(external_sort(from, lazy_values(column), FALSE)$payload, lazy_meta(column)))
   take_positions(column, new_lazy(external_sort(from, lazy_values(positions_of(length(column))), FALSE)$payload))
 }

@@ -70,7 +70,7 @@ pronoun_name <- function(expression, env) {
 }
 
 # Functions that tell of the rows, without being given a column.
-tells_of_rows <- c("n", "row_number", "cur_group", "cur_group_id", "cur_group_rows", "cur_data", "cur_data_all", "across", "c_across", "if_any", "if_all", "pick")
+tells_of_rows <- c("n", "row_number", "cur_group", "cur_group_id", "cur_group_rows", looks_at_all)
 
 uses_columns <- function(expression, env, work) {
   if (rlang::is_quosure(expression)) return(uses_columns(rlang::quo_get_expr(expression), rlang::quo_get_env(expression), work))
@@ -97,13 +97,12 @@ evaluate_outside <- function(expression, env) {
 plan_value <- function(value, work) {
   rows <- frame_rows(work$frame)
   if (is_lazy(value) && length(value) != rows && length(value) <= piece_elements()) value <- ufo_materialize(value)
-  if (is.atomic(value) && length(value) == 1 && !is_lazy(value)) return(value)
+  if (is.null(value) || is.atomic(value) && length(value) == 1 && !is_lazy(value)) return(value)
   name <- new_name(work)
   if (is_lazy(value) && length(value) == rows || is.atomic(value) && length(value) == rows && is.null(not_lazy_because(value))) {
     work$frame <- add_column(work$frame, name, value)
   } else {
-    work$values[[name]] <- if (is.null(value)) NULL else value
-    if (is.null(value)) return(NULL)
+    work$values[[name]] <- value
     assign(name, value, envir = work$functions)
   }
   as.name(name)
@@ -209,7 +208,8 @@ evaluate_whole <- function(expression, env, work) {
     expression <- as.call(c(expression[[1]], arguments))
   }
   if (names_waiting(expression, env, work)) compute_waiting(work)
-  scope <- function(env) lazy_scope(scope_of_forms(env, dplyr_forms(frame_rows(work$frame)), "dplyr"))
+  forms <- dplyr_forms(frame_rows(work$frame))
+  scope <- function(env) lazy_scope(scope_of_forms(env, forms, "dplyr"))
   quosure <- rlang::new_quosure(in_scope(expression, scope, work), scope(env))
   explaining(expression, rlang::eval_tidy(quosure, rlang::as_data_mask(mask_of(work))))
 }

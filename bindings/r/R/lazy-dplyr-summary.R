@@ -30,8 +30,7 @@ refuse_results_chosen <- function(quosure, values, work) {
   if (length(values) == 0 || !is_call_of(expression, "across", env)) return(invisible())
   columns <- frame_piece(columns_to_choose(work), 0, 0)
   for (name in setdiff(names(values), "")) columns[[name]] <- structure(values[[name]][0], ufo_result = name)
-  selection <- as.list(match.call(function(.cols, .fns, ..., .names, .unpack) NULL, expression))[-1]$.cols
-  if (is.null(selection)) selection <- quote(dplyr::everything())
+  selection <- across_arguments(expression)$.cols
   chosen <- unlist(lapply(dplyr::select(columns, !!rlang::new_quosure(selection, env)), attr, "ufo_result"))
   if (length(chosen) > 0) {
     raise_unsupported("across() of a lazy table does not choose results of the same summarise(), as `", chosen[[1]],

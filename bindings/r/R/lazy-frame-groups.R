@@ -7,10 +7,12 @@ keys_of <- function(by, what, nan = FALSE) {
     groups <- groups_of(g, what, nan)
     list(
       values = with_meta(groups$values, lazy_meta(g)), labels = groups$labels,
-      codes = map_lazy(new_lazy(lazy_values(g)), function(piece) match(piece, groups$values))
+      codes = codes_among(g, groups$values)
     )
   })
 }
+
+codes_among <- function(column, values) map_lazy(new_lazy(lazy_values(column)), function(piece) match(piece, values))
 
 # One number from 1 on for each combination, the first column the fastest; NA where one is missing.
 combined_codes <- function(keys) {

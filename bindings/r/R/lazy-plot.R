@@ -1,9 +1,13 @@
 # Pictures of all elements: histograms, whose counts are added up piece by piece, and boxes, which need quantiles.
 
+check_drawn <- function(x, what) {
+  if (!is.numeric(x) || !is.null(lazy_meta(x))) raise_unsupported(what, " works on numbers, not on ", lazy_type(x))
+}
+
 hist.ufo_lazy <- function(x, breaks = "Sturges", plot = TRUE, right = TRUE, include.lowest = TRUE,
                           main = paste("Histogram of", xname), xlab = xname, ...) {
   xname <- paste(deparse(substitute(x), 500), collapse = "\n")
-  if (!is.numeric(x) || !is.null(lazy_meta(x))) raise_unsupported("hist() works on numbers, not on ", lazy_type(x))
+  check_drawn(x, "hist()")
   n <- ufo_reduce(x, function(piece) sum(is.finite(piece)), `+`, 0)
   if (n == 0) raise_usage("hist() needs a finite number")
   ends <- range(x, finite = TRUE)
@@ -49,7 +53,7 @@ check_whiskers <- function(range) {
 points_max <- 1e5
 box_of <- function(x, whiskers, outline) {
   x <- ufo_lazy(x)
-  if (!is.numeric(x) || !is.null(lazy_meta(x))) raise_unsupported("boxplot() works on numbers, not on ", lazy_type(x))
+  check_drawn(x, "boxplot()")
   stats <- as.numeric(ufo_materialize(fivenum(x, na.rm = TRUE)))
   n <- ufo_reduce(x, function(piece) as.double(sum(!is.na(piece))), `+`, 0)
   reach <- stats[[4]] - stats[[2]]
