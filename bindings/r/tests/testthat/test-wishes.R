@@ -63,7 +63,7 @@ test_that("bigstatsr: several processes write without a lock of the user's", {
     own <- ufo_open(path)
     for (i in 1:5) own[[paste0("part", k)]] <- rep(k * i, 1000)
     ufo_close(own)
-  }, mc.cores = 4)
+  }, mc.cores = 2)
   expect_identical(vapply(1:4, function(k) sum(s[[paste0("part", k)]]), 0), 5000 * as.numeric(1:4))
   expect_identical(nrow(ufo_verify(s)), 0L)
 })
